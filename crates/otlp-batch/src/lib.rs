@@ -1,0 +1,5 @@
+//! Batching.
+
+mod intake;
+
+pub use intake::{Intake, Producer, ScopeHandle};

@@ -1,0 +1,3 @@
+//! Tracer, meter and logger.
+
+pub mod clock;
