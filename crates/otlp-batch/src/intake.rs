@@ -1,43 +1,94 @@
-//! Where records enter.
+//! Where records enter: the side of the pipeline that the application's threads see.
+//!
+//! Appending a record takes the calling thread's own lock and copies the record once. It never waits for the
+//! destination, unless [`OnFull::Block`] asks for that, and never fails: what cannot be taken is counted.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use otlp_core::{
     Signal,
     data::{Resource, Scope},
 };
 
-/// Where the SDK hands in encoded records.
-#[derive(Clone, Debug)]
+use crate::{
+    BatchConfig, DeliveryObserver,
+    destination::Destination,
+    envelope::ScopeEnvelope,
+    pool::BufferPool,
+    shared::{Record, Shared},
+};
+
+/// Where the SDK hands in encoded records. Clones are cheap and mean the same pipeline.
+#[derive(Clone)]
 pub struct Intake {
-    resource: Arc<Resource>,
+    shared: Arc<Shared>,
 }
 
-/// A scope that an [`Intake`] knows; clones are cheap.
+/// A scope that an [`Intake`] knows. Clones are cheap.
 #[derive(Clone, Debug)]
-pub struct ScopeHandle(());
+pub struct ScopeHandle(Arc<ScopeEnvelope>);
 
 /// What makes records when asked: metrics are collected this way.
 pub trait Producer: Send + Sync {
-    /// Appends all that there is to report now.
+    /// Appends all that there is to report now. Called on the background thread, at each interval and at each flush.
     fn produce(&self, intake: &Intake);
 }
 
 impl Intake {
-    /// The handle of `scope`; equal scopes share one.
-    pub fn scope(&self, _scope: &Scope) -> ScopeHandle {
-        todo!()
+    pub(crate) fn new(
+        resource: Resource,
+        config: BatchConfig,
+        pool: Arc<BufferPool>,
+        destinations: Vec<Destination>,
+        observer: Option<Arc<dyn DeliveryObserver>>,
+    ) -> Self {
+        Intake { shared: Arc::new(Shared::new(resource, config, pool, destinations, observer)) }
     }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The handle of `scope`; equal scopes share one, so that their records travel under one header.
+    pub fn scope(&self, scope: &Scope) -> ScopeHandle {
+        ScopeHandle(self.shared.scope(scope))
+    }
+
     /// The resource of all records.
     pub fn resource(&self) -> &Arc<Resource> {
-        &self.resource
+        self.shared.resource()
     }
+
     /// The largest record that can be delivered, in encoded bytes.
     pub fn max_record_bytes(&self) -> usize {
-        todo!()
+        self.shared.max_record_bytes()
     }
-    /// Appends one record.
-    pub fn append(&self, _signal: Signal, _scope: &ScopeHandle, _items: u32, _len: usize, _write: impl FnOnce(&mut Vec<u8>)) {
-        todo!()
+
+    /// Lets `producer` make records at each metric interval and each flush from now on.
+    pub fn register(&self, producer: Arc<dyn Producer>) {
+        self.shared.register(producer);
+    }
+
+    /// Appends a record of `items` items.
+    ///
+    /// `write` is given the calling thread's open chunk and appends exactly `len` bytes to it: whole entries of field 2
+    /// of `ScopeSpans`, `ScopeMetrics` or `ScopeLogs`, with tag and length. It must not touch what is there already, and
+    /// must not append records itself. It is not called if there is no room and nobody observes what is dropped.
+    pub fn append(
+        &self,
+        signal: Signal,
+        scope: &ScopeHandle,
+        items: u32,
+        len: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let record = Record { signal, scope: &scope.0, items: u64::from(items), len };
+        self.shared.append(&record, write);
+    }
+}
+
+impl fmt::Debug for Intake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Intake").field("resource", self.resource()).finish_non_exhaustive()
     }
 }

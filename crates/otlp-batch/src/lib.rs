@@ -1,5 +1,45 @@
-//! Batching.
+//! The way of an encoded record from the call site to an exporter, and the ledger of what became of it.
+//!
+//! ```text
+//! Intake::append ─► Chunk      one copy into the calling thread's open chunk
+//!                   ─► Batcher    chunks close by bytes, items or time and become a Batch
+//!                     ─► Queue      one per signal and destination
+//!                       ─► dispatcher  several batches in flight, oldest first
+//!                         ─► BatchExporter
+//!                       ◄─ Outcome: the ledger moves
+//! ```
+//!
+//! Invariants:
+//! - All bytes between call site and acknowledgement are under one hard memory budget.
+//! - Every item that was accepted gets exactly one fate per destination; what ends a delivery (a panic, a deadline, a
+//!   dropped future) does not change that.
+//! - Only [`OnFull::Block`] makes a recording thread wait.
+//! - This crate does not know what a transport is.
 
+mod batch;
+mod batcher;
+mod chunk;
+mod config;
+mod destination;
+mod dispatcher;
+mod envelope;
+mod exporter;
+mod fate;
 mod intake;
+mod ledger;
+mod pipeline;
+mod pool;
+mod queue;
+mod shared;
+mod thread_slots;
 
-pub use intake::{Intake, Producer, ScopeHandle};
+pub use self::{
+    batch::{Batch, Fragment},
+    config::{BatchConfig, ConfigError, MemoryConfig, OnFull},
+    exporter::{Attempts, BatchExporter, ExportFuture},
+    fate::{DeliveryObserver, Fate, Settled},
+    intake::{Intake, Producer, ScopeHandle},
+    ledger::{DropReason, Dropped, Ledger, SignalLedger},
+    pipeline::{Pipeline, PipelineBuilder, Report, StartError},
+    queue::{MemoryQueue, Queue, QueueDepth},
+};

@@ -1,0 +1,209 @@
+//! A batch: encoded records on their way to a destination, as one request.
+
+use std::{fmt, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+use otlp_core::{
+    EncodedRequest, Signal,
+    data::{Resource, Scope},
+    wire::encode,
+};
+
+use crate::envelope::{ResourceEnvelope, ScopeEnvelope};
+
+/// Consecutive records of one scope: whole entries of field 2 of `ScopeSpans`, `ScopeMetrics` or `ScopeLogs`.
+#[derive(Clone)]
+pub struct Fragment {
+    pub(crate) scope: Arc<ScopeEnvelope>,
+    pub(crate) entries: Bytes,
+    pub(crate) items: u64,
+}
+
+impl Fragment {
+    /// The scope of all records.
+    pub fn scope(&self) -> &Arc<Scope> {
+        &self.scope.scope
+    }
+
+    /// The encoded records, each with tag and length.
+    pub fn entries(&self) -> &Bytes {
+        &self.entries
+    }
+
+    /// How many spans, log records or data points they are.
+    pub fn items(&self) -> u64 {
+        self.items
+    }
+}
+
+/// Encoded records of one signal that travel together. Clones and halves share the bytes.
+#[derive(Clone)]
+pub struct Batch {
+    signal: Signal,
+    sequence: u64,
+    items: u64,
+    resource: Arc<ResourceEnvelope>,
+    fragments: Vec<Fragment>,
+}
+
+impl Batch {
+    pub(crate) fn new(
+        signal: Signal,
+        sequence: u64,
+        resource: Arc<ResourceEnvelope>,
+        fragments: Vec<Fragment>,
+    ) -> Self {
+        let items = fragments.iter().map(|fragment| fragment.items).sum();
+        Batch { signal, sequence, items, resource, fragments }
+    }
+
+    /// The signal of all records.
+    pub fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    /// The batch's place in the order in which batches closed.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// How many spans, log records or data points it holds.
+    pub fn items(&self) -> u64 {
+        self.items
+    }
+
+    /// How many bytes its records have, without the envelope.
+    pub fn bytes(&self) -> usize {
+        self.fragments.iter().map(|fragment| fragment.entries.len()).sum()
+    }
+
+    /// The resource of all records.
+    pub fn resource(&self) -> &Arc<Resource> {
+        &self.resource.resource
+    }
+
+    /// The records by scope.
+    pub fn fragments(&self) -> &[Fragment] {
+        &self.fragments
+    }
+
+    /// The request: envelope and records in order, the records shared and not copied.
+    pub fn to_request(&self) -> EncodedRequest {
+        let groups: Vec<&[Fragment]> = self.fragments.chunk_by(|a, b| Arc::ptr_eq(&a.scope, &b.scope)).collect();
+        let group_lens: Vec<usize> = groups.iter().map(|group| group_len(group)).collect();
+        let resource_len = self.resource.prefix.len()
+            + group_lens.iter().map(|len| encode::bytes_len(2, *len)).sum::<usize>()
+            + self.resource.suffix.len();
+
+        // All that is not record goes into one buffer, cut into the slices between the records.
+        let mut headers = Headers::default();
+        encode::put_len(&mut headers.bytes, 1, resource_len);
+        headers.bytes.extend_from_slice(&self.resource.prefix);
+        for (group, len) in groups.iter().zip(group_lens) {
+            encode::put_len(&mut headers.bytes, 2, len);
+            headers.bytes.extend_from_slice(&group[0].scope.prefix);
+            headers.cut(group.iter().map(|fragment| &fragment.entries));
+            headers.bytes.extend_from_slice(&group[0].scope.suffix);
+        }
+        headers.bytes.extend_from_slice(&self.resource.suffix);
+        EncodedRequest::new(self.signal, self.items, headers.join())
+    }
+
+    /// Two batches with about half of the items each; `None` if there is only one item.
+    pub fn split(&self) -> Option<(Batch, Batch)> {
+        let half = self.items / 2;
+        let mut first = Vec::new();
+        let mut second = Vec::new();
+        let mut taken = 0;
+        for fragment in &self.fragments {
+            if taken + fragment.items <= half {
+                taken += fragment.items;
+                first.push(fragment.clone());
+            } else if taken >= half || !second.is_empty() {
+                second.push(fragment.clone());
+            } else if let Some((left, right)) = self.split_fragment(fragment, half - taken) {
+                taken = half;
+                first.push(left);
+                second.push(right);
+            } else {
+                taken = half;
+                second.push(fragment.clone());
+            }
+        }
+        if first.is_empty() {
+            // The first fragment is one indivisible entry: it goes alone.
+            first.extend((second.len() > 1).then(|| second.remove(0)));
+        }
+        if first.is_empty() || second.is_empty() {
+            return None;
+        }
+        let part = |fragments| Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments);
+        Some((part(first), part(second)))
+    }
+
+    fn split_fragment(&self, fragment: &Fragment, at_item: u64) -> Option<(Fragment, Fragment)> {
+        let (left, right): ((Bytes, u64), (Bytes, u64)) =
+            crate::batch::split_entries(self.signal, &fragment.entries, at_item)?;
+        let part = |(entries, items)| Fragment { scope: Arc::clone(&fragment.scope), entries, items };
+        Some((part(left), part(right)))
+    }
+}
+
+impl fmt::Debug for Fragment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fragment")
+            .field("scope", &self.scope.scope.name)
+            .field("items", &self.items)
+            .field("bytes", &self.entries.len())
+            .finish()
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("signal", &self.signal)
+            .field("sequence", &self.sequence)
+            .field("fragments", &self.fragments)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The content length of the `Scope…` message of fragments that share a scope.
+fn group_len(group: &[Fragment]) -> usize {
+    let scope = &group[0].scope;
+    scope.prefix.len() + group.iter().map(|fragment| fragment.entries.len()).sum::<usize>() + scope.suffix.len()
+}
+
+/// Collects header bytes and the places where records go between them.
+#[derive(Default)]
+struct Headers {
+    bytes: Vec<u8>,
+    cuts: Vec<(usize, Vec<Bytes>)>,
+}
+
+impl Headers {
+    fn cut<'a>(&mut self, records: impl Iterator<Item = &'a Bytes>) {
+        self.cuts.push((self.bytes.len(), records.cloned().collect()));
+    }
+
+    fn join(self) -> Vec<Bytes> {
+        let mut headers = BytesMut::from(&self.bytes[..]).freeze();
+        let mut segments =
+            Vec::with_capacity(self.cuts.iter().map(|(_, records)| records.len() + 1).sum::<usize>() + 1);
+        let mut done = 0;
+        for (at, records) in self.cuts {
+            segments.push(headers.split_to(at - done));
+            segments.extend(records);
+            done = at;
+        }
+        if !headers.is_empty() {
+            segments.push(headers);
+        }
+        segments
+    }
+}
+
+fn split_entries(_: Signal, _: &Bytes, _: u64) -> Option<((Bytes, u64), (Bytes, u64))> {
+    None
+}

@@ -1,0 +1,149 @@
+//! A destination: one queue and one set of counters per signal, in front of one exporter.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use otlp_core::Signal;
+use tokio::sync::Notify;
+
+use crate::{
+    Batch, BatchExporter, DeliveryObserver, DropReason, Fate, Ledger, Queue, QueueDepth, Settled, ledger::Counters,
+    pool::BufferPool,
+};
+
+/// Where batches go, all signals.
+pub(crate) struct Destination {
+    pub(crate) name: String,
+    pub(crate) exporter: Arc<dyn BatchExporter>,
+    lanes: [Arc<Lane>; 3],
+}
+
+/// One signal's way to one destination. Signals do not wait for each other: each has a queue and deliveries of its own.
+pub(crate) struct Lane {
+    destination: String,
+    signal: Signal,
+    queue: Box<dyn Queue>,
+    /// Items in the queue that nobody has taken; read at the call site, so it is kept apart from the queue's lock.
+    waiting: AtomicU64,
+    pub(crate) counters: Counters,
+    /// Signalled when a batch arrived.
+    pub(crate) arrived: Notify,
+    /// Signalled when a batch left.
+    pub(crate) left: Notify,
+    pool: Arc<BufferPool>,
+    observer: Option<Arc<dyn DeliveryObserver>>,
+}
+
+impl Destination {
+    pub(crate) fn new(
+        exporter: Arc<dyn BatchExporter>,
+        pool: &Arc<BufferPool>,
+        observer: Option<&Arc<dyn DeliveryObserver>>,
+        mut queue: impl FnMut(Signal) -> Box<dyn Queue>,
+    ) -> Self {
+        let name = exporter.name();
+        let lanes = Signal::ALL.map(|signal| {
+            Arc::new(Lane {
+                destination: name.clone(),
+                signal,
+                queue: queue(signal),
+                waiting: AtomicU64::new(0),
+                counters: Counters::default(),
+                arrived: Notify::new(),
+                left: Notify::new(),
+                pool: Arc::clone(pool),
+                observer: observer.cloned(),
+            })
+        });
+        Destination { name, exporter, lanes }
+    }
+
+    pub(crate) fn lane(&self, signal: Signal) -> &Arc<Lane> {
+        &self.lanes[signal.index()]
+    }
+
+    /// A ledger of what was settled here; what the intake counted is still missing.
+    pub(crate) fn settled(&self) -> Ledger {
+        let mut ledger = Ledger { destination: self.name.clone(), ..Ledger::default() };
+        for signal in Signal::ALL {
+            self.lane(signal).counters.add_to(ledger.signal_mut(signal));
+        }
+        ledger
+    }
+}
+
+impl Lane {
+    pub(crate) fn put(&self, batch: &Arc<Batch>) {
+        self.waiting.fetch_add(batch.items(), Ordering::Relaxed);
+        self.queue.put(Arc::clone(batch));
+        self.arrived.notify_one();
+    }
+
+    pub(crate) fn take(&self) -> Option<Arc<Batch>> {
+        let batch = self.queue.take()?;
+        self.no_longer_waiting(&batch);
+        Some(batch)
+    }
+
+    /// Drops the oldest waiting batch; `false` if there is none.
+    pub(crate) fn drop_oldest(&self, reason: DropReason) -> bool {
+        let Some(batch) = self.queue.evict_oldest() else { return false };
+        self.no_longer_waiting(&batch);
+        self.settle(&batch, Fate::Dropped(reason, None));
+        self.left.notify_waiters();
+        true
+    }
+
+    /// The batch and all parts that it was split into have their fates.
+    pub(crate) fn acknowledge(&self, sequence: u64) {
+        self.queue.acknowledge(sequence);
+        self.left.notify_waiters();
+    }
+
+    pub(crate) fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn depth(&self) -> QueueDepth {
+        self.queue.depth()
+    }
+
+    /// Whether everything up to and including `sequence` has its fate.
+    pub(crate) fn is_done_with(&self, sequence: u64) -> bool {
+        self.queue.oldest().is_none_or(|oldest| oldest > sequence)
+    }
+
+    /// Enters the fate of `batch`, or of a part of one, into the ledger.
+    pub(crate) fn settle(&self, batch: &Batch, fate: Fate<'_>) {
+        let items = batch.items();
+        match fate {
+            Fate::Delivered(partial) => {
+                // A receiver that claims to have rejected more than it was sent does not get to unbalance the ledger.
+                let rejected = partial.rejected.min(items);
+                self.counters.rejected(rejected);
+                self.counters.delivered(items - rejected);
+            }
+            Fate::Rejected(_) => self.counters.rejected(items),
+            Fate::Dropped(reason, _) => self.counters.dropped(reason, items),
+        }
+        if let Some(observer) = &self.observer {
+            let destination = &self.destination;
+            tell(observer, &Settled { destination, signal: self.signal, fate, items, fragments: batch.fragments() });
+        }
+    }
+
+    fn no_longer_waiting(&self, batch: &Batch) {
+        self.waiting.fetch_sub(batch.items(), Ordering::Relaxed);
+        self.pool.wake();
+    }
+}
+
+/// Calls an observer; its panics end here, for neither the background thread nor the application may suffer from them.
+pub(crate) fn tell(observer: &Arc<dyn DeliveryObserver>, settled: &Settled<'_>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| observer.settled(settled)));
+}

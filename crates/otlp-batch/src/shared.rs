@@ -1,0 +1,317 @@
+//! What all threads share of a pipeline: the slots, the batcher, the destinations, and how a record finds room.
+//!
+//! Locks are taken in one order: slots, one slot, the batcher, a queue. A chunk is handed to the batcher under its
+//! slot's lock, so that at no moment an accepted record is where a flush does not look. Observers are called, and
+//! threads wait, only when no lock is held.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use otlp_core::{
+    Signal,
+    data::{Resource, Scope},
+};
+use parking_lot::Mutex;
+
+use crate::{
+    Batch, BatchConfig, DeliveryObserver, DropReason, Fate, Fragment, Intake, Ledger, OnFull, Producer, Settled,
+    batcher::Batcher,
+    chunk::{Chunk, Lane, Sizing, Slot},
+    destination::{Destination, tell},
+    envelope::{ResourceEnvelope, ScopeEnvelope},
+    pool::{BufferPool, SMALLEST},
+    thread_slots,
+};
+
+pub(crate) struct Shared {
+    /// Tells the slots of different pipelines apart in a thread's list.
+    id: u64,
+    config: BatchConfig,
+    pool: Arc<BufferPool>,
+    batcher: Batcher,
+    destinations: Vec<Destination>,
+    observer: Option<Arc<dyn DeliveryObserver>>,
+    scopes: Mutex<Vec<Arc<ScopeEnvelope>>>,
+    slots: Mutex<Vec<Arc<Slot>>>,
+    /// For threads whose thread-local storage is gone already; also part of `slots`.
+    last_resort: Arc<Slot>,
+    /// What ended threads had recorded.
+    retired: Mutex<[Lane; 3]>,
+    closed: AtomicBool,
+    producers: Mutex<Vec<Arc<dyn Producer>>>,
+}
+
+/// A record that wants to be appended.
+pub(crate) struct Record<'a> {
+    pub(crate) signal: Signal,
+    pub(crate) scope: &'a Arc<ScopeEnvelope>,
+    pub(crate) items: u64,
+    pub(crate) len: usize,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        resource: Resource,
+        config: BatchConfig,
+        pool: Arc<BufferPool>,
+        destinations: Vec<Destination>,
+        observer: Option<Arc<dyn DeliveryObserver>>,
+    ) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        let last_resort = Arc::new(Slot::default());
+        Shared {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            batcher: Batcher::new(Arc::new(ResourceEnvelope::new(resource)), &config),
+            config,
+            pool,
+            destinations,
+            observer,
+            scopes: Mutex::default(),
+            slots: Mutex::new(vec![Arc::clone(&last_resort)]),
+            last_resort,
+            retired: Mutex::default(),
+            closed: AtomicBool::new(false),
+            producers: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn resource(&self) -> &Arc<Resource> {
+        &self.batcher.resource().resource
+    }
+
+    pub(crate) fn max_record_bytes(&self) -> usize {
+        self.config.max_record_bytes
+    }
+
+    pub(crate) fn destinations(&self) -> &[Destination] {
+        &self.destinations
+    }
+
+    pub(crate) fn scope(&self, scope: &Scope) -> Arc<ScopeEnvelope> {
+        let mut scopes = self.scopes.lock();
+        if let Some(known) = scopes.iter().find(|known| *known.scope == *scope) {
+            return Arc::clone(known);
+        }
+        let envelope = Arc::new(ScopeEnvelope::new(scopes.len(), scope.clone()));
+        scopes.push(Arc::clone(&envelope));
+        envelope
+    }
+
+    pub(crate) fn register(&self, producer: Arc<dyn Producer>) {
+        self.producers.lock().push(producer);
+    }
+
+    /// Asks every producer for its records.
+    pub(crate) fn produce(&self, intake: &Intake) {
+        let producers = self.producers.lock().clone();
+        for producer in producers {
+            producer.produce(intake);
+        }
+    }
+
+    pub(crate) fn append(&self, record: &Record<'_>, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut write = Some(write);
+        let refused =
+            thread_slots::with_slot(self.id, || self.new_slot(), |slot| self.append_to(slot, record, &mut write));
+        let refused = refused.unwrap_or_else(|| self.append_to(&self.last_resort, record, &mut write));
+        if let (Some(reason), Some(observer)) = (refused, &self.observer) {
+            let mut entries = Vec::with_capacity(record.len);
+            if let Some(write) = write {
+                write(&mut entries);
+            }
+            let fragment = Fragment { scope: Arc::clone(record.scope), entries: entries.into(), items: record.items };
+            let fate = Fate::Dropped(reason, None);
+            let Record { signal, items, .. } = *record;
+            tell(observer, &Settled { destination: "", signal, fate, items, fragments: &[fragment] });
+        }
+    }
+
+    /// Appends a record to the slot's chunk; why it could not, after having counted that.
+    #[inline]
+    fn append_to<W: FnOnce(&mut Vec<u8>)>(
+        &self,
+        slot: &Slot,
+        record: &Record<'_>,
+        write: &mut Option<W>,
+    ) -> Option<DropReason> {
+        let mut may_wait = true;
+        loop {
+            let mut state = slot.lock();
+            let closed = state.closed;
+            let lane = state.lane(record.signal);
+            let open = lane.chunk(record.scope);
+            let reason = match open {
+                _ if closed => DropReason::ShutDown,
+                _ if record.len > self.config.max_record_bytes => DropReason::RecordTooLarge,
+                Some(index) if lane.open[index].room() >= record.len => {
+                    self.write(lane, index, record, write);
+                    return None;
+                }
+                _ => match self.open_chunk(lane, open, record) {
+                    Ok(index) => {
+                        self.write(lane, index, record, write);
+                        return None;
+                    }
+                    Err(reason) => reason,
+                },
+            };
+            let can_change = matches!(reason, DropReason::QueueFull | DropReason::MemoryFull) && may_wait;
+            if !can_change || self.config.on_full == OnFull::DropNewest {
+                lane.drop_item(reason, record.items);
+                return Some(reason);
+            }
+            drop(state);
+            may_wait = self.make_room(record, reason);
+        }
+    }
+
+    #[inline]
+    fn write<W: FnOnce(&mut Vec<u8>)>(
+        &self,
+        lane: &mut Lane,
+        index: usize,
+        record: &Record<'_>,
+        write: &mut Option<W>,
+    ) {
+        let chunk = &mut lane.open[index];
+        if let Some(write) = write.take() {
+            chunk.append(record.items, record.len, write);
+        }
+        lane.accepted += record.items;
+        if chunk.items() >= self.config.max_batch_size as u64 {
+            self.close_chunk(lane, index, record.signal);
+        }
+    }
+
+    /// Opens a chunk with room for the record, in place of `full` if there is one.
+    fn open_chunk(&self, lane: &mut Lane, full: Option<usize>, record: &Record<'_>) -> Result<usize, DropReason> {
+        if let Some(index) = full {
+            self.close_chunk(lane, index, record.signal);
+        }
+        if self.is_queue_full(record.signal) {
+            return Err(DropReason::QueueFull);
+        }
+        let size = lane.next_size.max(SMALLEST).max(record.len);
+        let buffer = self.pool.acquire(size).or_else(|| self.pool.acquire(record.len)).ok_or(DropReason::MemoryFull)?;
+        let max_bytes = self.config.max_batch_bytes.max(record.len);
+        lane.open.push(Chunk::new(Arc::clone(record.scope), buffer, max_bytes));
+        Ok(lane.open.len() - 1)
+    }
+
+    fn close_chunk(&self, lane: &mut Lane, index: usize, signal: Signal) {
+        let (fragment, sizing) = lane.open.swap_remove(index).close();
+        let size = lane.next_size.max(SMALLEST);
+        lane.next_size = match sizing {
+            Sizing::Larger => self.pool.larger(size),
+            Sizing::Same => size,
+            Sizing::Smaller => self.pool.smaller(size),
+        };
+        self.batcher.add(signal, fragment, |batch| self.put(batch));
+    }
+
+    fn put(&self, batch: Batch) {
+        let batch = Arc::new(batch);
+        for destination in &self.destinations {
+            destination.lane(batch.signal()).put(&batch);
+        }
+    }
+
+    fn is_queue_full(&self, signal: Signal) -> bool {
+        let max = self.config.max_queue_size as u64;
+        let waiting = self.destinations.iter().map(|destination| destination.lane(signal).waiting()).max();
+        waiting.unwrap_or(0) + self.batcher.items(signal) >= max
+    }
+
+    /// Makes room as [`OnFull`] says; `false` if there is nothing more to try.
+    fn make_room(&self, record: &Record<'_>, reason: DropReason) -> bool {
+        match self.config.on_full {
+            OnFull::DropNewest => false,
+            OnFull::DropOldest => {
+                let lanes = self.destinations.iter().map(|destination| destination.lane(record.signal));
+                lanes.max_by_key(|lane| lane.waiting()).is_some_and(|lane| lane.drop_oldest(reason))
+            }
+            OnFull::Block if thread_slots::is_background() => false,
+            OnFull::Block => {
+                self.pool.wait_until(|| {
+                    self.closed.load(Ordering::SeqCst)
+                        || !self.is_queue_full(record.signal) && self.pool.has_room(record.len)
+                });
+                true
+            }
+        }
+    }
+
+    fn new_slot(&self) -> Arc<Slot> {
+        let slot = Arc::new(Slot::default());
+        let mut slots = self.slots.lock();
+        slot.lock().closed = self.closed.load(Ordering::SeqCst);
+        slots.push(Arc::clone(&slot));
+        slot
+    }
+
+    /// Closes the chunks of all threads and all batches, so that everything accepted so far is in the queues; the
+    /// highest sequence there.
+    pub(crate) fn sweep(&self) -> u64 {
+        let mut slots = self.slots.lock();
+        slots.retain(|slot| {
+            let mut state = slot.lock();
+            for signal in Signal::ALL {
+                let lane = state.lane(signal);
+                while let Some(last) = lane.open.len().checked_sub(1) {
+                    self.close_chunk(lane, last, signal);
+                }
+            }
+            if state.orphaned {
+                for (retired, lane) in self.retired.lock().iter_mut().zip(&state.lanes) {
+                    retired.absorb(lane);
+                }
+            }
+            !state.orphaned
+        });
+        drop(slots);
+        self.batcher.close_all(|batch| self.put(batch));
+        self.batcher.last_sequence()
+    }
+
+    /// Takes nothing more in. What was accepted before is in the queues when this returns.
+    pub(crate) fn close(&self) -> u64 {
+        {
+            let slots = self.slots.lock();
+            self.closed.store(true, Ordering::SeqCst);
+            for slot in slots.iter() {
+                slot.lock().closed = true;
+            }
+        }
+        self.pool.wake();
+        self.sweep()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// The ledger of each destination.
+    pub(crate) fn ledgers(&self) -> Vec<Ledger> {
+        // What was settled is read before what was accepted: what is recorded in between is pending, never negative.
+        let mut ledgers: Vec<Ledger> = self.destinations.iter().map(Destination::settled).collect();
+        let mut intake = <[Lane; 3]>::default();
+        let slots = self.slots.lock();
+        let mut add = |lanes: &[Lane; 3]| intake.iter_mut().zip(lanes).for_each(|(sum, lane)| sum.absorb(lane));
+        add(&self.retired.lock());
+        slots.iter().for_each(|slot| add(&slot.lock().lanes));
+        drop(slots);
+        for ledger in &mut ledgers {
+            for (signal, lane) in Signal::ALL.into_iter().zip(&intake) {
+                ledger.signal_mut(signal).complete(lane.accepted, lane.dropped);
+            }
+        }
+        ledgers
+    }
+
+    /// How many bytes of telemetry are in memory.
+    pub(crate) fn memory_in_use(&self) -> usize {
+        self.pool.granted()
+    }
+}

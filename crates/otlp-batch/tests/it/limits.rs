@@ -1,0 +1,158 @@
+//! What happens when there is no room.
+
+use std::{sync::Arc, time::Duration};
+
+use otlp_batch::{BatchConfig, DropReason, MemoryConfig, OnFull, Pipeline};
+use otlp_core::{Outcome, Signal};
+use tokio::sync::Semaphore;
+
+use crate::scripted::{Fates, RECORD, Scripted, pipeline, record, resource, scope, spans};
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A queue for about 100 items, in batches of 10, that nothing leaves until the gate opens.
+fn gated(on_full: OnFull) -> (Arc<Semaphore>, Arc<Scripted>, Arc<Fates>, Pipeline) {
+    let gate = Arc::new(Semaphore::new(0));
+    let pass = Arc::clone(&gate);
+    let exporter = Scripted::new("gated", move |_| {
+        let pass = Arc::clone(&pass);
+        async move {
+            pass.acquire().await.expect("the gate is never closed").forget();
+            Outcome::delivered()
+        }
+    });
+    let config = BatchConfig {
+        max_batch_size: 10,
+        max_queue_size: 100,
+        max_in_flight: 1,
+        batch_timeout: Duration::from_secs(3600),
+        on_full,
+        ..BatchConfig::default()
+    };
+    let fates = Arc::new(Fates::default());
+    let pipeline = pipeline(config, &exporter).observer(fates.clone()).start().unwrap();
+    (gate, exporter, fates, pipeline)
+}
+
+#[test]
+fn drop_newest_keeps_what_came_first() {
+    let (gate, exporter, fates, pipeline) = gated(OnFull::DropNewest);
+    spans(pipeline.intake(), 0..1_000);
+    gate.add_permits(1_000);
+    let report = pipeline.shutdown_blocking(DEADLINE);
+    let ledger = &report.ledgers[0].traces;
+    assert!(ledger.balances() && ledger.pending == 0, "{ledger}");
+    // The queue's hundred, and the one batch that was in flight if it had left the queue in time.
+    assert!((100..=120).contains(&ledger.delivered), "{ledger}");
+    assert_eq!(ledger.dropped[DropReason::QueueFull], 1_000 - ledger.delivered);
+    let mut delivered = exporter.numbers();
+    delivered.sort_unstable();
+    assert_eq!(delivered[..100], (0..100).collect::<Vec<_>>());
+    assert_eq!(fates.sorted().len(), 1_000, "each record has exactly one fate");
+}
+
+#[test]
+fn drop_oldest_keeps_what_came_last() {
+    let (gate, exporter, fates, pipeline) = gated(OnFull::DropOldest);
+    spans(pipeline.intake(), 0..1_000);
+    gate.add_permits(1_000);
+    let report = pipeline.shutdown_blocking(DEADLINE);
+    let ledger = &report.ledgers[0].traces;
+    assert!(ledger.balances() && ledger.pending == 0, "{ledger}");
+    assert_eq!(ledger.dropped[DropReason::QueueFull], 1_000 - ledger.delivered);
+    assert!(exporter.numbers().contains(&999));
+    assert_eq!(fates.sorted().len(), 1_000, "each record has exactly one fate");
+}
+
+#[test]
+fn block_waits_and_loses_nothing() {
+    let (gate, exporter, _, pipeline) = gated(OnFull::Block);
+    std::thread::scope(|threads| {
+        for thread in 0..4 {
+            let intake = pipeline.intake();
+            threads.spawn(move || spans(intake, thread * 1_000..(thread + 1) * 1_000));
+        }
+        gate.add_permits(1_000_000);
+    });
+    let report = pipeline.shutdown_blocking(DEADLINE);
+    assert_eq!((report.ledgers[0].traces.delivered, report.ledgers[0].lost()), (4_000, 0));
+    assert_eq!(exporter.numbers().len(), 4_000);
+}
+
+#[test]
+fn a_blocked_thread_goes_on_when_the_pipeline_shuts_down() {
+    let (_gate, _, fates, pipeline) = gated(OnFull::Block);
+    std::thread::scope(|threads| {
+        let intake = pipeline.intake();
+        let blocked = threads.spawn(move || spans(intake, 0..1_000));
+        let report = pipeline.shutdown_blocking(Duration::from_millis(50));
+        assert!(report.ledgers[0].balances());
+        blocked.join().unwrap();
+    });
+    let ledger = pipeline.ledgers()[0].traces;
+    assert_eq!((ledger.accepted, ledger.pending), (1_000, 0));
+    assert_eq!(ledger.dropped[DropReason::ShutDown], 1_000);
+    assert_eq!(fates.sorted().len(), 1_000);
+}
+
+#[test]
+fn the_memory_budget_is_kept_whatever_is_recorded() {
+    let gate = Arc::new(Semaphore::new(0));
+    let pass = Arc::clone(&gate);
+    let exporter = Scripted::new("gated", move |_| {
+        let pass = Arc::clone(&pass);
+        async move {
+            pass.acquire().await.expect("the gate is never closed").forget();
+            Outcome::delivered()
+        }
+    });
+    let budget = 512 << 10;
+    let pipeline = pipeline(BatchConfig::default(), &exporter)
+        .memory(MemoryConfig { max_bytes: budget, chunk_bytes: 16 << 10 })
+        .start()
+        .unwrap();
+    std::thread::scope(|threads| {
+        for thread in 0..8 {
+            let (intake, pipeline) = (pipeline.intake(), &pipeline);
+            threads.spawn(move || {
+                for round in 0..20 {
+                    spans(intake, (0..1_000).map(|n| thread * 1_000_000 + round * 1_000 + n));
+                    assert!(pipeline.memory_in_use() <= budget);
+                }
+            });
+        }
+    });
+    gate.add_permits(100_000);
+    let ledger = pipeline.shutdown_blocking(DEADLINE).ledgers[0].traces;
+    assert!(ledger.dropped[DropReason::MemoryFull] > 0, "{ledger}");
+    assert_eq!((ledger.accepted, ledger.pending, ledger.balances()), (160_000, 0, true), "{ledger}");
+    assert_eq!(exporter.numbers().len() as u64, ledger.delivered);
+    drop(exporter);
+}
+
+#[test]
+fn a_record_beyond_the_limit_is_dropped_with_its_reason_and_not_written() {
+    let exporter = Scripted::accepting();
+    let config = BatchConfig { max_record_bytes: 1 << 10, ..BatchConfig::default() };
+    let pipeline = pipeline(config, &exporter).start().unwrap();
+    let scope = scope(pipeline.intake());
+    pipeline.intake().append(Signal::Logs, &scope, 1, 200 << 20, |_| panic!("must not be written"));
+    record(pipeline.intake(), Signal::Logs, &scope, 1);
+    let ledger = pipeline.shutdown_blocking(DEADLINE).ledgers[0].logs;
+    assert_eq!((ledger.dropped[DropReason::RecordTooLarge], ledger.delivered), (1, 1));
+}
+
+#[test]
+fn settings_out_of_range_are_named() {
+    let refused = |config| Pipeline::builder(resource()).batch(config).start().unwrap_err().to_string();
+    let default = BatchConfig::default();
+    assert_eq!(
+        refused(BatchConfig { max_batch_size: 0, ..default }),
+        "max_batch_size is 0, but takes 1 to 1000000 items"
+    );
+    assert_eq!(
+        refused(BatchConfig { batch_timeout: Duration::ZERO, ..default }),
+        "batch_timeout is 0ns, but takes 1 ms to 1 h"
+    );
+    assert!(refused(BatchConfig { max_record_bytes: RECORD, ..default }).starts_with("max_record_bytes is 10"));
+}

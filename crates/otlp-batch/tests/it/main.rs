@@ -1,0 +1,7 @@
+//! The pipeline from the outside: records in, batches at an exporter that the test scripts, ledgers at the end.
+
+mod accounting;
+mod batching;
+mod limits;
+mod scripted;
+mod threads;

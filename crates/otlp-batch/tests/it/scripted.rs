@@ -1,0 +1,142 @@
+//! Records that carry a number, and an exporter that does what the test says and remembers what it got.
+
+use std::{future::Future, sync::Arc};
+
+use otlp_batch::{
+    Attempts, Batch, BatchConfig, BatchExporter, DeliveryObserver, ExportFuture, Fate, Intake, Pipeline,
+    PipelineBuilder, ScopeHandle, Settled,
+};
+use otlp_core::{
+    ErrorKind, ExportError, KeyValue, Outcome, Signal,
+    data::{Resource, Scope},
+};
+use parking_lot::Mutex;
+
+/// How many bytes a record of [`record`] takes.
+pub(crate) const RECORD: usize = 10;
+
+pub(crate) fn resource() -> Resource {
+    Resource { attributes: vec![KeyValue::new("service.name", "test")].into(), ..Resource::default() }
+}
+
+pub(crate) fn scope(intake: &Intake) -> ScopeHandle {
+    intake.scope(&Scope { name: "test".into(), ..Scope::default() })
+}
+
+/// Appends a record that carries `number`.
+pub(crate) fn record(intake: &Intake, signal: Signal, scope: &ScopeHandle, number: u64) {
+    intake.append(signal, scope, 1, RECORD, |out| {
+        out.extend_from_slice(&[0x12, 8]);
+        out.extend_from_slice(&number.to_be_bytes());
+    });
+}
+
+/// Appends spans with these numbers.
+pub(crate) fn spans(intake: &Intake, numbers: impl IntoIterator<Item = u64>) {
+    let scope = scope(intake);
+    for number in numbers {
+        record(intake, Signal::Traces, &scope, number);
+    }
+}
+
+/// The numbers in encoded entries.
+pub(crate) fn numbers_of(entries: &[u8]) -> Vec<u64> {
+    entries
+        .chunks_exact(RECORD)
+        .map(|entry| {
+            assert_eq!(&entry[..2], &[0x12, 8]);
+            u64::from_be_bytes(entry[2..].try_into().unwrap())
+        })
+        .collect()
+}
+
+pub(crate) fn numbers(batch: &Batch) -> Vec<u64> {
+    batch.fragments().iter().flat_map(|fragment| numbers_of(fragment.entries())).collect()
+}
+
+pub(crate) fn error(message: &str) -> ExportError {
+    ExportError::new(ErrorKind::Unavailable, message)
+}
+
+type Script = Box<dyn Fn(Batch) -> ExportFuture<'static> + Send + Sync>;
+
+/// An exporter that answers as told and remembers what was delivered.
+pub(crate) struct Scripted {
+    name: String,
+    script: Script,
+    delivered: Mutex<Vec<Batch>>,
+}
+
+impl Scripted {
+    pub(crate) fn new<F>(name: &str, script: impl Fn(Batch) -> F + Send + Sync + 'static) -> Arc<Self>
+    where
+        F: Future<Output = Outcome> + Send + 'static,
+    {
+        let script: Script = Box::new(move |batch| Box::pin(script(batch)));
+        Arc::new(Scripted { name: name.into(), script, delivered: Mutex::default() })
+    }
+
+    /// Acknowledges everything.
+    pub(crate) fn accepting() -> Arc<Self> {
+        Scripted::new("accepting", |_| async { Outcome::delivered() })
+    }
+
+    pub(crate) fn batches(&self) -> Vec<Batch> {
+        self.delivered.lock().clone()
+    }
+
+    /// All numbers delivered, in order of delivery.
+    pub(crate) fn numbers(&self) -> Vec<u64> {
+        self.delivered.lock().iter().flat_map(numbers).collect()
+    }
+}
+
+impl BatchExporter for Scripted {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn export<'a>(&'a self, batch: &'a Batch, attempts: &'a Attempts<'a>) -> ExportFuture<'a> {
+        Box::pin(async move {
+            attempts.begin();
+            let outcome = (self.script)(batch.clone()).await;
+            attempts.end(&outcome);
+            if let Outcome::Delivered(_) = &outcome {
+                self.delivered.lock().push(batch.clone());
+            }
+            outcome
+        })
+    }
+}
+
+pub(crate) fn pipeline(config: BatchConfig, exporter: &Arc<Scripted>) -> PipelineBuilder {
+    Pipeline::builder(resource()).batch(config).destination(Arc::clone(exporter) as Arc<dyn BatchExporter>)
+}
+
+/// Remembers the fate of each number.
+#[derive(Default)]
+pub(crate) struct Fates(pub(crate) Mutex<Vec<(u64, String)>>);
+
+impl DeliveryObserver for Fates {
+    fn settled(&self, settled: &Settled<'_>) {
+        let fate = match settled.fate {
+            Fate::Delivered(_) => "delivered".to_owned(),
+            Fate::Rejected(_) => "rejected".to_owned(),
+            Fate::Dropped(reason, _) => reason.to_string(),
+            _ => "unknown".to_owned(),
+        };
+        for fragment in settled.fragments {
+            for number in numbers_of(fragment.entries()) {
+                self.0.lock().push((number, fate.clone()));
+            }
+        }
+    }
+}
+
+impl Fates {
+    pub(crate) fn sorted(&self) -> Vec<(u64, String)> {
+        let mut fates = self.0.lock().clone();
+        fates.sort();
+        fates
+    }
+}
