@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use otlp_core::{
     EncodedRequest, Signal,
     data::{Resource, Scope},
-    wire::encode,
+    wire::{encode, split},
 };
 
 use crate::envelope::{ResourceEnvelope, ScopeEnvelope};
@@ -109,43 +109,28 @@ impl Batch {
         EncodedRequest::new(self.signal, self.items, headers.join())
     }
 
-    /// Two batches with about half of the items each; `None` if there is only one item.
+    /// Two batches with about half of the items each; `None` if there is only one item, which nothing can split.
     pub fn split(&self) -> Option<(Batch, Batch)> {
-        let half = self.items / 2;
-        let mut first = Vec::new();
-        let mut second = Vec::new();
-        let mut taken = 0;
-        for fragment in &self.fragments {
-            if taken + fragment.items <= half {
-                taken += fragment.items;
-                first.push(fragment.clone());
-            } else if taken >= half || !second.is_empty() {
-                second.push(fragment.clone());
-            } else if let Some((left, right)) = self.split_fragment(fragment, half - taken) {
-                taken = half;
-                first.push(left);
-                second.push(right);
-            } else {
-                taken = half;
-                second.push(fragment.clone());
+        let (first, second) = match self.fragments.as_slice() {
+            [one] => {
+                // Entries that cannot be read cannot be split either: they share one fate.
+                let halves = split::halves(self.signal, &one.entries).ok()??;
+                let part = |entries, items| vec![Fragment { scope: Arc::clone(&one.scope), entries, items }];
+                (part(halves.first, halves.first_items), part(halves.second, halves.second_items))
             }
-        }
-        if first.is_empty() {
-            // The first fragment is one indivisible entry: it goes alone.
-            first.extend((second.len() > 1).then(|| second.remove(0)));
-        }
-        if first.is_empty() || second.is_empty() {
-            return None;
-        }
+            fragments => {
+                let mut taken = 0;
+                let fits = |one: &&Fragment| {
+                    taken += one.items;
+                    taken <= self.items / 2
+                };
+                let at = fragments.iter().take_while(fits).count().max(1);
+                let (first, second) = fragments.split_at_checked(at)?;
+                (first.to_vec(), second.to_vec())
+            }
+        };
         let part = |fragments| Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments);
-        Some((part(first), part(second)))
-    }
-
-    fn split_fragment(&self, fragment: &Fragment, at_item: u64) -> Option<(Fragment, Fragment)> {
-        let (left, right): ((Bytes, u64), (Bytes, u64)) =
-            crate::batch::split_entries(self.signal, &fragment.entries, at_item)?;
-        let part = |(entries, items)| Fragment { scope: Arc::clone(&fragment.scope), entries, items };
-        Some((part(left), part(right)))
+        (!first.is_empty() && !second.is_empty()).then(|| (part(first), part(second)))
     }
 }
 
@@ -202,8 +187,4 @@ impl Headers {
         }
         segments
     }
-}
-
-fn split_entries(_: Signal, _: &Bytes, _: u64) -> Option<((Bytes, u64), (Bytes, u64))> {
-    None
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use otlp_core::{
-    AttributeValue, Attributes,
     data::{Resource, Scope},
     wire::encode,
 };
@@ -33,8 +32,7 @@ pub(crate) struct ScopeEnvelope {
 impl ResourceEnvelope {
     pub(crate) fn new(resource: Resource) -> Self {
         let mut content = Vec::new();
-        put_attributes(&mut content, 1, &resource.attributes);
-        encode::put_uint(&mut content, 2, resource.dropped_attributes_count.into());
+        encode::resource(&resource, &mut content);
         let (prefix, suffix) = wrap(&content, &resource.schema_url);
         ResourceEnvelope { resource: Arc::new(resource), prefix, suffix }
     }
@@ -43,10 +41,7 @@ impl ResourceEnvelope {
 impl ScopeEnvelope {
     pub(crate) fn new(index: usize, scope: Scope) -> Self {
         let mut content = Vec::new();
-        encode::put_string(&mut content, 1, &scope.name);
-        encode::put_string(&mut content, 2, &scope.version);
-        put_attributes(&mut content, 3, &scope.attributes);
-        encode::put_uint(&mut content, 4, scope.dropped_attributes_count.into());
+        encode::scope(&scope, &mut content);
         let (prefix, suffix) = wrap(&content, &scope.schema_url);
         ScopeEnvelope { scope: Arc::new(scope), index, prefix, suffix }
     }
@@ -57,10 +52,4 @@ fn wrap(content: &[u8], schema_url: &str) -> (Vec<u8>, Vec<u8>) {
     encode::put_bytes(&mut prefix, 1, content);
     encode::put_string(&mut suffix, 3, schema_url);
     (prefix, suffix)
-}
-
-fn put_attributes(out: &mut Vec<u8>, field: u32, attributes: &Attributes) {
-    for entry in attributes {
-        encode::put_key_value(out, field, &entry.key, entry.value.as_value(), None);
-    }
 }

@@ -1,1 +1,21 @@
-//! otlp-exporters
+//! Where batches end: [`OtlpExporter`], [`ConsoleExporter`], and the user's own [`Exporter`].
+//!
+//! A destination that can fail in passing implements [`Attempt`], one try at a time; [`Retrying`] repeats it. There is no
+//! other retry in the client, so that attempts never multiply.
+
+mod console;
+mod custom;
+mod hurry;
+mod otlp;
+pub mod owned;
+mod retrying;
+
+pub use async_trait::async_trait;
+
+pub use self::{
+    console::ConsoleExporter,
+    custom::{ExportResult, Exporter, OwnedDataExporter},
+    hurry::Hurry,
+    otlp::OtlpExporter,
+    retrying::{Attempt, AttemptObserver, RetryOutcomes, Retrying},
+};

@@ -1,1 +1,45 @@
-//! otlp-reliability
+//! Policies for calls that can fail: [`Retry`] and [`Timeout`], composable, driven by a [`Clock`] that tests control.
+//!
+//! - [`Policy`]: run an operation under a policy; its documentation says why it has the form it has.
+//! - [`Retry`], configured by [`RetryPolicy`]: try again, with backoff, jitter and limits.
+//! - [`Timeout`]: give an operation so long and no longer.
+//! - [`Error`], [`Rejection`]: what a policy itself answers.
+//! - [`Clock`], [`Observer`]: time and events, both replaceable, both free when they are not replaced.
+//!
+//! What holds everywhere: a policy allocates nothing and boxes nothing; a future that is dropped leaves nothing behind;
+//! no setting makes a policy panic or overflow.
+//!
+//! ```
+//! use std::time::Duration;
+//! use otlp_reliability::{Error, Policy, RetryPolicy, Timeout};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let retry = RetryPolicy::new().with_max_attempts(3).with_initial_delay(Duration::from_millis(50)).build()?;
+//! let per_attempt = Timeout::new(Duration::from_secs(1));
+//!
+//! // Left is outside: each attempt has its own second.
+//! let policy = (retry, per_attempt);
+//! let answer: Result<u32, Error<std::io::Error>> = policy.run(|| async { Ok(42) }).await;
+//! assert_eq!(answer?, 42);
+//! # Ok(())
+//! # }
+//! ```
+
+mod clock;
+mod config;
+mod error;
+mod observer;
+mod policy;
+mod retry;
+mod timeout;
+
+pub use self::{
+    clock::{Clock, TokioClock},
+    config::ConfigError,
+    error::{Error, Rejection},
+    observer::{Event, GiveUp, Observer},
+    policy::Policy,
+    retry::{Backoff, Classify, Decision, Jitter, Retry, RetryErrors, RetryPolicy},
+    timeout::Timeout,
+};

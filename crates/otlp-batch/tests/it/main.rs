@@ -3,5 +3,6 @@
 mod accounting;
 mod batching;
 mod limits;
+mod request;
 mod scripted;
 mod threads;

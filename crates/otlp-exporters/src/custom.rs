@@ -1,0 +1,134 @@
+//! The user's own exporter, over owned data.
+
+use std::{error::Error, time::Duration};
+
+use async_trait::async_trait;
+use otlp_batch::Batch;
+use otlp_core::{
+    ErrorKind, ExportError, Outcome, PartialSuccess, RetryableFailure, Signal,
+    data::{LogData, MetricData, SpanData},
+};
+
+use crate::{Attempt, owned};
+
+/// What users write to send telemetry somewhere else: they get owned data and say what became of it.
+///
+/// The client calls it on its background thread, with retries around it. An `Err` is taken for a passing failure and
+/// tried again as the retry policy says; say [`ExportResult::Failure`] for what will never be taken.
+///
+/// ```
+/// use otlp_exporters::{ExportResult, Exporter, async_trait};
+/// use otlp_core::data::{LogData, MetricData, SpanData};
+///
+/// struct Names;
+///
+/// #[async_trait]
+/// impl Exporter for Names {
+///     async fn export_spans(&self, spans: Vec<SpanData>) -> Result<ExportResult, Box<dyn std::error::Error + Send + Sync>> {
+///         for span in spans {
+///             println!("{} {}", span.trace_id, span.name);
+///         }
+///         Ok(ExportResult::Success)
+///     }
+///     async fn export_metrics(&self, _: Vec<MetricData>) -> Result<ExportResult, Box<dyn std::error::Error + Send + Sync>> {
+///         Ok(ExportResult::Success)
+///     }
+///     async fn export_logs(&self, _: Vec<LogData>) -> Result<ExportResult, Box<dyn std::error::Error + Send + Sync>> {
+///         Ok(ExportResult::Success)
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait Exporter: Send + Sync {
+    /// A name for the ledger.
+    fn name(&self) -> String {
+        "custom exporter".to_owned()
+    }
+
+    /// Takes finished spans.
+    async fn export_spans(&self, spans: Vec<SpanData>) -> Result<ExportResult, Box<dyn Error + Send + Sync>>;
+
+    /// Takes metrics. The items that the ledger counts are their points.
+    async fn export_metrics(&self, metrics: Vec<MetricData>) -> Result<ExportResult, Box<dyn Error + Send + Sync>>;
+
+    /// Takes log records.
+    async fn export_logs(&self, logs: Vec<LogData>) -> Result<ExportResult, Box<dyn Error + Send + Sync>>;
+}
+
+/// What an [`Exporter`] says of the items it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExportResult {
+    /// All are where they belong.
+    Success,
+    /// Some were refused for good; the others are where they belong.
+    PartialSuccess {
+        /// How many were refused.
+        rejected: u64,
+        /// Why.
+        message: String,
+    },
+    /// None was taken, and none ever will be.
+    Failure,
+    /// None was taken; the same items may be offered again.
+    Retry {
+        /// No sooner than this; `None` leaves it to the retry policy.
+        after: Option<Duration>,
+    },
+}
+
+/// Brings an [`Exporter`] into the place of a destination.
+pub struct OwnedDataExporter(Box<dyn Exporter>);
+
+impl OwnedDataExporter {
+    /// Adapts `exporter`.
+    pub fn new(exporter: Box<dyn Exporter>) -> Self {
+        OwnedDataExporter(exporter)
+    }
+}
+
+impl Attempt for OwnedDataExporter {
+    /// The batch itself: its bytes are shared, and each attempt gets owned data of its own.
+    type Prepared = Batch;
+
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn prepare(&self, batch: &Batch) -> Result<Batch, ExportError> {
+        Ok(batch.clone())
+    }
+
+    async fn attempt(&self, batch: &Batch) -> Outcome {
+        let unreadable = |error| ExportError::new(ErrorKind::Destination, format!("cannot decode the batch: {error}"));
+        let result = match batch.signal() {
+            Signal::Traces => match owned::spans(batch) {
+                Ok(spans) => self.0.export_spans(spans).await,
+                Err(error) => return Outcome::Refused(unreadable(error)),
+            },
+            Signal::Metrics => match owned::metrics(batch) {
+                Ok(metrics) => self.0.export_metrics(metrics).await,
+                Err(error) => return Outcome::Refused(unreadable(error)),
+            },
+            Signal::Logs => match owned::logs(batch) {
+                Ok(logs) => self.0.export_logs(logs).await,
+                Err(error) => return Outcome::Refused(unreadable(error)),
+            },
+        };
+        let destination = |message: String| ExportError::new(ErrorKind::Destination, message);
+        match result {
+            Ok(ExportResult::Success) => Outcome::delivered(),
+            Ok(ExportResult::PartialSuccess { rejected, message }) => {
+                Outcome::Delivered(PartialSuccess { rejected, message })
+            }
+            Ok(ExportResult::Failure) => {
+                Outcome::Refused(destination(format!("{} refused the batch for good", self.0.name())))
+            }
+            Ok(ExportResult::Retry { after }) => Outcome::Retry(RetryableFailure {
+                error: destination(format!("{} asked for a retry", self.0.name())),
+                after,
+                acknowledgement_lost: false,
+            }),
+            Err(error) => Outcome::retry(destination(format!("{} failed: {error}", self.0.name()))),
+        }
+    }
+}

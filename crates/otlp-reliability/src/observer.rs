@@ -1,0 +1,95 @@
+//! What policies do, as events that anyone can count, log or show.
+
+use std::{sync::Arc, time::Duration};
+
+/// What a policy just did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A retry took a result as final.
+    Settled {
+        /// How many attempts it took.
+        attempts: u32,
+    },
+    /// An attempt had a result that calls for another.
+    AttemptFailed {
+        /// Which one, counted from 1.
+        attempt: u32,
+    },
+    /// The next attempt will start after a wait.
+    Retrying {
+        /// Which one it will be, counted from 1.
+        attempt: u32,
+        /// The wait.
+        delay: Duration,
+    },
+    /// A retry returned a result that called for another attempt, because a limit forbade it.
+    GaveUp {
+        /// How many attempts were made.
+        attempts: u32,
+        /// Which limit it was.
+        reason: GiveUp,
+    },
+    /// An operation was cancelled because its time was up.
+    TimedOut {
+        /// The time it was given.
+        after: Duration,
+    },
+}
+
+/// The limit that ended a retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GiveUp {
+    /// All attempts were made.
+    MaxAttempts,
+    /// The time for all attempts together was used up, or the next wait would have used it up.
+    MaxElapsed,
+}
+
+/// Takes a policy's events.
+///
+/// An observer is called on the task that runs the operation, between its steps: it must be quick and must neither
+/// block nor panic. A policy has one observer of its own, so an observer knows the name of what it observes. `()` is
+/// the default and costs nothing; any `Fn(Event)` is an observer.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use otlp_reliability::{Event, Observer, RetryPolicy};
+///
+/// #[derive(Default)]
+/// struct Retries(AtomicU64);
+///
+/// impl Observer for Retries {
+///     fn on_event(&self, event: Event) {
+///         if let Event::Retrying { .. } = event {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// let retry = RetryPolicy::new().build()?.with_observer(Retries::default());
+/// # let _ = retry;
+/// # Ok::<(), otlp_reliability::ConfigError>(())
+/// ```
+pub trait Observer: Send + Sync {
+    /// Takes one event.
+    fn on_event(&self, event: Event);
+}
+
+impl Observer for () {
+    #[inline]
+    fn on_event(&self, _: Event) {}
+}
+
+impl<F: Fn(Event) + Send + Sync> Observer for F {
+    fn on_event(&self, event: Event) {
+        self(event);
+    }
+}
+
+impl<O: Observer + ?Sized> Observer for Arc<O> {
+    fn on_event(&self, event: Event) {
+        (**self).on_event(event);
+    }
+}

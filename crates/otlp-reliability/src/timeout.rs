@@ -1,0 +1,114 @@
+//! Timeout: an operation gets so long and no longer.
+//!
+//! The operation is polled before a timer exists, so one that completes at once costs no clock read and no timer. The
+//! time therefore counts from the operation's first wait; nothing could be cancelled before it anyway.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
+
+use tokio::task::coop::unconstrained;
+
+use crate::{Clock, Event, Observer, Policy, Rejection, TokioClock};
+
+/// Cancels an operation that does not complete in time.
+///
+/// ```
+/// use std::{future::pending, time::Duration};
+/// use otlp_reliability::{Error, Timeout};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let timeout = Timeout::new(Duration::from_millis(5));
+/// let result: Result<(), Error<std::io::Error>> = timeout.execute(|| pending()).await;
+/// assert!(result.unwrap_err().is_timeout());
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Timeout<K = TokioClock, O = ()> {
+    after: Duration,
+    clock: K,
+    observer: O,
+}
+
+impl Timeout {
+    /// A timeout of `after` on tokio's time. Zero accepts only what completes without waiting.
+    pub fn new(after: Duration) -> Self {
+        Timeout { after, clock: TokioClock, observer: () }
+    }
+}
+
+impl<K, O> Timeout<K, O> {
+    /// The same timeout on another clock.
+    pub fn with_clock<L: Clock>(self, clock: L) -> Timeout<L, O> {
+        Timeout { after: self.after, clock, observer: self.observer }
+    }
+
+    /// The same timeout, reporting to `observer`.
+    pub fn with_observer<P: Observer>(self, observer: P) -> Timeout<K, P> {
+        Timeout { after: self.after, clock: self.clock, observer }
+    }
+
+    /// The time an operation gets.
+    pub fn after(&self) -> Duration {
+        self.after
+    }
+}
+
+impl<K: Clock, O: Observer> Timeout<K, O> {
+    /// Runs `operation`, and drops it if it has not completed in time.
+    ///
+    /// A result that is there in the moment the time is up is returned. An operation that never yields cannot be
+    /// cancelled.
+    ///
+    /// # Errors
+    ///
+    /// The operation's own error, or [`Rejection::Timeout`] converted into it.
+    pub async fn execute<T, E, F, Fut>(&self, operation: F) -> Result<T, E>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: From<Rejection>,
+    {
+        let mut call = pin!(operation());
+        let mut limit = pin!(None);
+        let completed = poll_fn(|context| {
+            if let Poll::Ready(result) = call.as_mut().poll(context) {
+                return Poll::Ready(Some(result));
+            }
+            if limit.is_none() {
+                // Unconstrained: a call that uses up tokio's cooperative budget at every poll must not keep the timer
+                // from being seen.
+                limit.set(Some(unconstrained(self.clock.sleep(self.after))));
+            }
+            match limit.as_mut().as_pin_mut() {
+                Some(limit) => limit.poll(context).map(|()| None),
+                None => Poll::Pending,
+            }
+        })
+        .await;
+        completed.unwrap_or_else(|| {
+            self.observer.on_event(Event::TimedOut { after: self.after });
+            Err(Rejection::Timeout { after: self.after }.into())
+        })
+    }
+}
+
+impl<T, E, K, O> Policy<T, E> for Timeout<K, O>
+where
+    T: Send,
+    E: From<Rejection> + Send,
+    K: Clock,
+    O: Observer,
+{
+    fn run<F, Fut>(&self, operation: F) -> impl Future<Output = Result<T, E>> + Send
+    where
+        F: Fn() -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, E>> + Send,
+    {
+        self.execute(operation)
+    }
+}

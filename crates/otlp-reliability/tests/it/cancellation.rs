@@ -1,0 +1,134 @@
+//! A call dropped at each of its await points leaves nothing behind and does nothing more.
+
+use std::{
+    cell::Cell,
+    future::{Future, pending},
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use otlp_reliability::{Policy, RetryPolicy, Timeout};
+
+use crate::{Failure, Record};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Counts how many operations are running.
+struct Running<'a>(&'a Cell<u32>);
+
+impl<'a> Running<'a> {
+    fn start(count: &'a Cell<u32>) -> Self {
+        count.set(count.get() + 1);
+        Running(count)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_dropped_during_an_attempt_drops_the_attempt() {
+    let running = Cell::new(0);
+    let record = Record::default();
+    let retry = RetryPolicy::constant(SECOND).build().unwrap().with_observer(record.clone());
+    {
+        let mut call = pin!(retry.execute(|| async {
+            let _running = Running::start(&running);
+            pending::<Result<(), ()>>().await
+        }));
+        assert!(poll_once(call.as_mut()).is_pending());
+        assert_eq!(running.get(), 1);
+    }
+    assert_eq!(running.get(), 0);
+    assert_eq!(record.events(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_dropped_while_waiting_starts_nothing_more() {
+    let calls = Cell::new(0);
+    let retry = RetryPolicy::constant(SECOND).build().unwrap();
+    {
+        let mut call = pin!(retry.execute(|| async {
+            calls.set(calls.get() + 1);
+            Err::<(), ()>(())
+        }));
+        assert!(poll_once(call.as_mut()).is_pending());
+        assert_eq!(calls.get(), 1);
+    }
+    tokio::time::advance(10 * SECOND).await;
+    assert_eq!(calls.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_dropped_while_its_operation_runs_drops_the_operation() {
+    let running = Cell::new(0);
+    let timeout = Timeout::new(SECOND);
+    {
+        let mut call = pin!(timeout.execute(|| async {
+            let _running = Running::start(&running);
+            pending::<Result<(), Failure>>().await
+        }));
+        assert!(poll_once(call.as_mut()).is_pending());
+        assert_eq!(running.get(), 1);
+    }
+    assert_eq!(running.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_that_fires_has_dropped_the_operation_before_it_returns() {
+    let running = Cell::new(0);
+    let result: Result<(), Failure> = Timeout::new(SECOND)
+        .execute(|| async {
+            let _running = Running::start(&running);
+            pending().await
+        })
+        .await;
+    assert!(result.is_err());
+    assert_eq!(running.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_outermost_policy_drops_the_innermost_attempt() {
+    let (attempts, mut attempted) = tokio::sync::mpsc::unbounded_channel();
+    let policy =
+        (Timeout::new(60 * SECOND), (RetryPolicy::constant(SECOND).build().unwrap(), Timeout::new(5 * SECOND)));
+    let call = tokio::spawn(async move {
+        policy
+            .run(|| {
+                // Closed when the attempt is dropped.
+                let (alive, closed) = tokio::sync::oneshot::channel::<()>();
+                attempts.send(closed).unwrap();
+                async move {
+                    let _alive = alive;
+                    pending::<Result<(), Failure>>().await
+                }
+            })
+            .await
+    });
+    let first = attempted.recv().await.unwrap();
+    let second = attempted.recv().await.unwrap();
+    assert!(first.await.is_err(), "timed out");
+    call.abort();
+    assert!(call.await.unwrap_err().is_cancelled());
+    assert!(second.await.is_err(), "dropped with the call");
+    assert!(attempted.recv().await.is_none(), "and no third");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_operation_passes_through_and_leaves_the_policy_usable() {
+    let policy = std::sync::Arc::new((RetryPolicy::constant(SECOND).build().unwrap(), Timeout::new(SECOND)));
+    let shared = std::sync::Arc::clone(&policy);
+    let call = tokio::spawn(async move {
+        shared.run(|| async { if true { panic!("in the operation") } else { Ok::<(), Failure>(()) } }).await
+    });
+    assert!(call.await.unwrap_err().is_panic());
+    assert_eq!(policy.run(|| async { Ok::<_, Failure>(2) }).await, Ok(2));
+}

@@ -1,0 +1,156 @@
+//! Clocks that are not tokio's: one that counts its use, one that goes back, one whose sleeps can be cut short.
+
+use std::{
+    future::Future,
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use otlp_reliability::{Clock, Event, GiveUp, RetryPolicy, Timeout, TokioClock};
+use tokio::sync::watch;
+
+use crate::{Failure, Record};
+
+#[derive(Default)]
+struct Counting {
+    reads: AtomicU32,
+    sleeps: Mutex<Vec<Duration>>,
+}
+
+impl Clock for Counting {
+    fn now(&self) -> Instant {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        TokioClock.now()
+    }
+
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        self.sleeps.lock().unwrap().push(duration);
+        TokioClock.sleep(duration)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_wait_goes_through_the_clock_and_nothing_is_read_without_need() {
+    let clock = Counting::default();
+    let retry = RetryPolicy::constant(Duration::from_secs(1)).build().unwrap().with_clock(&clock);
+    let _: Result<(), u8> = retry.execute(|| async { Err(1) }).await;
+    assert_eq!(*clock.sleeps.lock().unwrap(), [Duration::from_secs(1); 2]);
+    assert_eq!(clock.reads.load(Ordering::Relaxed), 0, "no limit on the elapsed time is set");
+
+    let clock = Counting::default();
+    let timeout = Timeout::new(Duration::from_secs(1)).with_clock(&clock);
+    let ready: Result<u8, Failure> = timeout.execute(|| async { Ok(1) }).await;
+    assert_eq!(ready, Ok(1));
+    assert!(clock.sleeps.lock().unwrap().is_empty(), "a ready operation is polled before a timer exists");
+}
+
+/// Each reading is an hour before the last.
+struct Backwards(Mutex<Instant>);
+
+impl Clock for Backwards {
+    fn now(&self) -> Instant {
+        let mut now = self.0.lock().unwrap();
+        *now = now.checked_sub(Duration::from_secs(3600)).unwrap_or(*now);
+        *now
+    }
+
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        TokioClock.sleep(duration)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pitfall_16_a_clock_that_goes_back_panics_nothing_and_counts_as_no_time() {
+    let base = Instant::now() + Duration::from_secs(100 * 3600);
+    let policy = RetryPolicy::new().with_max_attempts(5).with_max_elapsed(Duration::from_secs(60));
+    let retry = policy.build().unwrap().with_clock(Backwards(Mutex::new(base)));
+    let mut calls = 0;
+    let result: Result<(), u32> = retry
+        .execute(|| {
+            calls += 1;
+            std::future::ready(Err(calls))
+        })
+        .await;
+    assert_eq!(result, Err(5));
+}
+
+/// Tokio's time until the service drains; from then on every sleep ends at once.
+struct Draining(watch::Receiver<bool>);
+
+impl Clock for Draining {
+    fn now(&self) -> Instant {
+        TokioClock.now()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        let mut draining = self.0.clone();
+        tokio::select! {
+            () = TokioClock.sleep(duration) => {}
+            // A sender that is gone can no longer say "drain": only the sleep counts.
+            Ok(_) = draining.wait_for(|draining| *draining) => {}
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_cuts_sleeps_short_wakes_a_waiting_retry() {
+    let (drain, draining) = watch::channel(false);
+    let record = Record::default();
+    let retry = RetryPolicy::constant(Duration::from_secs(3600)).build().unwrap();
+    let retry = retry.with_clock(Draining(draining)).with_observer(record.clone());
+    let started = TokioClock.now();
+    let waiting = tokio::spawn(async move {
+        let mut calls = 0;
+        retry
+            .execute(|| {
+                calls += 1;
+                std::future::ready(if calls < 3 { Err(calls) } else { Ok(calls) })
+            })
+            .await
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!waiting.is_finished());
+    drain.send_replace(true);
+    assert_eq!(waiting.await.unwrap(), Ok(3));
+    assert_eq!(TokioClock.now() - started, Duration::from_secs(1));
+    assert_eq!(record.events().last(), Some(&Event::Settled { attempts: 3 }));
+}
+
+/// Oversleeps: each sleep takes ten times as long as asked, as on a machine that was suspended.
+struct Oversleeping;
+
+impl Clock for Oversleeping {
+    fn now(&self) -> Instant {
+        TokioClock.now()
+    }
+
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        TokioClock.sleep(duration * 10)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_elapsed_time_is_checked_again_after_the_sleep() {
+    let record = Record::default();
+    let policy = RetryPolicy::constant(Duration::from_secs(1)).with_max_elapsed(Duration::from_secs(5));
+    let retry = policy.build().unwrap().with_clock(Oversleeping).with_observer(record.clone());
+    let mut calls = 0;
+    let result: Result<(), u32> = retry
+        .execute(|| {
+            calls += 1;
+            std::future::ready(Err(calls))
+        })
+        .await;
+    assert_eq!(result, Err(1), "no attempt starts after the limit");
+    assert_eq!(
+        record.events(),
+        [
+            Event::AttemptFailed { attempt: 1 },
+            Event::Retrying { attempt: 2, delay: Duration::from_secs(1) },
+            Event::GaveUp { attempts: 1, reason: GiveUp::MaxElapsed },
+        ]
+    );
+}

@@ -1,0 +1,42 @@
+//! What crosses the modules of the crate: policies on paused time, together, cancelled, and on clocks that misbehave.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod cancellation;
+mod clocks;
+mod composition;
+mod retry;
+mod timeout;
+
+use std::sync::{Arc, Mutex};
+
+use otlp_reliability::{Event, Observer, Rejection};
+
+/// The error of the operations under test: one that can hold a rejection and so serve any stack of policies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Failure {
+    Refused(u32),
+    Policy(Rejection),
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        Failure::Policy(rejection)
+    }
+}
+
+/// Keeps every event.
+#[derive(Debug, Clone, Default)]
+struct Record(Arc<Mutex<Vec<Event>>>);
+
+impl Record {
+    fn events(&self) -> Vec<Event> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Observer for Record {
+    fn on_event(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
