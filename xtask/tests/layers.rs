@@ -85,7 +85,7 @@ fn the_two_lowest_crates_stay_nearly_free_of_dependencies() {
     for name in ["otlp-core", "otlp-reliability"] {
         // Alone, as `cargo tree` shows it: the metadata of the whole workspace mixes in what other crates enable.
         let tree = Command::new(env!("CARGO"))
-            .args(["tree", "--package", name, "--edges", "normal", "--prefix", "none", "--format", "{lib}"])
+            .args(["tree", "--package", name, "--edges", "normal", "--prefix", "none", "--no-dedupe", "--format", "{lib}"])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .output()
             .unwrap();

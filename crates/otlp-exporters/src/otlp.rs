@@ -3,27 +3,23 @@
 use std::sync::Arc;
 
 use otlp_batch::Batch;
-use otlp_core::{EncodedRequest, ExportError, Outcome, Signal};
+use otlp_core::{EncodedRequest, ExportError, Outcome};
 use otlp_transport::{AnyTransport, Transport};
 
 use crate::Attempt;
 
 /// Sends the bytes of a batch as they are.
 pub struct OtlpExporter {
-    /// By [`Signal::index`]; signals with the same settings share one.
+    name: String,
+    /// By [`Signal::index`](otlp_core::Signal::index).
     transports: [Arc<AnyTransport>; 3],
 }
 
 impl OtlpExporter {
-    /// All signals by one transport.
-    pub fn new(transport: AnyTransport) -> Self {
-        let transport = Arc::new(transport);
-        OtlpExporter { transports: [Arc::clone(&transport), Arc::clone(&transport), transport] }
-    }
-
-    /// Each signal by its own transport, in the order of [`Signal::ALL`].
-    pub fn per_signal(transports: [Arc<AnyTransport>; 3]) -> Self {
-        OtlpExporter { transports }
+    /// Sends each signal by its transport, in the order of [`Signal::ALL`](otlp_core::Signal::ALL); signals may share
+    /// one. `name` is what the ledger calls the destination.
+    pub fn new(name: impl Into<String>, transports: [Arc<AnyTransport>; 3]) -> Self {
+        OtlpExporter { name: name.into(), transports }
     }
 }
 
@@ -31,9 +27,7 @@ impl Attempt for OtlpExporter {
     type Prepared = EncodedRequest;
 
     fn name(&self) -> String {
-        let mut names: Vec<String> = Signal::ALL.iter().map(|one| self.transports[one.index()].name()).collect();
-        names.dedup();
-        names.join(", ")
+        self.name.clone()
     }
 
     fn prepare(&self, batch: &Batch) -> Result<EncodedRequest, ExportError> {

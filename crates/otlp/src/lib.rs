@@ -1,1 +1,54 @@
-//! otlp
+//! `otlp` takes traces, metrics and logs out of a Rust program and delivers them to any OpenTelemetry Protocol backend:
+//! cheap at the call site, and losing nothing silently.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use otlp::core::EnhancedOtlpClient;
+//!
+//! let client = EnhancedOtlpClient::builder().with_endpoint("http://localhost:4317").with_service_name("shop").build_blocking()?;
+//! let mut span = client.tracer("checkout").start("place order");
+//! span.set_attribute("order.items", 3);
+//! span.end();
+//! println!("{}", client.shutdown_blocking(Duration::from_secs(5)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - [`core`]: the client, and the exporter trait that you may implement.
+//! - [`trace`], [`metrics`], [`logs`]: what a program records with.
+//! - [`propagation`]: trace context and baggage across processes.
+//! - [`config`]: what can be set.
+//! - [`delivery`]: the ledger, and how to hear of the fate of every item.
+//! - [`data`], [`wire`], [`json`]: telemetry as structures, as bytes and as JSON, for those who read it.
+//! - [`reliability`]: retry and timeout, for any service.
+
+pub use otlp_core::{Attributes, KeyValue, Signal, SpanId, TraceContext, TraceFlags, TraceId, Value};
+
+/// The client, and what an exporter of your own implements.
+pub mod core {
+    pub use otlp_client::{BuildError, ClientBuilder, EnhancedOtlpClient};
+    pub use otlp_exporters::{ExportResult, Exporter, async_trait};
+}
+
+/// What can be set.
+pub mod config {
+    pub use otlp_batch::{BatchConfig, ConfigError, MemoryConfig, OnFull};
+    pub use otlp_client::{Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, Warning};
+    pub use otlp_reliability::RetryPolicy;
+    pub use otlp_sdk::{
+        logs::LogLimits,
+        metrics::TemporalityPreference,
+        trace::SpanLimits,
+    };
+    pub use otlp_transport::{ClientIdentity, Compression, Protocol, TlsConfig};
+}
+
+/// Where every item went.
+pub mod delivery {
+    pub use otlp_batch::{
+        Batch, DeliveryObserver, DropReason, Dropped, Fate, Fragment, Ledger, QueueDepth, Report, Settled, SignalLedger,
+    };
+}
+
+pub use otlp_core::{data, json, propagation, wire};
+pub use otlp_reliability as reliability;
+pub use otlp_sdk::{logs, metrics, trace};
