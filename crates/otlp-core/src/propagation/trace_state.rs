@@ -113,8 +113,9 @@ pub struct InvalidTraceState;
 impl fmt::Display for InvalidTraceState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "no valid tracestate: it takes up to 32 members key=value; keys of up to 256 characters out of a-z 0-9 _ - * / @ that \
-             begin with a letter or digit, values of up to 256 printable ASCII characters but comma and equals sign, the last no space",
+            "no valid tracestate: it takes up to 32 members key=value; keys of up to 256 characters out of \
+             a-z 0-9 _ - * / @ that begin with a letter or digit, values of up to 256 printable ASCII characters but \
+             comma and equals sign, the last no space",
         )
     }
 }

@@ -226,7 +226,9 @@ mod tests {
         }
 
         #[test]
-        fn any_value_travels(entries in proptest::collection::hash_map("[a-zA-Z0-9!#$%&'*+.^_`|~-]{1,8}", any::<String>(), 0..8)) {
+        fn any_value_travels(
+            entries in proptest::collection::hash_map("[a-zA-Z0-9!#$%&'*+.^_`|~-]{1,8}", any::<String>(), 0..8),
+        ) {
             let baggage: Baggage = entries.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
             let written = encode(&baggage);
             prop_assume!(written.len() < MAX_BYTES / 2);
