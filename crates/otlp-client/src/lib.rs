@@ -1,1 +1,21 @@
-//! otlp-client
+//! Configuration and assembly: [`EnhancedOtlpClient`] and its builder.
+//!
+//! A setting is looked for in code, then in the environment ([`Environment`]), then in the defaults of the OpenTelemetry
+//! specification. Everything is checked when the client is built; building does no I/O but reading the files that
+//! settings name.
+
+mod builder;
+mod client;
+mod diagnostics;
+mod environment;
+mod error;
+mod resource;
+mod settings;
+
+pub use self::{
+    builder::ClientBuilder,
+    client::EnhancedOtlpClient,
+    diagnostics::{Diagnostic, DiagnosticSeverity},
+    environment::{EndpointScope, Environment, ExportVariables, Warning},
+    error::BuildError,
+};

@@ -34,11 +34,7 @@ pub mod config {
     pub use otlp_batch::{BatchConfig, ConfigError, MemoryConfig, OnFull};
     pub use otlp_client::{Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, Warning};
     pub use otlp_reliability::RetryPolicy;
-    pub use otlp_sdk::{
-        logs::LogLimits,
-        metrics::TemporalityPreference,
-        trace::SpanLimits,
-    };
+    pub use otlp_sdk::{logs::LogLimits, metrics::TemporalityPreference, trace::SpanLimits};
     pub use otlp_transport::{ClientIdentity, Compression, Protocol, TlsConfig};
 }
 

@@ -1,0 +1,146 @@
+//! The client.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use otlp_batch::{Ledger, Pipeline, QueueDepth, Report};
+use otlp_core::{Signal, data::MetricData};
+use otlp_sdk::{
+    logs::{Logger, LoggerProvider},
+    metrics::{Meter, MeterProvider},
+    trace::{Tracer, TracerProvider},
+};
+
+use crate::ClientBuilder;
+
+/// Takes traces, metrics and logs and delivers them to an OTLP backend, on a background thread of its own.
+///
+/// Clones are cheap and mean the same client. Recording never blocks and never fails, whatever becomes of the backend;
+/// [`EnhancedOtlpClient::ledger`] says where every item went. Call [`EnhancedOtlpClient::shutdown`] or its blocking twin
+/// before the program ends: dropping the last clone delivers only for a short time, and says what it lost.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use otlp_client::EnhancedOtlpClient;
+///
+/// let client = EnhancedOtlpClient::builder().with_endpoint("http://localhost:4317").build_blocking()?;
+/// let mut span = client.tracer("shop").start("checkout");
+/// span.set_attribute("order.items", 3);
+/// span.end();
+/// let report = client.shutdown_blocking(Duration::from_secs(5));
+/// println!("{report}");
+/// # Ok::<(), otlp_client::BuildError>(())
+/// ```
+#[derive(Clone)]
+pub struct EnhancedOtlpClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pipeline: Pipeline,
+    tracers: TracerProvider,
+    meters: Arc<MeterProvider>,
+    loggers: LoggerProvider,
+}
+
+impl EnhancedOtlpClient {
+    /// Settings to begin with.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::new()
+    }
+
+    pub(crate) fn new(
+        pipeline: Pipeline,
+        tracers: TracerProvider,
+        meters: Arc<MeterProvider>,
+        loggers: LoggerProvider,
+    ) -> Self {
+        EnhancedOtlpClient { inner: Arc::new(Inner { pipeline, tracers, meters, loggers }) }
+    }
+
+    /// A tracer for the part of the program called `name`.
+    pub fn tracer(&self, name: &str) -> Tracer {
+        self.inner.tracers.tracer(name)
+    }
+
+    /// A meter for the part of the program called `name`.
+    pub fn meter(&self, name: &str) -> Meter {
+        self.inner.meters.meter(name)
+    }
+
+    /// A logger for the part of the program called `name`.
+    pub fn logger(&self, name: &str) -> Logger {
+        self.inner.loggers.logger(name)
+    }
+
+    /// The source of tracers, for scopes with a version, a schema or attributes.
+    pub fn tracer_provider(&self) -> &TracerProvider {
+        &self.inner.tracers
+    }
+
+    /// The source of meters, for scopes with a version, a schema or attributes.
+    pub fn meter_provider(&self) -> &MeterProvider {
+        &self.inner.meters
+    }
+
+    /// The source of loggers, for scopes with a version, a schema or attributes.
+    pub fn logger_provider(&self) -> &LoggerProvider {
+        &self.inner.loggers
+    }
+
+    /// The metrics as they are now, without sending or resetting anything.
+    pub fn read_metrics(&self) -> Vec<MetricData> {
+        self.inner.meters.read()
+    }
+
+    /// Where every item went that was meant for the OTLP endpoint.
+    pub fn ledger(&self) -> Ledger {
+        self.ledgers().into_iter().next().unwrap_or_default()
+    }
+
+    /// The ledger of each destination: the OTLP endpoint first, then custom exporters in their order.
+    pub fn ledgers(&self) -> Vec<Ledger> {
+        self.inner.pipeline.ledgers()
+    }
+
+    /// What waits for the OTLP endpoint and what is in flight to it.
+    pub fn queue_depth(&self, signal: Signal) -> QueueDepth {
+        self.inner.pipeline.queue_depths(signal).into_iter().next().unwrap_or_default()
+    }
+
+    /// How many bytes of memory the records between call site and acknowledgement occupy.
+    pub fn memory_in_use(&self) -> usize {
+        self.inner.pipeline.memory_in_use()
+    }
+
+    /// Delivers everything that was recorded before the call, on all threads, metrics included; waits for at most
+    /// `deadline`. Waits between attempts end at once.
+    ///
+    /// Cancelling the future stops the waiting and not the flush.
+    pub async fn flush(&self, deadline: Duration) -> Report {
+        self.inner.pipeline.flush(deadline).await
+    }
+
+    /// As [`EnhancedOtlpClient::flush`], blocking. Works inside and outside of any runtime.
+    pub fn flush_blocking(&self, deadline: Duration) -> Report {
+        self.inner.pipeline.flush_blocking(deadline)
+    }
+
+    /// Takes no more records, delivers what there is, and ends the background thread. What is not delivered after
+    /// `deadline` is dropped and counted.
+    ///
+    /// Cancelling the future stops the waiting and not the shutdown.
+    pub async fn shutdown(&self, deadline: Duration) -> Report {
+        self.inner.pipeline.shutdown(deadline).await
+    }
+
+    /// As [`EnhancedOtlpClient::shutdown`], blocking. Works inside and outside of any runtime.
+    pub fn shutdown_blocking(&self, deadline: Duration) -> Report {
+        self.inner.pipeline.shutdown_blocking(deadline)
+    }
+}
+
+impl fmt::Debug for EnhancedOtlpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnhancedOtlpClient").field("ledgers", &self.ledgers()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,53 @@
+//! Why a client could not be built.
+
+use std::io;
+
+use thiserror::Error;
+
+/// Why a client could not be built. Each message names the setting, the value unless that may be a secret, and what is
+/// accepted.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A limit of batches, queues or memory.
+    #[error(transparent)]
+    Batch(#[from] otlp_batch::ConfigError),
+    /// The endpoint, the protocol, headers, compression or TLS.
+    #[error(transparent)]
+    Transport(#[from] otlp_transport::ConfigError),
+    /// The retry policy.
+    #[error("retry policy: {0}")]
+    Retry(#[from] otlp_reliability::ConfigError),
+    /// A file that a setting names cannot be read.
+    #[error("cannot read {path}: {error}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why not.
+        error: io::Error,
+    },
+    /// A client certificate without its key, or the reverse.
+    #[error(
+        "OTEL_EXPORTER_OTLP_CLIENT_{set} is set, but CLIENT_{missing} is not: a client certificate needs both (set the \
+         two variables, or neither)"
+    )]
+    HalfAnIdentity {
+        /// The end of the variable's name that is set.
+        set: &'static str,
+        /// The end of the one that is missing.
+        missing: &'static str,
+    },
+    /// The background thread could not be started.
+    #[error("cannot start the background thread of the telemetry pipeline: {0}")]
+    Thread(io::Error),
+}
+
+impl From<otlp_batch::StartError> for BuildError {
+    fn from(error: otlp_batch::StartError) -> Self {
+        match error {
+            otlp_batch::StartError::Config(error) => BuildError::Batch(error),
+            otlp_batch::StartError::Thread(error) => BuildError::Thread(error),
+            other => BuildError::Thread(io::Error::other(other)),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! From what code and environment say to what the transports are told.
+//!
+//! Code beats environment, a signal's own setting beats the general one, and what nobody set has the default of the OTLP
+//! exporter specification, with one addition: an endpoint with port 4317, the registered port of OTLP/gRPC, is spoken
+//! to by gRPC unless somebody said otherwise.
+
+use std::{fs, sync::Arc, time::Duration};
+
+use otlp_core::Signal;
+use otlp_exporters::OtlpExporter;
+use otlp_transport::{
+    AnyTransport, ClientIdentity, Compression, Endpoints, Headers, Protocol, TlsConfig, TransportConfig,
+};
+
+use crate::{
+    BuildError,
+    environment::{EndpointScope, ExportVariables},
+};
+
+/// What code said of the export of all signals; `None` where it said nothing.
+#[derive(Clone, Default)]
+pub(crate) struct ExportOptions {
+    pub(crate) endpoint: Option<String>,
+    /// By [`Signal::index`].
+    pub(crate) signal_endpoints: [Option<String>; 3],
+    pub(crate) protocol: Option<Protocol>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) compression: Option<Compression>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) tls: Option<TlsConfig>,
+}
+
+/// The exporter to the OTLP endpoint. Signals with the same settings share a transport, and with it the connections.
+pub(crate) fn exporter(
+    options: &ExportOptions,
+    environment: &[ExportVariables; 3],
+) -> Result<OtlpExporter, BuildError> {
+    let (transports, mut protocols) = transports(options, environment)?;
+    protocols.dedup();
+    let protocols: Vec<String> = protocols.iter().map(Protocol::to_string).collect();
+    Ok(OtlpExporter::new(format!("otlp ({})", protocols.join(", ")), transports))
+}
+
+fn transports(
+    options: &ExportOptions,
+    environment: &[ExportVariables; 3],
+) -> Result<([Arc<AnyTransport>; 3], Vec<Protocol>), BuildError> {
+    let mut protocols = Vec::new();
+    let mut made: Vec<((Protocol, TransportConfig), Arc<AnyTransport>)> = Vec::new();
+    let mut transport = |signal: Signal| -> Result<Arc<AnyTransport>, BuildError> {
+        let settings = settings(signal, options, &environment[signal.index()])?;
+        protocols.push(settings.0);
+        if let Some((_, same)) = made.iter().find(|(known, _)| *known == settings) {
+            return Ok(Arc::clone(same));
+        }
+        let (protocol, config) = settings.clone();
+        let new = Arc::new(AnyTransport::new(protocol, config)?);
+        made.push((settings, Arc::clone(&new)));
+        Ok(new)
+    };
+    let transports = [transport(Signal::Traces)?, transport(Signal::Metrics)?, transport(Signal::Logs)?];
+    Ok((transports, protocols))
+}
+
+fn settings(
+    signal: Signal,
+    options: &ExportOptions,
+    environment: &ExportVariables,
+) -> Result<(Protocol, TransportConfig), BuildError> {
+    let own = options.signal_endpoints[signal.index()].clone().map(|url| (url, EndpointScope::Signal));
+    let general = options.endpoint.clone().map(|url| (url, EndpointScope::General));
+    let endpoint = own.or(general).or_else(|| environment.endpoint.clone());
+    let protocol = options.protocol.or(environment.protocol).unwrap_or_else(|| protocol_of_port(endpoint.as_ref()));
+    let endpoints = match endpoint {
+        Some((url, EndpointScope::Signal)) => Endpoints::exact(signal, url),
+        Some((url, EndpointScope::General)) => Endpoints::base(url),
+        None if protocol == Protocol::Grpc => Endpoints::base("http://localhost:4317"),
+        None => Endpoints::base("http://localhost:4318"),
+    };
+
+    let mut config = TransportConfig::new(endpoints);
+    config.insecure = environment.insecure.unwrap_or(false);
+    config.headers = headers(&options.headers, &environment.headers);
+    config.compression = options.compression.or(environment.compression).unwrap_or(Compression::None);
+    if let Some(timeout) = options.timeout.or(environment.timeout) {
+        config.request_timeout = (!timeout.is_zero()).then_some(timeout);
+    }
+    if let Some(timeout) = options.connect_timeout {
+        config.connect_timeout = timeout;
+    }
+    config.tls = match &options.tls {
+        Some(tls) => Some(tls.clone()),
+        None => tls_from_files(environment)?,
+    };
+    Ok((protocol, config))
+}
+
+fn protocol_of_port(endpoint: Option<&(String, EndpointScope)>) -> Protocol {
+    match endpoint {
+        Some((url, EndpointScope::General)) if url.trim_end_matches('/').ends_with(":4317") => Protocol::Grpc,
+        _ => Protocol::HttpProtobuf,
+    }
+}
+
+/// The headers of the environment that code does not set, and those of code.
+fn headers(code: &[(String, String)], environment: &[(String, String)]) -> Headers {
+    let is_replaced = |name: &str| code.iter().any(|(set, _)| set.eq_ignore_ascii_case(name));
+    let mut headers = Headers::new();
+    for (name, value) in environment.iter().filter(|(name, _)| !is_replaced(name)).chain(code) {
+        headers.append(name.clone(), value.clone());
+    }
+    headers
+}
+
+fn tls_from_files(environment: &ExportVariables) -> Result<Option<TlsConfig>, BuildError> {
+    let ca_pem = environment.certificate.as_deref().map(read).transpose()?;
+    let identity = match (&environment.client_certificate, &environment.client_key) {
+        (Some(certificate), Some(key)) => {
+            Some(ClientIdentity { certificate_pem: read(certificate)?, key_pem: read(key)? })
+        }
+        (None, None) => None,
+        (Some(_), None) => return Err(BuildError::HalfAnIdentity { set: "CERTIFICATE", missing: "KEY" }),
+        (None, Some(_)) => return Err(BuildError::HalfAnIdentity { set: "KEY", missing: "CERTIFICATE" }),
+    };
+    if ca_pem.is_none() && identity.is_none() {
+        return Ok(None);
+    }
+    let mut tls = TlsConfig::default();
+    tls.ca_pem = ca_pem;
+    tls.identity = identity;
+    Ok(Some(tls))
+}
+
+fn read(path: &str) -> Result<Vec<u8>, BuildError> {
+    fs::read(path).map_err(|error| BuildError::File { path: path.to_owned(), error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn protocol(code: Option<&str>, environment: Option<&str>) -> Protocol {
+        let options = ExportOptions { endpoint: code.map(str::to_owned), ..ExportOptions::default() };
+        let endpoint = environment.map(|url| (url.to_owned(), EndpointScope::General));
+        let variables = ExportVariables { endpoint, ..ExportVariables::default() };
+        settings(Signal::Traces, &options, &variables).unwrap().0
+    }
+
+    #[test]
+    fn port_4317_means_grpc_unless_somebody_said_otherwise() {
+        assert_eq!(protocol(None, None), Protocol::HttpProtobuf);
+        assert_eq!(protocol(Some("http://a:4317"), None), Protocol::Grpc);
+        assert_eq!(protocol(None, Some("http://a:4317/")), Protocol::Grpc);
+        assert_eq!(protocol(Some("http://a:4318"), Some("http://a:4317")), Protocol::HttpProtobuf);
+        let options = ExportOptions {
+            endpoint: Some("http://a:4317".into()),
+            protocol: Some(Protocol::HttpJson),
+            ..ExportOptions::default()
+        };
+        let settings = settings(Signal::Logs, &options, &ExportVariables::default()).unwrap();
+        assert_eq!(settings.0, Protocol::HttpJson);
+    }
+
+    #[test]
+    fn code_beats_environment() {
+        let options = ExportOptions {
+            headers: vec![("Authorization".into(), "code".into())],
+            timeout: Some(Duration::from_secs(3)),
+            ..ExportOptions::default()
+        };
+        let variables = ExportVariables {
+            headers: vec![("authorization".into(), "environment".into()), ("x-tenant".into(), "7".into())],
+            timeout: Some(Duration::ZERO),
+            compression: Some(Compression::gzip()),
+            ..ExportVariables::default()
+        };
+        let (_, config) = settings(Signal::Traces, &options, &variables).unwrap();
+        assert_eq!(config.request_timeout, Some(Duration::from_secs(3)));
+        assert_eq!(config.compression, Compression::gzip());
+        let mut expected = Headers::new();
+        expected.append("x-tenant", "7");
+        expected.append("Authorization", "code");
+        assert_eq!(config.headers, expected);
+        let (_, config) = settings(Signal::Traces, &ExportOptions::default(), &variables).unwrap();
+        assert_eq!(config.request_timeout, None, "zero means no limit");
+    }
+
+    #[test]
+    fn signals_with_the_same_settings_share_a_transport() {
+        let options = ExportOptions {
+            endpoint: Some("http://a:4318".into()),
+            signal_endpoints: [None, None, Some("http://b:4318/logs".into())],
+            ..ExportOptions::default()
+        };
+        let ([traces, metrics, logs], _) = transports(&options, &Default::default()).unwrap();
+        assert!(Arc::ptr_eq(&traces, &metrics) && !Arc::ptr_eq(&traces, &logs));
+    }
+
+    #[test]
+    fn a_missing_file_and_half_an_identity_are_named() {
+        let missing = ExportVariables { certificate: Some("/no/such.pem".into()), ..ExportVariables::default() };
+        let error = settings(Signal::Traces, &ExportOptions::default(), &missing).unwrap_err().to_string();
+        assert!(error.contains("/no/such.pem"), "{error}");
+        let half = ExportVariables { client_key: Some("key.pem".into()), ..ExportVariables::default() };
+        let error = settings(Signal::Traces, &ExportOptions::default(), &half).unwrap_err().to_string();
+        assert!(error.contains("OTEL_EXPORTER_OTLP_CLIENT_KEY") && error.contains("CLIENT_CERTIFICATE"), "{error}");
+    }
+}

@@ -1,0 +1,87 @@
+//! All three signals over all three transports and all compressions, read back at the receiver.
+
+use otlp_core::{
+    Signal, Value,
+    data::{MetricPoints, Number, Severity, SpanKind, StatusCode, Temporality},
+};
+use otlp_sdk::metrics::Unit;
+use otlp_transport::{Compression, Protocol};
+
+use crate::setup::{DEADLINE, builder, receiver};
+
+fn arrives(protocol: Protocol, compression: Compression) {
+    let receiver = receiver();
+    let endpoint = match protocol {
+        Protocol::Grpc => receiver.grpc_endpoint(),
+        _ => receiver.http_endpoint(),
+    };
+    let (builder, said) = builder(endpoint);
+    let client = builder.with_protocol(protocol).with_compression(compression).build_blocking().unwrap();
+
+    let tracer = client.tracer("orders");
+    let mut parent = tracer.start_with_kind("POST /orders", SpanKind::Server);
+    parent.set_attribute("http.request.method", "POST").set_attribute("order.items", 3);
+    let context = parent.context();
+    let mut child = tracer.start_with_context("charge", SpanKind::Client, &context);
+    child.set_status(StatusCode::Error, "card declined");
+    child.end();
+    {
+        let _active = parent.enter();
+        client.logger("orders").record(Severity::Warn).body("declined").attribute("attempt", 1).emit();
+    }
+    parent.end();
+    let meter = client.meter("orders");
+    meter.u64_counter("orders").with_unit(Unit::new("{order}")).init().add(2, &[("region", "eu")]);
+    meter.f64_histogram("latency").with_unit("s").init().record(0.25, &[("region", "eu")]);
+
+    let report = client.shutdown_blocking(DEADLINE);
+    assert!(report.complete && report.ledgers[0].balances() && report.ledgers[0].lost() == 0, "{report} {said:?}");
+    let delivered = Signal::ALL.map(|signal| report.ledgers[0].signal(signal).delivered);
+    assert_eq!(delivered, [2, 2, 1], "{report} {said:?}");
+
+    let store = receiver.store();
+    let spans = store.spans_of_trace(context.trace_id);
+    let (parent, child) = (&store.spans_named("POST /orders")[0], &store.spans_named("charge")[0]);
+    assert_eq!(spans.len(), 2);
+    assert_eq!(child.parent_span_id, Some(parent.span_id));
+    assert_eq!((parent.kind, child.kind), (SpanKind::Server, SpanKind::Client));
+    assert_eq!((child.status.code, child.status.message.as_str()), (StatusCode::Error, "card declined"));
+    assert_eq!(parent.attributes.get("order.items"), Some(&Value::I64(3)));
+    assert!(parent.start_time <= child.start_time && child.end_time <= parent.end_time);
+    assert_eq!(parent.resource.service_name(), Some("test"));
+    assert_eq!(parent.scope.name, "orders");
+
+    let log = &store.logs()[0];
+    assert_eq!((log.trace_id, log.span_id), (Some(parent.trace_id), Some(parent.span_id)));
+    assert_eq!((log.severity, &log.body), (Severity::Warn, &Value::String("declined".into())));
+
+    let MetricPoints::Sum { points, temporality, monotonic } = &store.metrics_named("orders")[0].points else {
+        panic!("a counter is a sum");
+    };
+    assert_eq!((points[0].value, *temporality, *monotonic), (Some(Number::I64(2)), Temporality::Cumulative, true));
+    let MetricPoints::Histogram { points, .. } = &store.metrics_named("latency")[0].points else {
+        panic!("a histogram is a histogram");
+    };
+    assert_eq!((points[0].count, points[0].sum), (1, Some(0.25)));
+}
+
+macro_rules! transports {
+    ($($name:ident: $protocol:ident, $compression:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            arrives(Protocol::$protocol, $compression);
+        }
+    )*};
+}
+
+transports! {
+    grpc: Grpc, Compression::None;
+    grpc_with_gzip: Grpc, Compression::gzip();
+    grpc_with_zstd: Grpc, Compression::zstd();
+    http_protobuf: HttpProtobuf, Compression::None;
+    http_protobuf_with_gzip: HttpProtobuf, Compression::gzip();
+    http_protobuf_with_zstd: HttpProtobuf, Compression::zstd();
+    http_json: HttpJson, Compression::None;
+    http_json_with_gzip: HttpJson, Compression::gzip();
+    http_json_with_zstd: HttpJson, Compression::zstd();
+}
