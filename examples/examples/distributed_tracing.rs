@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let propagator = CompositePropagator::default();
 
     // The caller puts the context of its client span into the headers of its request.
-    let call = gateway.tracer("gateway").start_with_kind("GET /orders", SpanKind::Client);
+    let mut call = gateway.tracer("gateway").start_with_kind("GET /orders", SpanKind::Client);
     let mut headers: HashMap<String, String> = HashMap::new();
     let baggage = Baggage::default().with("tenant", "seven");
     propagator.inject(&call.context(), &baggage, &mut headers);

@@ -89,7 +89,8 @@ fn run(signal: Signal, protocol: Protocol, on_full: OnFull) {
     println!("  faults: {:?}", receiver.faults().counts());
     let findings = verdict(signal, &produced, &evidence.take(), &ledger, &receiver);
     assert!(findings.is_empty(), "seed {seed}: {}", findings.join("\n"));
-    assert!(ledger.delivered > 0 && receiver.faults().counts().len() > 3, "the run must have met faults and survived");
+    let faults: u64 = receiver.faults().counts().values().sum();
+    assert!(ledger.delivered > 0 && faults >= 5, "the run must have met faults and survived them: {faults}");
 }
 
 macro_rules! contract {

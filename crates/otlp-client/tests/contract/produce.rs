@@ -34,7 +34,7 @@ pub(crate) fn until(until: Instant, signal: Signal, client: &EnhancedOtlpClient,
                 logger.record(Severity::Info).body("contract").attribute("log.record.uid", uid.as_str()).emit();
                 produced.push(Identity::Log(uid));
             }
-            Signal::Metrics => counter.add(1, &[("number", format!("{thread_number}-{}", number % 500))]),
+            Signal::Metrics => counter.add(1, &[("number", format!("{thread_number}-{}", number % 10))]),
         }
         // In bursts, so that the queue both fills and drains.
         if number % 200 == 199 {
