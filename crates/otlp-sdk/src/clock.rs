@@ -19,7 +19,7 @@ pub struct Clock {
 }
 
 /// A moment, on both clocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Moment {
     /// Nanoseconds since the Unix epoch.
     pub unix_nanos: u64,
@@ -57,14 +57,19 @@ impl Clock {
 
     /// Reads the wall clock anew.
     pub fn resync(&self) {
-        let wall = (self.wall)().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-        self.anchor.store(wall.wrapping_sub(self.monotonic()), Ordering::Relaxed);
+        self.anchor.store(unix_nanos((self.wall)()).wrapping_sub(self.monotonic()), Ordering::Relaxed);
     }
 
     #[inline]
     fn monotonic(&self) -> u64 {
         self.base.elapsed().as_nanos() as u64
     }
+}
+
+/// A wall time in nanoseconds since the Unix epoch: zero before it, the largest number beyond the year 2554.
+#[inline]
+pub fn unix_nanos(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
 
 impl Default for Clock {

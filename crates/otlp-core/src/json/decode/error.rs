@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde_json::Value as Json;
+use super::node::Node;
 
 /// A text that cannot be read as OTLP JSON: the path to what is wrong, and what would be accepted there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,9 +10,6 @@ pub struct JsonError {
     path: String,
     message: String,
 }
-
-/// How much of a wrong value an error repeats, in characters.
-const QUOTED: usize = 64;
 
 impl JsonError {
     /// The text is no JSON, or is nested too deep.
@@ -22,12 +19,7 @@ impl JsonError {
 
     /// `got` stands at `path`, where only `accepted` may stand.
     #[cold]
-    pub(super) fn unexpected(path: &Path<'_>, got: &Json, accepted: &str) -> Self {
-        let got = match got {
-            Json::Object(_) => "an object".to_owned(),
-            Json::Array(_) => "a list".to_owned(),
-            scalar => scalar.to_string().chars().take(QUOTED).collect(),
-        };
+    pub(super) fn unexpected(path: &Path<'_>, got: &Node<'_>, accepted: &str) -> Self {
         JsonError { path: path.to_string(), message: format!("{got} is not {accepted}") }
     }
 

@@ -38,7 +38,7 @@ const SEVERITIES: &[(&str, i32)] = &[
 ];
 
 pub(super) fn log(
-    object: &mut Object<'_>,
+    object: &mut Object<'_, '_>,
     resource: &Arc<Resource>,
     scope: &Arc<Scope>,
 ) -> Result<LogData, JsonError> {

@@ -13,7 +13,7 @@ use crate::data::{MetricData, MetricPoints, Resource, Scope, Temporality};
 const TEMPORALITIES: &[(&str, i32)] = &[("UNSPECIFIED", 0), ("DELTA", 1), ("CUMULATIVE", 2)];
 
 pub(super) fn metric(
-    object: &mut Object<'_>,
+    object: &mut Object<'_, '_>,
     resource: &Arc<Resource>,
     scope: &Arc<Scope>,
 ) -> Result<MetricData, JsonError> {
@@ -29,8 +29,9 @@ pub(super) fn metric(
 }
 
 /// The one member that the metric has of the five says the type.
-fn points(object: &mut Object<'_>) -> Result<MetricPoints, JsonError> {
-    let gauge = |data: &mut Object<'_>| Ok(MetricPoints::Gauge { points: data.objects("dataPoints", number_point)? });
+fn points(object: &mut Object<'_, '_>) -> Result<MetricPoints, JsonError> {
+    let gauge =
+        |data: &mut Object<'_, '_>| Ok(MetricPoints::Gauge { points: data.objects("dataPoints", number_point)? });
     if let Some(points) = object.optional_nested("gauge", gauge)? {
         return Ok(points);
     }
@@ -44,11 +45,11 @@ fn points(object: &mut Object<'_>) -> Result<MetricPoints, JsonError> {
         return Ok(points);
     }
     let summary =
-        |data: &mut Object<'_>| Ok(MetricPoints::Summary { points: data.objects("dataPoints", summary_point)? });
+        |data: &mut Object<'_, '_>| Ok(MetricPoints::Summary { points: data.objects("dataPoints", summary_point)? });
     object.nested("summary", summary)
 }
 
-fn sum(data: &mut Object<'_>) -> Result<MetricPoints, JsonError> {
+fn sum(data: &mut Object<'_, '_>) -> Result<MetricPoints, JsonError> {
     Ok(MetricPoints::Sum {
         points: data.objects("dataPoints", number_point)?,
         temporality: temporality(data)?,
@@ -56,20 +57,20 @@ fn sum(data: &mut Object<'_>) -> Result<MetricPoints, JsonError> {
     })
 }
 
-fn histogram(data: &mut Object<'_>) -> Result<MetricPoints, JsonError> {
+fn histogram(data: &mut Object<'_, '_>) -> Result<MetricPoints, JsonError> {
     Ok(MetricPoints::Histogram {
         points: data.objects("dataPoints", histogram_point)?,
         temporality: temporality(data)?,
     })
 }
 
-fn exponential_histogram(data: &mut Object<'_>) -> Result<MetricPoints, JsonError> {
+fn exponential_histogram(data: &mut Object<'_, '_>) -> Result<MetricPoints, JsonError> {
     Ok(MetricPoints::ExponentialHistogram {
         points: data.objects("dataPoints", exponential_histogram_point)?,
         temporality: temporality(data)?,
     })
 }
 
-fn temporality(data: &mut Object<'_>) -> Result<Temporality, JsonError> {
+fn temporality(data: &mut Object<'_, '_>) -> Result<Temporality, JsonError> {
     data.enumeration("aggregationTemporality", "AGGREGATION_TEMPORALITY_", TEMPORALITIES).map(Temporality::from_number)
 }

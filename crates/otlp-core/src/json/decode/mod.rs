@@ -6,6 +6,7 @@
 mod error;
 mod log;
 mod metric;
+mod node;
 mod object;
 mod point;
 mod scalar;
@@ -15,7 +16,7 @@ mod value;
 use std::sync::Arc;
 
 pub use self::error::JsonError;
-use self::{error::Path, object::Object};
+use self::{error::Path, node::Node, object::Object};
 use crate::data::{LogData, MetricData, Resource, Scope, SpanData};
 
 /// The spans of an `ExportTraceServiceRequest` in OTLP JSON, in order.
@@ -54,9 +55,9 @@ pub fn metrics(text: &[u8]) -> Result<Vec<MetricData>, JsonError> {
 fn request<R>(
     text: &[u8],
     [resources, scopes, records]: [&str; 3],
-    record: impl Fn(&mut Object<'_>, &Arc<Resource>, &Arc<Scope>) -> Result<R, JsonError>,
+    record: impl Fn(&mut Object<'_, '_>, &Arc<Resource>, &Arc<Scope>) -> Result<R, JsonError>,
 ) -> Result<Vec<R>, JsonError> {
-    let json = serde_json::from_slice(text).map_err(JsonError::syntax)?;
+    let json: Node<'_> = serde_json::from_slice(text).map_err(JsonError::syntax)?;
     let path = Path::ROOT;
     let mut all = Vec::new();
     Object::new(json, &path)?.for_each(resources, |mut of_resource| {
@@ -74,7 +75,7 @@ fn request<R>(
     Ok(all)
 }
 
-fn resource(object: &mut Object<'_>) -> Result<Resource, JsonError> {
+fn resource(object: &mut Object<'_, '_>) -> Result<Resource, JsonError> {
     Ok(Resource {
         attributes: value::attributes(object, "attributes")?,
         dropped_attributes_count: object.uint32("droppedAttributesCount")?,
@@ -82,7 +83,7 @@ fn resource(object: &mut Object<'_>) -> Result<Resource, JsonError> {
     })
 }
 
-fn scope(object: &mut Object<'_>) -> Result<Scope, JsonError> {
+fn scope(object: &mut Object<'_, '_>) -> Result<Scope, JsonError> {
     Ok(Scope {
         name: object.string("name")?,
         version: object.string("version")?,

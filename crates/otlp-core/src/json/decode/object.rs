@@ -2,23 +2,24 @@
 //!
 //! An absent member, and one that is `null`, have protobuf's default.
 
-use serde_json::{Map, Value as Json};
+use std::borrow::Cow;
 
 use super::{
     error::{JsonError, Path},
+    node::Node,
     scalar,
 };
 use crate::{SpanId, TraceId};
 
-pub(super) struct Object<'p> {
-    members: Map<String, Json>,
+pub(super) struct Object<'p, 't> {
+    members: Vec<(Cow<'t, str>, Node<'t>)>,
     path: &'p Path<'p>,
 }
 
-impl<'p> Object<'p> {
-    pub(super) fn new(json: Json, path: &'p Path<'p>) -> Result<Self, JsonError> {
+impl<'p, 't> Object<'p, 't> {
+    pub(super) fn new(json: Node<'t>, path: &'p Path<'p>) -> Result<Self, JsonError> {
         match json {
-            Json::Object(members) => Ok(Object { members, path }),
+            Node::Object(members) => Ok(Object { members, path }),
             other => Err(JsonError::unexpected(path, &other, "an object")),
         }
     }
@@ -27,10 +28,12 @@ impl<'p> Object<'p> {
     pub(super) fn optional<T>(
         &mut self,
         key: &str,
-        read: impl FnOnce(Json, &Path<'_>) -> Result<T, JsonError>,
+        read: impl FnOnce(Node<'t>, &Path<'_>) -> Result<T, JsonError>,
     ) -> Result<Option<T>, JsonError> {
-        match self.members.remove(key) {
-            None | Some(Json::Null) => Ok(None),
+        // From the end, so that the last of a key that occurs twice counts.
+        let member = self.members.iter_mut().rev().find(|(name, _)| name == key);
+        match member.map(|(_, node)| std::mem::take(node)) {
+            None | Some(Node::Null) => Ok(None),
             Some(json) => read(json, &self.path.key(key)).map(Some),
         }
     }
@@ -38,7 +41,7 @@ impl<'p> Object<'p> {
     fn or_default<T: Default>(
         &mut self,
         key: &str,
-        read: impl FnOnce(Json, &Path<'_>) -> Result<T, JsonError>,
+        read: impl FnOnce(Node<'t>, &Path<'_>) -> Result<T, JsonError>,
     ) -> Result<T, JsonError> {
         Ok(self.optional(key, read)?.unwrap_or_default())
     }
@@ -72,12 +75,7 @@ impl<'p> Object<'p> {
     }
 
     /// The number of an enum, which may also be told by one of the names, whose prefix is left out here.
-    pub(super) fn enumeration(
-        &mut self,
-        key: &str,
-        prefix: &str,
-        names: &[(&str, i32)],
-    ) -> Result<i32, JsonError> {
+    pub(super) fn enumeration(&mut self, key: &str, prefix: &str, names: &[(&str, i32)]) -> Result<i32, JsonError> {
         self.or_default(key, |json, path| scalar::enumeration(json, path, prefix, names))
     }
 
@@ -103,7 +101,7 @@ impl<'p> Object<'p> {
     pub(super) fn nested<T: Default>(
         &mut self,
         key: &str,
-        read: impl FnOnce(&mut Object<'_>) -> Result<T, JsonError>,
+        read: impl FnOnce(&mut Object<'_, 't>) -> Result<T, JsonError>,
     ) -> Result<T, JsonError> {
         Ok(self.optional_nested(key, read)?.unwrap_or_default())
     }
@@ -112,7 +110,7 @@ impl<'p> Object<'p> {
     pub(super) fn optional_nested<T>(
         &mut self,
         key: &str,
-        read: impl FnOnce(&mut Object<'_>) -> Result<T, JsonError>,
+        read: impl FnOnce(&mut Object<'_, 't>) -> Result<T, JsonError>,
     ) -> Result<Option<T>, JsonError> {
         self.optional(key, |json, path| read(&mut Object::new(json, path)?))
     }
@@ -121,7 +119,7 @@ impl<'p> Object<'p> {
     pub(super) fn for_each(
         &mut self,
         key: &str,
-        mut visit: impl FnMut(Object<'_>) -> Result<(), JsonError>,
+        mut visit: impl FnMut(Object<'_, 't>) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {
         self.or_default(key, |json, path| {
             for (index, item) in list(json, path)?.into_iter().enumerate() {
@@ -135,7 +133,7 @@ impl<'p> Object<'p> {
     pub(super) fn objects<T>(
         &mut self,
         key: &str,
-        read: impl Fn(&mut Object<'_>) -> Result<T, JsonError>,
+        read: impl Fn(&mut Object<'_, 't>) -> Result<T, JsonError>,
     ) -> Result<Vec<T>, JsonError> {
         self.items(key, |json, path| read(&mut Object::new(json, path)?))
     }
@@ -144,7 +142,7 @@ impl<'p> Object<'p> {
     pub(super) fn items<T>(
         &mut self,
         key: &str,
-        read: impl Fn(Json, &Path<'_>) -> Result<T, JsonError>,
+        read: impl Fn(Node<'t>, &Path<'_>) -> Result<T, JsonError>,
     ) -> Result<Vec<T>, JsonError> {
         self.or_default(key, |json, path| {
             let items = list(json, path)?.into_iter().enumerate();
@@ -153,9 +151,9 @@ impl<'p> Object<'p> {
     }
 }
 
-fn list(json: Json, path: &Path<'_>) -> Result<Vec<Json>, JsonError> {
+fn list<'t>(json: Node<'t>, path: &Path<'_>) -> Result<Vec<Node<'t>>, JsonError> {
     match json {
-        Json::Array(items) => Ok(items),
+        Node::List(items) => Ok(items),
         other => Err(JsonError::unexpected(path, &other, "a list")),
     }
 }

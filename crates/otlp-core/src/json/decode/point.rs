@@ -6,7 +6,7 @@ use crate::data::{
     SummaryPoint,
 };
 
-pub(super) fn number_point(object: &mut Object<'_>) -> Result<NumberPoint, JsonError> {
+pub(super) fn number_point(object: &mut Object<'_, '_>) -> Result<NumberPoint, JsonError> {
     Ok(NumberPoint {
         attributes: attributes(object, "attributes")?,
         start_time: object.uint64("startTimeUnixNano")?,
@@ -17,7 +17,7 @@ pub(super) fn number_point(object: &mut Object<'_>) -> Result<NumberPoint, JsonE
     })
 }
 
-pub(super) fn histogram_point(object: &mut Object<'_>) -> Result<HistogramPoint, JsonError> {
+pub(super) fn histogram_point(object: &mut Object<'_, '_>) -> Result<HistogramPoint, JsonError> {
     Ok(HistogramPoint {
         attributes: attributes(object, "attributes")?,
         start_time: object.uint64("startTimeUnixNano")?,
@@ -33,7 +33,7 @@ pub(super) fn histogram_point(object: &mut Object<'_>) -> Result<HistogramPoint,
     })
 }
 
-pub(super) fn exponential_histogram_point(object: &mut Object<'_>) -> Result<ExponentialHistogramPoint, JsonError> {
+pub(super) fn exponential_histogram_point(object: &mut Object<'_, '_>) -> Result<ExponentialHistogramPoint, JsonError> {
     Ok(ExponentialHistogramPoint {
         attributes: attributes(object, "attributes")?,
         start_time: object.uint64("startTimeUnixNano")?,
@@ -52,7 +52,7 @@ pub(super) fn exponential_histogram_point(object: &mut Object<'_>) -> Result<Exp
     })
 }
 
-pub(super) fn summary_point(object: &mut Object<'_>) -> Result<SummaryPoint, JsonError> {
+pub(super) fn summary_point(object: &mut Object<'_, '_>) -> Result<SummaryPoint, JsonError> {
     Ok(SummaryPoint {
         attributes: attributes(object, "attributes")?,
         start_time: object.uint64("startTimeUnixNano")?,
@@ -66,7 +66,7 @@ pub(super) fn summary_point(object: &mut Object<'_>) -> Result<SummaryPoint, Jso
     })
 }
 
-fn exemplar(object: &mut Object<'_>) -> Result<Exemplar, JsonError> {
+fn exemplar(object: &mut Object<'_, '_>) -> Result<Exemplar, JsonError> {
     Ok(Exemplar {
         filtered_attributes: attributes(object, "filteredAttributes")?,
         time: object.uint64("timeUnixNano")?,
@@ -76,14 +76,14 @@ fn exemplar(object: &mut Object<'_>) -> Result<Exemplar, JsonError> {
     })
 }
 
-fn buckets(object: &mut Object<'_>) -> Result<ExponentialBuckets, JsonError> {
+fn buckets(object: &mut Object<'_, '_>) -> Result<ExponentialBuckets, JsonError> {
     Ok(ExponentialBuckets {
         offset: object.int32("offset")?,
         bucket_counts: object.items("bucketCounts", scalar::uint64)?,
     })
 }
 
-fn number(object: &mut Object<'_>) -> Result<Option<Number>, JsonError> {
+fn number(object: &mut Object<'_, '_>) -> Result<Option<Number>, JsonError> {
     match object.optional("asInt", scalar::int64)? {
         Some(value) => Ok(Some(Number::I64(value))),
         None => Ok(object.optional("asDouble", scalar::double)?.map(Number::F64)),

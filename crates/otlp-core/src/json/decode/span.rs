@@ -10,7 +10,7 @@ const KINDS: &[(&str, i32)] =
 const STATUS_CODES: &[(&str, i32)] = &[("UNSET", 0), ("OK", 1), ("ERROR", 2)];
 
 pub(super) fn span(
-    object: &mut Object<'_>,
+    object: &mut Object<'_, '_>,
     resource: &Arc<Resource>,
     scope: &Arc<Scope>,
 ) -> Result<SpanData, JsonError> {
@@ -36,7 +36,7 @@ pub(super) fn span(
     })
 }
 
-fn event(object: &mut Object<'_>) -> Result<SpanEvent, JsonError> {
+fn event(object: &mut Object<'_, '_>) -> Result<SpanEvent, JsonError> {
     Ok(SpanEvent {
         time: object.uint64("timeUnixNano")?,
         name: object.string("name")?,
@@ -45,7 +45,7 @@ fn event(object: &mut Object<'_>) -> Result<SpanEvent, JsonError> {
     })
 }
 
-fn link(object: &mut Object<'_>) -> Result<SpanLink, JsonError> {
+fn link(object: &mut Object<'_, '_>) -> Result<SpanLink, JsonError> {
     Ok(SpanLink {
         trace_id: object.trace_id("traceId")?,
         span_id: object.span_id("spanId")?,
@@ -56,7 +56,7 @@ fn link(object: &mut Object<'_>) -> Result<SpanLink, JsonError> {
     })
 }
 
-fn status(object: &mut Object<'_>) -> Result<SpanStatus, JsonError> {
+fn status(object: &mut Object<'_, '_>) -> Result<SpanStatus, JsonError> {
     Ok(SpanStatus {
         code: StatusCode::from_number(object.enumeration("code", "STATUS_CODE_", STATUS_CODES)?),
         message: object.string("message")?,

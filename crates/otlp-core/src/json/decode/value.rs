@@ -1,25 +1,24 @@
 //! Attributes and values.
 
-use serde_json::Value as Json;
-
 use super::{
     error::{JsonError, Path},
+    node::Node,
     object::Object,
     scalar,
 };
 use crate::{Attributes, KeyValue, Value};
 
-pub(super) fn attributes(object: &mut Object<'_>, key: &str) -> Result<Attributes, JsonError> {
+pub(super) fn attributes(object: &mut Object<'_, '_>, key: &str) -> Result<Attributes, JsonError> {
     object.objects(key, pair).map(Attributes::from)
 }
 
-fn pair(object: &mut Object<'_>) -> Result<KeyValue, JsonError> {
+fn pair(object: &mut Object<'_, '_>) -> Result<KeyValue, JsonError> {
     let key = object.string("key")?;
     Ok(KeyValue { key: key.into(), value: object.nested("value", value)? })
 }
 
 /// An `AnyValue`: the one member that it has says the type.
-pub(super) fn value(object: &mut Object<'_>) -> Result<Value, JsonError> {
+pub(super) fn value(object: &mut Object<'_, '_>) -> Result<Value, JsonError> {
     if let Some(text) = object.optional("stringValue", scalar::string)? {
         return Ok(Value::String(text));
     }
@@ -42,9 +41,9 @@ pub(super) fn value(object: &mut Object<'_>) -> Result<Value, JsonError> {
 }
 
 /// An element of an array, which keeps its place even if it is `null`.
-fn element(json: Json, path: &Path<'_>) -> Result<Value, JsonError> {
+fn element(json: Node<'_>, path: &Path<'_>) -> Result<Value, JsonError> {
     match json {
-        Json::Null => Ok(Value::Empty),
+        Node::Null => Ok(Value::Empty),
         json => value(&mut Object::new(json, path)?),
     }
 }

@@ -49,9 +49,8 @@ pub fn request(request: &EncodedRequest) -> Result<Vec<u8>, DecodeError> {
 pub fn encode(signal: Signal, request: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
     let start = out.len();
     let written = match signal {
-        Signal::Traces => TracesView::parse(request).and_then(|view| {
-            put_request(out, &view, ["resourceSpans", "scopeSpans", "spans"], span::put_span)
-        }),
+        Signal::Traces => TracesView::parse(request)
+            .and_then(|view| put_request(out, &view, ["resourceSpans", "scopeSpans", "spans"], span::put_span)),
         Signal::Metrics => MetricsView::parse(request).and_then(|view| {
             put_request(out, &view, ["resourceMetrics", "scopeMetrics", "metrics"], metric::put_metric)
         }),

@@ -71,8 +71,9 @@ impl<'o> Object<'o> {
         }
     }
 
+    /// Only the positive zero is the default: the negative one is written, as in protobuf.
     pub(super) fn double(&mut self, key: &str, value: f64) {
-        if value != 0.0 {
+        if value.to_bits() != 0 {
             put_double(self.key(key), value);
         }
     }
@@ -226,13 +227,28 @@ pub(super) fn put_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
 }
 
-/// A string with the escapes that JSON asks for: quotes, backslashes and control characters.
+/// Quotes, backslashes and control characters.
+#[inline]
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// A string with the escapes that JSON asks for.
 pub(super) fn put_string(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
     let bytes = text.as_bytes();
+    // Without an early end, so that the compiler looks at many bytes at once: hardly any string has an escape.
+    if bytes.iter().fold(false, |any, &byte| any | needs_escape(byte)) {
+        put_escaped(out, bytes);
+    } else {
+        put_plain(out, bytes);
+    }
+}
+
+fn put_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(b'"');
     let mut copied = 0;
     for (index, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+        if !needs_escape(byte) {
             continue;
         }
         out.extend_from_slice(&bytes[copied..index]);

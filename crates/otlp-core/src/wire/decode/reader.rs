@@ -89,7 +89,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Whatever makes the bytes no protobuf. The reader must not be used after an error.
-    #[inline]
+    #[inline(always)]
     pub fn next_field(&mut self) -> Result<Option<Field<'a>>, DecodeError> {
         while self.position < self.content.bytes.len() {
             let start = self.position;
@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The value of a field whose tag was read, `None` for a group, which is skipped.
-    #[inline]
+    #[inline(always)]
     fn value(&mut self, number: u32, wire_type: u8, start: usize) -> Result<Option<WireValue<'a>>, DecodeError> {
         Ok(Some(match wire_type {
             0 => WireValue::Varint(self.varint()?),
@@ -144,7 +144,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn tag(&mut self) -> Result<(u32, u8), DecodeError> {
         let start = self.position;
         let tag = self.varint()?;
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn varint(&mut self) -> Result<u64, DecodeError> {
         match self.content.bytes.get(self.position) {
             Some(&byte) if byte < 0x80 => {
@@ -165,6 +165,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(never)]
     fn long_varint(&mut self) -> Result<u64, DecodeError> {
         let mut value = 0u64;
         let rest = &self.content.bytes[self.position..];
@@ -183,7 +184,7 @@ impl<'a> Reader<'a> {
         Err(self.error(kind, self.position))
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, len: u64) -> Result<&'a [u8], DecodeError> {
         let rest = &self.content.bytes[self.position..];
         match usize::try_from(len).ok().and_then(|len| rest.get(..len)) {
@@ -195,7 +196,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         match self.content.bytes[self.position..].first_chunk() {
             Some(bytes) => {
@@ -383,7 +384,10 @@ mod tests {
         assert_eq!(error(&[0x08]), (DecodeErrorKind::Truncated, 1));
         assert_eq!(error(&[0x08, 1, 0x0a, 5, 1]), (DecodeErrorKind::Truncated, 4));
         assert_eq!(error(&[0x09, 1, 2]), (DecodeErrorKind::Truncated, 1));
-        assert_eq!(error(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]).0, DecodeErrorKind::Truncated);
+        assert_eq!(
+            error(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]).0,
+            DecodeErrorKind::Truncated
+        );
         let mut long = vec![0x08];
         long.extend([0xff; 10]);
         assert_eq!(error(&long), (DecodeErrorKind::VarintOverflow, 1));

@@ -1,9 +1,7 @@
 //! Owned metrics (OTLP metrics protocol, message `Metric` and its five kinds of data).
 
 use super::{
-    owned::{
-        put_attributes, put_message, put_nonzero_fixed64, put_optional_double, put_span_id, put_trace_id,
-    },
+    owned::{put_attributes, put_message, put_nonzero_fixed64, put_optional_double, put_span_id, put_trace_id},
     put_fixed64, put_len, put_sint32, put_string, put_uint, put_varint,
 };
 use crate::data::{

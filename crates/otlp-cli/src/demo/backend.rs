@@ -1,0 +1,110 @@
+//! Where the services send: the embedded receiver, which the script plays with, or the reader's own backend.
+
+use std::{io, sync::Arc, time::Duration};
+
+use otlp_receiver::{Fault, FaultMix, GrpcCode, Receiver, StartError};
+use tokio::sync::mpsc;
+
+use super::{
+    Arguments,
+    course::Event,
+    message::Settings,
+    script::{self, Trouble},
+    topology::{ExportCompression, ExportProtocol, Service},
+};
+
+/// Where the services send.
+pub(crate) enum Backend {
+    Embedded(Arc<Receiver>),
+    Own { endpoint: String, protocol: ExportProtocol },
+}
+
+impl Backend {
+    /// Starts the embedded receiver, unless the reader has a backend.
+    pub(crate) async fn start(arguments: &Arguments) -> Result<Self, StartError> {
+        match &arguments.endpoint {
+            None => Ok(Backend::Embedded(Arc::new(Receiver::builder().start().await?))),
+            Some(endpoint) => {
+                let usual = if endpoint.trim_end_matches('/').ends_with(":4317") {
+                    ExportProtocol::Grpc
+                } else {
+                    ExportProtocol::HttpProtobuf
+                };
+                let protocol = arguments.protocol.unwrap_or(usual);
+                Ok(Backend::Own { endpoint: endpoint.clone(), protocol })
+            }
+        }
+    }
+
+    pub(crate) fn receiver(&self) -> Option<&Arc<Receiver>> {
+        match self {
+            Backend::Embedded(receiver) => Some(receiver),
+            Backend::Own { .. } => None,
+        }
+    }
+
+    /// How a service is to export here.
+    pub(crate) fn settings(&self, service: Service, arguments: &Arguments) -> Settings {
+        let (endpoint, protocol, compression, environment) = match self {
+            Backend::Embedded(receiver) => {
+                let (protocol, compression) = service.export();
+                let protocol = arguments.protocol.unwrap_or(protocol);
+                let endpoint = match protocol {
+                    ExportProtocol::Grpc => receiver.grpc_endpoint(),
+                    ExportProtocol::HttpProtobuf | ExportProtocol::HttpJson => receiver.http_endpoint(),
+                };
+                (endpoint, protocol, compression, false)
+            }
+            Backend::Own { endpoint, protocol } => (endpoint.clone(), *protocol, ExportCompression::None, true),
+        };
+        let port = if service == Service::ApiGateway { arguments.gateway_port } else { 0 };
+        Settings { endpoint, protocol, compression, environment, seed: arguments.seed, port }
+    }
+}
+
+/// Plays the script on the receiver until it is over or cancelled, telling `events` of each change.
+pub(crate) async fn play(
+    receiver: Arc<Receiver>,
+    length: Option<Duration>,
+    seed: u64,
+    events: mpsc::Sender<Event>,
+) {
+    let start = tokio::time::Instant::now();
+    for scene in script::scenes(length) {
+        tokio::time::sleep_until(start + scene.begins).await;
+        let struck_before = strikes(&receiver);
+        begin(&receiver, scene.trouble, seed).await;
+        let _ = events.send(Event::TroubleBegins(scene.trouble)).await;
+        tokio::time::sleep_until(start + scene.ends).await;
+        let recovered = recover(&receiver).await;
+        let struck = strikes(&receiver) - struck_before;
+        let _ = events.send(Event::TroubleEnds { struck, recovered }).await;
+    }
+}
+
+async fn begin(receiver: &Receiver, trouble: Trouble, seed: u64) {
+    let faults = receiver.faults();
+    match trouble {
+        Trouble::Unavailable => faults.inject(Fault::grpc(GrpcCode::Unavailable)),
+        Trouble::Throttled => faults.inject(Fault::throttle(Duration::from_millis(700))),
+        Trouble::Slow => faults.inject(Fault::delay(Duration::from_millis(400))),
+        Trouble::PartialSuccess => faults.inject(Fault::reject_fraction(0.1)),
+        Trouble::LostAcknowledgement => {
+            faults.inject(FaultMix::new(0.5, seed, vec![Fault::lost_acknowledgement()]));
+        }
+        Trouble::Killed => receiver.kill().await,
+    }
+}
+
+/// Ends whatever trouble there is.
+///
+/// # Errors
+/// If the receiver was dead and its port is taken.
+pub(crate) async fn recover(receiver: &Receiver) -> io::Result<()> {
+    receiver.faults().clear();
+    receiver.restart().await
+}
+
+fn strikes(receiver: &Receiver) -> u64 {
+    receiver.faults().counts().values().sum()
+}

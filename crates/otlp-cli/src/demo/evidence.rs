@@ -1,0 +1,218 @@
+//! Evidence: which items a client says were delivered, rejected or dropped, by their ids.
+//!
+//! A [`Witness`] hears the fate of every item from the client and writes down what it was told, group by group, because
+//! of a group that was rejected in part a client knows only how many items that concerned. What is not written down,
+//! for there is too much of it or it cannot be read, is counted: claims and [`Unclaimed`] together are all items.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use otlp::{
+    Signal,
+    data::Resource,
+    delivery::{DeliveryObserver, DropReason, Fate, Fragment, Settled},
+    wire::decode::{self, DecodeError},
+};
+use otlp_receiver::Identity;
+use serde::{Deserialize, Serialize};
+
+/// So many ids of each signal are kept; five services with as many fill the receiver's store.
+const KEPT_IDS: u64 = 200_000;
+
+/// So many ids travel in one message, to keep its line well below the limit.
+const IDS_PER_MESSAGE: usize = 500;
+
+/// What identifies an item in all processes, as text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct ItemId(String);
+
+impl From<&Identity> for ItemId {
+    fn from(identity: &Identity) -> Self {
+        ItemId(match identity {
+            Identity::Span { trace_id, span_id } => format!("{trace_id}/{span_id}"),
+            Identity::Log(uid) => uid.clone(),
+            Identity::Point { service, metric, attributes, time } => format!("{service} {metric} {attributes}@{time}"),
+            other => format!("{other:?}"),
+        })
+    }
+}
+
+impl fmt::Display for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+impl From<&str> for ItemId {
+    fn from(text: &str) -> Self {
+        ItemId(text.to_owned())
+    }
+}
+
+/// What the client said of a group of items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Claim {
+    pub(crate) signal: Signal,
+    pub(crate) fate: ClaimedFate,
+    pub(crate) ids: Vec<ItemId>,
+}
+
+/// What became of the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ClaimedFate {
+    /// A receiver took all but so many, and did not say which.
+    Delivered {
+        /// How many it rejected.
+        rejected: u64,
+    },
+    /// A receiver refused all.
+    Rejected,
+    /// The client gave them up.
+    Dropped(DropReason),
+}
+
+/// How many items of each signal no claim covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Unclaimed([u64; 3]);
+
+impl Unclaimed {
+    pub(crate) fn of(&self, signal: Signal) -> u64 {
+        self.0[signal.index()]
+    }
+
+    pub(crate) fn add(&mut self, signal: Signal, items: u64) {
+        self.0[signal.index()] += items;
+    }
+}
+
+/// Hears the fate of every item of one service.
+pub(crate) struct Witness {
+    resource: Arc<Resource>,
+    /// Ids to keep of each signal.
+    capacity: u64,
+    notes: Mutex<Notes>,
+}
+
+#[derive(Default)]
+struct Notes {
+    claims: Vec<Claim>,
+    kept: [u64; 3],
+    unclaimed: Unclaimed,
+}
+
+impl Witness {
+    /// A witness for the service of this name, which is part of the identity of its data points.
+    pub(crate) fn new(service: &str) -> Self {
+        Witness::with_capacity(service, KEPT_IDS)
+    }
+
+    fn with_capacity(service: &str, capacity: u64) -> Self {
+        let mut resource = Resource::default();
+        resource.attributes.set("service.name", service.to_owned());
+        Witness { resource: Arc::new(resource), capacity, notes: Mutex::default() }
+    }
+
+    /// All that was heard: the claims, in pieces of the size of a message, and what they do not cover.
+    pub(crate) fn take(&self) -> (Vec<Vec<Claim>>, Unclaimed) {
+        let notes = std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner));
+        (in_messages(notes.claims), notes.unclaimed)
+    }
+
+    fn ids(&self, settled: &Settled<'_>) -> Result<Vec<ItemId>, DecodeError> {
+        let mut ids = Vec::with_capacity(settled.items.min(self.capacity) as usize);
+        for fragment in settled.fragments {
+            identities(settled.signal, &self.resource, fragment)?.iter().for_each(|one| ids.push(one.into()));
+        }
+        Ok(ids)
+    }
+}
+
+impl DeliveryObserver for Witness {
+    fn settled(&self, settled: &Settled<'_>) {
+        let signal = settled.signal;
+        let fate = match settled.fate {
+            Fate::Delivered(partial) => ClaimedFate::Delivered { rejected: partial.rejected.min(settled.items) },
+            Fate::Rejected(_) => ClaimedFate::Rejected,
+            Fate::Dropped(reason, _) => ClaimedFate::Dropped(reason),
+            // A fate that we do not know cannot be compared: its items stay without a claim.
+            _ => return self.leave_unclaimed(signal, settled.items),
+        };
+        let ids = self.ids(settled).ok().filter(|ids| ids.len() as u64 == settled.items);
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        match ids {
+            Some(ids) if notes.kept[signal.index()] + settled.items <= self.capacity => {
+                notes.kept[signal.index()] += settled.items;
+                notes.claims.push(Claim { signal, fate, ids });
+            }
+            _ => notes.unclaimed.add(signal, settled.items),
+        }
+    }
+}
+
+impl Witness {
+    fn leave_unclaimed(&self, signal: Signal, items: u64) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).unclaimed.add(signal, items);
+    }
+}
+
+fn identities(
+    signal: Signal,
+    resource: &Arc<Resource>,
+    fragment: &Fragment,
+) -> Result<Vec<Identity>, DecodeError> {
+    let (scope, entries) = (fragment.scope(), fragment.entries());
+    Ok(match signal {
+        Signal::Traces => decode::span_entries(resource, scope, entries)?.iter().map(Identity::of_span).collect(),
+        Signal::Metrics => {
+            decode::metric_entries(resource, scope, entries)?.iter().flat_map(Identity::of_points).collect()
+        }
+        Signal::Logs => decode::log_entries(resource, scope, entries)?.iter().map(Identity::of_log).collect(),
+    })
+}
+
+/// Packs claims so that a message has no more than [`IDS_PER_MESSAGE`] ids, or one claim: it stays whole, for of one that
+/// was rejected in part nobody knows which part, and it is no longer than a batch.
+fn in_messages(claims: Vec<Claim>) -> Vec<Vec<Claim>> {
+    let mut messages: Vec<Vec<Claim>> = Vec::new();
+    let mut ids_in_last = IDS_PER_MESSAGE;
+    for claim in claims {
+        ids_in_last += claim.ids.len();
+        match messages.last_mut() {
+            Some(last) if ids_in_last <= IDS_PER_MESSAGE => last.push(claim),
+            _ => {
+                ids_in_last = claim.ids.len();
+                messages.push(vec![claim]);
+            }
+        }
+    }
+    messages
+}
+
+#[cfg(test)]
+mod tests {
+    use otlp::{
+        config::PartialSuccess,
+        data::{LogData, SpanData},
+    };
+
+    use super::*;
+
+    fn claim(ids: usize) -> Claim {
+        let ids = (0..ids).map(|id| ItemId(id.to_string())).collect();
+        Claim { signal: Signal::Logs, fate: ClaimedFate::Rejected, ids }
+    }
+
+    #[test]
+    fn messages_are_short_and_claims_stay_whole() {
+        let messages = in_messages(vec![claim(300), claim(200), claim(1), claim(700), claim(2)]);
+        let sizes: Vec<Vec<usize>> =
+            messages.iter().map(|message| message.iter().map(|claim| claim.ids.len()).collect()).collect();
+        assert_eq!(sizes, [vec![300, 200], vec![1], vec![700], vec![2]]);
+        assert!(in_messages(Vec::new()).is_empty());
+    }
+}

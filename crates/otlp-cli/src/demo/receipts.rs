@@ -1,0 +1,110 @@
+//! Receipts: what the embedded receiver has seen of each item.
+
+use std::collections::HashMap;
+
+use otlp::Signal;
+use otlp_receiver::{Identity, Receiver, Store};
+
+use super::{evidence::ItemId, topology::Service};
+
+/// How often the receiver has seen an item, and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Sighting {
+    /// Times that it was stored.
+    pub(crate) stored: u64,
+    /// Times that it was rejected.
+    pub(crate) rejected: u64,
+    /// `None` if it is of none of the services.
+    pub(crate) service: Option<Service>,
+}
+
+/// All that the receiver has seen.
+#[derive(Debug, Default)]
+pub(crate) struct Receipts {
+    sightings: [HashMap<ItemId, Sighting>; 3],
+    forgotten: [u64; 3],
+}
+
+/// What the receiver counts of one signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ReceiptCounts {
+    /// Items that are stored, each once.
+    pub(crate) stored: u64,
+    /// Times that an item was stored that was there already.
+    pub(crate) duplicates: u64,
+    /// Items that were rejected and never stored.
+    pub(crate) rejected: u64,
+}
+
+impl Sighting {
+    /// Times that it arrived.
+    pub(crate) fn total(self) -> u64 {
+        self.stored + self.rejected
+    }
+}
+
+impl Receipts {
+    /// Reads the stores of the receiver.
+    pub(crate) fn of_receiver(receiver: &Receiver) -> Self {
+        let mut receipts = Receipts::default();
+        for signal in Signal::ALL {
+            each_item(receiver.store(), signal, |service, identity| {
+                receipts.sighted(signal, (&identity).into(), Service::named(service)).stored += 1;
+            });
+            each_item(receiver.rejected(), signal, |service, identity| {
+                receipts.sighted(signal, (&identity).into(), Service::named(service)).rejected += 1;
+            });
+            let evicted = |store: &Store| store.counts().of(signal).evicted;
+            receipts.forgotten[signal.index()] = evicted(receiver.store()) + evicted(receiver.rejected());
+        }
+        receipts
+    }
+
+    /// The entry of an item, to be counted up.
+    pub(crate) fn sighted(&mut self, signal: Signal, id: ItemId, service: Option<Service>) -> &mut Sighting {
+        let sighting = self.sightings[signal.index()].entry(id).or_default();
+        sighting.service = service;
+        sighting
+    }
+
+    pub(crate) fn sighting(&self, signal: Signal, id: &ItemId) -> Sighting {
+        self.sightings[signal.index()].get(id).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn of(&self, signal: Signal) -> impl Iterator<Item = (&ItemId, &Sighting)> {
+        self.sightings[signal.index()].iter()
+    }
+
+    /// How many items the receiver no longer knows, for its stores are bounded.
+    pub(crate) fn forgotten(&self, signal: Signal) -> u64 {
+        self.forgotten[signal.index()]
+    }
+
+    /// The counts over all services.
+    pub(crate) fn counts(&self, signal: Signal) -> ReceiptCounts {
+        let mut counts = ReceiptCounts::default();
+        for (_, sighting) in self.of(signal).filter(|(_, sighting)| sighting.service.is_some()) {
+            counts.stored += u64::from(sighting.stored > 0);
+            counts.duplicates += sighting.stored.saturating_sub(1);
+            counts.rejected += u64::from(sighting.stored == 0);
+        }
+        counts
+    }
+}
+
+fn each_item(store: &Store, signal: Signal, mut found: impl FnMut(&str, Identity)) {
+    match signal {
+        Signal::Traces => store
+            .spans()
+            .iter()
+            .for_each(|span| found(span.resource.service_name().unwrap_or_default(), Identity::of_span(span))),
+        Signal::Metrics => store.metrics().iter().for_each(|metric| {
+            let service = metric.resource.service_name().unwrap_or_default();
+            Identity::of_points(metric).into_iter().for_each(|identity| found(service, identity));
+        }),
+        Signal::Logs => store
+            .logs()
+            .iter()
+            .for_each(|log| found(log.resource.service_name().unwrap_or_default(), Identity::of_log(log))),
+    }
+}

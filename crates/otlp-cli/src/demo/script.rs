@@ -1,0 +1,106 @@
+//! The script: which fault is played when.
+//!
+//! One cycle lasts [`CYCLE`] and begins and ends calmly. A shorter run plays the same cycle faster, a longer one plays it
+//! again and again; a scene that would not be over before the end is left out.
+
+use std::{fmt, time::Duration};
+
+/// How long all faults, one after the other, take.
+pub(crate) const CYCLE: Duration = Duration::from_secs(15);
+
+/// What is done to the receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    Unavailable,
+    Throttled,
+    Slow,
+    PartialSuccess,
+    LostAcknowledgement,
+    Killed,
+}
+
+/// A trouble and its time, from the beginning of the load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Scene {
+    pub(crate) trouble: Trouble,
+    pub(crate) begins: Duration,
+    pub(crate) ends: Duration,
+}
+
+/// The cycle, in milliseconds.
+const SCENES: [(Trouble, u64, u64); 6] = [
+    (Trouble::Unavailable, 1_000, 4_000),
+    (Trouble::Throttled, 5_000, 6_500),
+    (Trouble::Slow, 7_200, 8_600),
+    (Trouble::PartialSuccess, 9_200, 10_200),
+    (Trouble::LostAcknowledgement, 10_800, 11_800),
+    (Trouble::Killed, 12_300, 13_800),
+];
+
+/// All scenes of a run of this length; for ever without one.
+pub(crate) fn scenes(length: Option<Duration>) -> impl Iterator<Item = Scene> {
+    let pace = length.map_or(1.0, |length| length.div_duration_f64(CYCLE).min(1.0));
+    let all = (0u32..).flat_map(move |cycle| {
+        SCENES.into_iter().map(move |(trouble, begins, ends)| {
+            let time = |ms| (CYCLE * cycle + Duration::from_millis(ms)).mul_f64(pace);
+            Scene { trouble, begins: time(begins), ends: time(ends) }
+        })
+    });
+    all.take_while(move |scene| length.is_none_or(|length| scene.ends <= length))
+}
+
+impl Trouble {
+    /// In a word or two, for the status line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Trouble::Unavailable => "unavailable",
+            Trouble::Throttled => "throttled",
+            Trouble::Slow => "slow",
+            Trouble::PartialSuccess => "partial success",
+            Trouble::LostAcknowledgement => "lost acknowledgements",
+            Trouble::Killed => "dead",
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    /// As a sentence about the receiver.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Trouble::Unavailable => "is unavailable (UNAVAILABLE, 503)",
+            Trouble::Throttled => "throttles and says when to come back (RetryInfo, Retry-After)",
+            Trouble::Slow => "is slow (400 ms more per request)",
+            Trouble::PartialSuccess => "rejects a tenth of each request (partial success)",
+            Trouble::LostAcknowledgement => "stores every other request, then resets the connection before its answer",
+            Trouble::Killed => "is killed",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_cycle_plays_every_trouble_once_and_unavailability_for_three_seconds() {
+        let scenes: Vec<Scene> = scenes(Some(CYCLE)).collect();
+        assert_eq!(scenes.iter().map(|scene| scene.trouble).collect::<Vec<_>>(), SCENES.map(|(trouble, ..)| trouble));
+        assert_eq!(scenes[0].ends - scenes[0].begins, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn scenes_follow_each_other_without_overlap_and_end_in_time() {
+        for seconds in [1, 4, 15, 16, 40] {
+            let length = Duration::from_secs(seconds);
+            let scenes: Vec<Scene> = scenes(Some(length)).collect();
+            assert!(scenes.len() >= SCENES.len(), "{seconds} s have {} scenes", scenes.len());
+            assert!(scenes.windows(2).all(|pair| pair[0].ends < pair[1].begins));
+            assert!(scenes.iter().all(|scene| scene.begins < scene.ends && scene.ends <= length));
+        }
+    }
+
+    #[test]
+    fn a_run_without_end_goes_on() {
+        assert_eq!(scenes(None).nth(6 * 1000).map(|scene| scene.begins), Some(CYCLE * 1000 + Duration::from_secs(1)));
+    }
+}

@@ -1,0 +1,183 @@
+//! The end of a demo: one request's trace, the ledgers beside the receiver's counts, and the verdict.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    sync::{Arc, atomic::Ordering},
+};
+
+use otlp::{
+    Signal,
+    delivery::{DropReason, Ledger, SignalLedger},
+};
+
+use super::{
+    backend::Backend,
+    load::LoadCounts,
+    receipts::Receipts,
+    screen::Screen,
+    topology::Service,
+    tree,
+    verdict::{self, Testimony, Verdict},
+};
+
+/// What is left when everything has ended.
+pub(crate) struct Ending {
+    pub(crate) testimonies: Vec<Testimony>,
+    /// The last ledger of each service that was heard of.
+    pub(crate) latest: BTreeMap<Service, Ledger>,
+    pub(crate) load: Arc<LoadCounts>,
+    /// A trace of a request that went well.
+    pub(crate) trace: Option<String>,
+}
+
+/// Shows everything; whether all of it is accounted for.
+pub(crate) fn present(ending: &Ending, backend: &Backend, screen: &mut Screen) -> bool {
+    let receipts = backend.receiver().map(|receiver| Receipts::of_receiver(receiver));
+    let verdict = verdict::judge(&ending.testimonies, receipts.as_ref());
+    screen.line("");
+    show_trace(ending, backend, screen);
+    screen.line(requests(&ending.load));
+    screen.line("");
+    screen.line(table(&ending.testimonies, receipts.as_ref()).trim_end());
+    screen.line("");
+    let dead: Vec<Service> =
+        ending.testimonies.iter().filter(|one| one.account.is_none()).map(|one| one.service).collect();
+    for service in &dead {
+        screen.line(epitaph(*service, ending, &verdict));
+    }
+    for difference in &verdict.differences {
+        screen.line(format_args!("DIFFERENT  {difference}"));
+    }
+    conclusion(&verdict, &dead, ending, backend, screen)
+}
+
+fn show_trace(ending: &Ending, backend: &Backend, screen: &mut Screen) {
+    match backend {
+        Backend::Embedded(receiver) => match tree::complete_trace(receiver.store()) {
+            Some(spans) => {
+                let id = spans.first().map(|span| span.trace_id).unwrap_or_default();
+                screen.line(format_args!("one request, trace {id}"));
+                screen.line(tree::render(&spans));
+            }
+            None => screen.line("no request is there in full: none went through all five services\n"),
+        },
+        Backend::Own { endpoint, .. } => match &ending.trace {
+            Some(trace) => screen.line(format_args!("one request to look for at {endpoint}: trace {trace}\n")),
+            None => screen.line("no request went well\n"),
+        },
+    }
+}
+
+fn requests(load: &LoadCounts) -> String {
+    let read = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
+    let mut text = format!(
+        "{} purchases: {} placed, {} refused (no account, card declined), {} failed",
+        read(&load.sent),
+        read(&load.served),
+        read(&load.refused),
+        read(&load.failed)
+    );
+    if read(&load.left_out) > 0 {
+        // Writing to a string never fails.
+        let _ = write!(text, "; {} were left out, for too many were under way", read(&load.left_out));
+    }
+    text
+}
+
+/// The ledgers, summed, beside the receiver's counts.
+fn table(testimonies: &[Testimony], receipts: Option<&Receipts>) -> String {
+    let mut sums = <[SignalLedger; 3]>::default();
+    let ended: Vec<_> = testimonies.iter().filter_map(|one| one.account.as_ref()).collect();
+    for account in &ended {
+        for signal in Signal::ALL {
+            sums[signal.index()] += *account.ledger.signal(signal);
+        }
+    }
+    let mut text = row(&format!("ledgers of {} services", ended.len()), Signal::ALL.map(Signal::items));
+    let mut of_ledger = |name: &str, count: &dyn Fn(&SignalLedger) -> u64| {
+        text += &row(name, sums.each_ref().map(count));
+    };
+    of_ledger("  accepted", &|one| one.accepted);
+    of_ledger("  delivered", &|one| one.delivered);
+    of_ledger("  rejected", &|one| one.rejected);
+    of_ledger("  dropped", &|one| one.dropped.total());
+    for reason in DropReason::ALL.into_iter().filter(|reason| sums.iter().any(|sum| sum.dropped[*reason] > 0)) {
+        of_ledger(&format!("    {reason}"), &|one| one.dropped[reason]);
+    }
+    of_ledger("  pending", &|one| one.pending);
+    of_ledger("  acknowledgements lost", &|one| one.acknowledgements_lost);
+    if let Some(receipts) = receipts {
+        let counts = Signal::ALL.map(|signal| receipts.counts(signal));
+        text += "receiver\n";
+        text += &row("  stored, each once", counts.map(|one| one.stored));
+        text += &row("  stored again", counts.map(|one| one.duplicates));
+        text += &row("  rejected", counts.map(|one| one.rejected));
+    }
+    text
+}
+
+fn row(name: &str, cells: [impl ToString; 3]) -> String {
+    let [first, second, third] = cells.map(|cell| cell.to_string());
+    format!("{name:26}{first:>13}{second:>13}{third:>13}\n")
+}
+
+/// What is known of a service that died.
+fn epitaph(service: Service, ending: &Ending, verdict: &Verdict) -> String {
+    let mut text = format!("UNKNOWN    {service} died, and its ledger with it.");
+    match ending.latest.get(&service).filter(|ledger| Signal::ALL.iter().any(|one| ledger.signal(*one).accepted > 0)) {
+        Some(ledger) => {
+            text += " It last said:";
+            for signal in Signal::ALL {
+                // Writing to a string never fails.
+                let _ = write!(text, "\n             {}: {}", signal.items(), ledger.signal(signal));
+            }
+        }
+        None => text += " It never said how it stood.",
+    }
+    let there: Vec<String> = verdict
+        .unknown
+        .iter()
+        .filter(|(of, ..)| *of == service)
+        .map(|(_, signal, items)| format!("{items} {}", signal.items()))
+        .collect();
+    if !there.is_empty() {
+        let _ = write!(text, "\n           Of it, {} are at the receiver; what else it had is lost.", there.join(", "));
+    }
+    text
+}
+
+fn conclusion(
+    verdict: &Verdict,
+    dead: &[Service],
+    ending: &Ending,
+    backend: &Backend,
+    screen: &mut Screen,
+) -> bool {
+    let compared: u64 = verdict.compared.iter().sum();
+    let explained: u64 = verdict.explained.iter().sum();
+    if verdict.foreign > 0 {
+        screen.line(format_args!("{} items of other programs are at the receiver, too", verdict.foreign));
+    }
+    if verdict.not_kept > 0 {
+        screen.line(format_args!("{} items are compared by count alone: more came than are kept", verdict.not_kept));
+    }
+    let accounts = ending.testimonies.iter().filter_map(|one| one.account.as_ref());
+    let lost: u64 = accounts.map(|account| account.ledger.lost()).sum();
+    let is_embedded = matches!(backend, Backend::Embedded(_));
+    match (verdict.agrees(), dead.is_empty(), is_embedded) {
+        (false, ..) => screen.line("The ledgers and the receiver do NOT agree."),
+        (true, false, _) => screen.line(format_args!("{compared} items of the other services agree, one by one.")),
+        (true, true, true) => screen.line(format_args!(
+            "All {compared} items agree, one by one; {explained} arrivals more than acknowledged, each explained by a \
+             lost acknowledgement."
+        )),
+        (true, true, false) => screen.line(format_args!(
+            "All {compared} items have exactly one fate in the ledgers. There is no receiver here to compare with."
+        )),
+    }
+    if !is_embedded && lost > 0 {
+        screen.line(format_args!("{lost} items did not arrive; the lines above say why."));
+    }
+    verdict.agrees() && dead.is_empty() && (is_embedded || lost == 0)
+}

@@ -1,0 +1,273 @@
+//! The verdict: what the clients claim and what the receiver has, compared item by item.
+//!
+//! The rule behind it: every sighting of an item at the receiver, stored or rejected, needs an acknowledgement. One may
+//! have been heard by the client, and then it claims the item as delivered; each other sighting needs an acknowledgement
+//! that the client counts as lost. So an item that is there twice, or there though its client dropped it, is explained
+//! by a lost acknowledgement and by nothing else. What the client claims as delivered and the receiver has never seen is
+//! never explained.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
+
+use otlp::{
+    Signal,
+    delivery::{DropReason, SignalLedger},
+};
+
+use super::{
+    evidence::{Claim, ClaimedFate, ItemId},
+    message::Account,
+    receipts::{Receipts, Sighting},
+    topology::Service,
+};
+
+/// What a service left behind.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Testimony {
+    pub(crate) service: Service,
+    /// `None` if the service died: its ledger died with it.
+    pub(crate) account: Option<Account>,
+    pub(crate) claims: Vec<Claim>,
+}
+
+/// What the comparison found.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    /// Whatever does not agree.
+    pub(crate) differences: Vec<Difference>,
+    /// Items of each signal that were compared.
+    pub(crate) compared: [u64; 3],
+    /// Sightings that a lost acknowledgement explains.
+    pub(crate) explained: [u64; 3],
+    /// Items at the receiver whose service died, so that nobody claims them.
+    pub(crate) unknown: Vec<(Service, Signal, u64)>,
+    /// Items at the receiver that are of none of the services.
+    pub(crate) foreign: u64,
+    /// Items that are not compared by id, for there were more than are kept.
+    pub(crate) not_kept: u64,
+}
+
+/// Something that does not agree, with the items.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Difference {
+    pub(crate) service: Option<Service>,
+    pub(crate) signal: Signal,
+    pub(crate) what: String,
+    pub(crate) ids: Vec<ItemId>,
+}
+
+impl Verdict {
+    pub(crate) fn agrees(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+/// Compares the claims of all services with their own ledgers and, if there is a receiver to look into, with what it
+/// has.
+pub(crate) fn judge(testimonies: &[Testimony], receipts: Option<&Receipts>) -> Verdict {
+    let mut verdict = Verdict::default();
+    for signal in Signal::ALL {
+        let mut claimed = HashSet::new();
+        for testimony in testimonies {
+            let Some(account) = &testimony.account else { continue };
+            let claims: Vec<&Claim> = testimony.claims.iter().filter(|claim| claim.signal == signal).collect();
+            let mut hearing = Hearing { service: testimony.service, signal, verdict: &mut verdict };
+            hearing.ledger(account, &claims);
+            hearing.claimed_once(&claims, &mut claimed);
+            if let Some(receipts) = receipts {
+                hearing.receipts(account, &claims, receipts);
+            }
+        }
+        if let Some(receipts) = receipts {
+            unclaimed(&mut verdict, signal, testimonies, &claimed, receipts);
+        }
+    }
+    verdict
+}
+
+/// The comparison of one signal of one service.
+struct Hearing<'a> {
+    service: Service,
+    signal: Signal,
+    verdict: &'a mut Verdict,
+}
+
+impl Hearing<'_> {
+    fn differs(&mut self, what: impl Into<String>, ids: Vec<ItemId>) {
+        let (service, signal) = (Some(self.service), self.signal);
+        self.verdict.differences.push(Difference { service, signal, what: what.into(), ids });
+    }
+
+    /// The ledger's counts are those of the claims.
+    fn ledger(&mut self, account: &Account, claims: &[&Claim]) {
+        let ledger = account.ledger.signal(self.signal);
+        let beyond = account.unclaimed.of(self.signal);
+        self.verdict.not_kept += beyond;
+        self.verdict.compared[self.signal.index()] += claims.iter().map(|claim| claim.ids.len() as u64).sum::<u64>();
+        if !ledger.balances() {
+            self.differs(format!("the ledger does not balance: {ledger}"), Vec::new());
+        }
+        if ledger.pending > 0 {
+            self.differs(format!("{} items have no fate after the shutdown", ledger.pending), Vec::new());
+        }
+        for (what, counted, claimed) in counts(ledger, claims) {
+            // Items without a claim have one of the fates.
+            if counted < claimed || counted > claimed + beyond {
+                self.differs(format!("the ledger says {counted} {what}, the claims say {claimed}"), Vec::new());
+            }
+        }
+    }
+
+    /// No item has two fates.
+    fn claimed_once<'a>(&mut self, claims: &[&'a Claim], claimed: &mut HashSet<&'a ItemId>) {
+        let twice: Vec<_> =
+            claims.iter().flat_map(|claim| &claim.ids).filter(|id| !claimed.insert(id)).cloned().collect();
+        if !twice.is_empty() {
+            self.differs("claimed more than once", twice);
+        }
+    }
+
+    /// The claims are true of what the receiver has.
+    fn receipts(&mut self, account: &Account, claims: &[&Claim], receipts: &Receipts) {
+        let mut missing = Vec::new();
+        let mut surplus = Surplus::default();
+        for claim in claims {
+            let sightings = claim.ids.iter().map(|id| (id, receipts.sighting(self.signal, id)));
+            match claim.fate {
+                ClaimedFate::Delivered { rejected } => {
+                    let (mut only_rejected, mut ever_rejected) = (Vec::new(), 0);
+                    for (id, sighting) in sightings {
+                        ever_rejected += u64::from(sighting.rejected > 0);
+                        match sighting {
+                            Sighting { stored: 0, rejected: 0, .. } => missing.push(id.clone()),
+                            Sighting { stored: 0, .. } => only_rejected.push(id.clone()),
+                            _ => {}
+                        }
+                        surplus.add(id, sighting.total().saturating_sub(1));
+                    }
+                    if only_rejected.len() as u64 > rejected {
+                        let what = format!("{rejected} of a batch claimed as rejected, but more were rejected");
+                        self.differs(what, only_rejected);
+                    } else if ever_rejected < rejected && receipts.forgotten(self.signal) == 0 {
+                        let what = format!("{rejected} of a batch claimed as rejected, but only {ever_rejected} were");
+                        self.differs(what, claim.ids.clone());
+                    }
+                }
+                ClaimedFate::Rejected | ClaimedFate::Dropped(_) => {
+                    sightings.for_each(|(id, sighting)| surplus.add(id, sighting.total()));
+                }
+            }
+        }
+        let forgotten = receipts.forgotten(self.signal);
+        if missing.len() as u64 > forgotten {
+            self.differs("claimed as delivered, but the receiver has never seen them", missing);
+        }
+        let lost = account.ledger.signal(self.signal).acknowledgements_lost;
+        if surplus.sightings > lost {
+            let what = format!(
+                "seen by the receiver {} times more than acknowledged, with {lost} acknowledgements lost",
+                surplus.sightings
+            );
+            self.differs(what, surplus.ids);
+        }
+        self.verdict.explained[self.signal.index()] += surplus.sightings.min(lost);
+    }
+}
+
+/// Sightings that no heard acknowledgement explains.
+#[derive(Default)]
+struct Surplus {
+    sightings: u64,
+    ids: Vec<ItemId>,
+}
+
+impl Surplus {
+    fn add(&mut self, id: &ItemId, sightings: u64) {
+        if sightings > 0 {
+            self.sightings += sightings;
+            self.ids.push(id.clone());
+        }
+    }
+}
+
+/// What the ledger counts, and the claims.
+fn counts(ledger: &SignalLedger, claims: &[&Claim]) -> Vec<(String, u64, u64)> {
+    let (mut delivered, mut rejected) = (0, 0);
+    let mut dropped: HashMap<DropReason, u64> = HashMap::new();
+    for claim in claims {
+        let items = claim.ids.len() as u64;
+        match claim.fate {
+            ClaimedFate::Delivered { rejected: part } => {
+                delivered += items - part.min(items);
+                rejected += part.min(items);
+            }
+            ClaimedFate::Rejected => rejected += items,
+            ClaimedFate::Dropped(reason) => *dropped.entry(reason).or_default() += items,
+        }
+    }
+    let mut counts = vec![
+        ("delivered".to_owned(), ledger.delivered, delivered),
+        ("rejected".to_owned(), ledger.rejected, rejected),
+    ];
+    for reason in DropReason::ALL {
+        let claimed = dropped.get(&reason).copied().unwrap_or_default();
+        counts.push((format!("dropped ({reason})"), ledger.dropped[reason], claimed));
+    }
+    counts
+}
+
+/// Everything at the receiver was claimed, or it is known why not.
+fn unclaimed(
+    verdict: &mut Verdict,
+    signal: Signal,
+    testimonies: &[Testimony],
+    claimed: &HashSet<&ItemId>,
+    receipts: &Receipts,
+) {
+    let mut by_service: HashMap<Service, Vec<ItemId>> = HashMap::new();
+    for (id, sighting) in receipts.of(signal).filter(|(id, _)| !claimed.contains(id)) {
+        match sighting.service {
+            Some(service) => by_service.entry(service).or_default().push(id.clone()),
+            None => verdict.foreign += sighting.total(),
+        }
+    }
+    verdict.not_kept += receipts.forgotten(signal);
+    for testimony in testimonies {
+        let Some(mut ids) = by_service.remove(&testimony.service) else { continue };
+        ids.sort();
+        match &testimony.account {
+            None => verdict.unknown.push((testimony.service, signal, ids.len() as u64)),
+            Some(account) if ids.len() as u64 <= account.unclaimed.of(signal) => {}
+            Some(_) => verdict.differences.push(Difference {
+                service: Some(testimony.service),
+                signal,
+                what: "at the receiver, but nobody claims to have sent them".to_owned(),
+                ids,
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    /// One line, with the first ids.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMED: usize = 5;
+        if let Some(service) = self.service {
+            write!(f, "{service}, ")?;
+        }
+        write!(f, "{}: {}", self.signal.items(), self.what)?;
+        for (index, id) in self.ids.iter().take(NAMED).enumerate() {
+            write!(f, "{}{id}", if index == 0 { ": " } else { ", " })?;
+        }
+        match self.ids.len().saturating_sub(NAMED) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;

@@ -1,0 +1,352 @@
+//! Finds an attribute within encoded bytes, so that setting a key again replaces its value.
+//!
+//! Few attributes are searched one by one; more of them through hash buckets, so that a record with very many (a raised
+//! limit) stays linear. Beyond the count limit nothing is stored, and the cost of a further key is one look-up.
+
+use otlp_core::{
+    ValueRef,
+    wire::encode::{self, ValueLimit},
+};
+
+use super::Uncommitted;
+
+/// Up to this many attributes are searched one by one.
+const SEARCHED: usize = 32;
+
+/// What marks a bucket without an entry.
+const VACANT: u32 = u32::MAX;
+
+/// How many attributes are taken, and how long their values may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AttributeLimit {
+    pub(crate) count: usize,
+    pub(crate) value_length: ValueLimit,
+}
+
+/// The attributes of one message.
+#[derive(Debug, Default)]
+pub(crate) struct AttributeTable {
+    slots: Vec<Slot>,
+    /// Indices into `slots`, at the place that the hash says or the next vacant one; empty while there are few.
+    /// A power of two, at least twice as many as there are slots.
+    buckets: Vec<u32>,
+    dropped: u32,
+}
+
+/// One encoded attribute. Offsets fit into 32 bits, for a record is at most 64 MiB.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    hash: u32,
+    start: u32,
+    len: u32,
+    key_start: u32,
+    key_len: u32,
+}
+
+impl Slot {
+    #[inline]
+    fn key<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let start = self.key_start as usize;
+        &bytes[start..start + self.key_len as usize]
+    }
+}
+
+impl AttributeTable {
+    /// Encodes an attribute as `field` at the end of `bytes`, or in the place of an earlier one with the same key.
+    /// What a limit forbids, or what would make `bytes` longer than `max_len`, is counted instead.
+    #[inline]
+    pub(crate) fn set(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        max_len: usize,
+        field: u32,
+        key: &str,
+        value: ValueRef<'_>,
+        limit: AttributeLimit,
+    ) {
+        // Not even hashed if it cannot fit.
+        if key.len() > max_len {
+            return self.drop_one();
+        }
+        let hash = hash(key.as_bytes());
+        let earlier = self.find(bytes, hash, key.as_bytes());
+        if earlier.is_none() && self.slots.len() >= limit.count {
+            return self.drop_one();
+        }
+        let value_len = encode::any_value_len(value, limit.value_length);
+        let content_len = encode::bytes_len(1, key.len()) + encode::bytes_len(2, value_len);
+        let len = encode::bytes_len(field, content_len);
+        let replaced = earlier.map_or(0, |index| self.slots[index].len as usize);
+        if len > (max_len + replaced).saturating_sub(bytes.len()) {
+            return self.drop_one();
+        }
+
+        let start = bytes.len();
+        let mut entry = Uncommitted::new(bytes);
+        entry.reserve(len);
+        encode::put_len(&mut entry, field, content_len);
+        encode::put_bytes(&mut entry, 1, key.as_bytes());
+        encode::put_len(&mut entry, 2, value_len);
+        encode::put_any_value(&mut entry, value, limit.value_length);
+        // A value that answers differently when asked twice would spoil the whole batch.
+        if entry.appended() != len {
+            drop(entry);
+            return self.drop_one();
+        }
+        entry.commit();
+
+        let slot = Slot {
+            hash,
+            start: start as u32,
+            len: len as u32,
+            key_start: (start + len - content_len + encode::bytes_len(1, key.len()) - key.len()) as u32,
+            key_len: key.len() as u32,
+        };
+        match earlier {
+            Some(index) => self.replace(bytes, index, slot),
+            None => self.push(slot),
+        }
+    }
+
+    /// How many attributes were not taken.
+    #[inline]
+    pub(crate) fn dropped(&self) -> u32 {
+        self.dropped
+    }
+
+    /// Says that bytes in front of all attributes have grown or shrunk.
+    pub(crate) fn shift(&mut self, from: usize, to: usize) {
+        self.shift_after(0, from, to);
+    }
+
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.slots.clear();
+        self.buckets.clear();
+        self.dropped = 0;
+    }
+
+    /// The memory it occupies, in bytes.
+    #[inline]
+    pub(crate) fn memory(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot>() + self.buckets.capacity() * size_of::<u32>()
+    }
+
+    #[inline]
+    fn drop_one(&mut self) {
+        self.dropped = self.dropped.saturating_add(1);
+    }
+
+    #[inline]
+    fn find(&self, bytes: &[u8], hash: u32, key: &[u8]) -> Option<usize> {
+        let is_it = |slot: &Slot| slot.hash == hash && slot.key(bytes) == key;
+        if self.buckets.is_empty() {
+            return self.slots.iter().position(is_it);
+        }
+        let mask = self.buckets.len() - 1;
+        let mut bucket = hash as usize & mask;
+        // There are always vacant buckets: at most half are taken.
+        while self.buckets[bucket] != VACANT {
+            let index = self.buckets[bucket] as usize;
+            if is_it(&self.slots[index]) {
+                return Some(index);
+            }
+            bucket = (bucket + 1) & mask;
+        }
+        None
+    }
+
+    #[inline]
+    fn push(&mut self, slot: Slot) {
+        let index = self.slots.len();
+        self.slots.push(slot);
+        if self.slots.len() * 2 <= self.buckets.len() {
+            self.enter(index);
+        } else if self.slots.len() > SEARCHED {
+            let count = (self.slots.len() * 4).next_power_of_two();
+            self.buckets.clear();
+            self.buckets.resize(count, VACANT);
+            (0..self.slots.len()).for_each(|index| self.enter(index));
+        }
+    }
+
+    fn enter(&mut self, index: usize) {
+        let mask = self.buckets.len() - 1;
+        let mut bucket = self.slots[index].hash as usize & mask;
+        while self.buckets[bucket] != VACANT {
+            bucket = (bucket + 1) & mask;
+        }
+        self.buckets[bucket] = index as u32;
+    }
+
+    /// Moves the entry of `appended`, the last one of `bytes`, to the place of the entry at `index`.
+    fn replace(&mut self, bytes: &mut Vec<u8>, index: usize, appended: Slot) {
+        let earlier = self.slots[index];
+        let (start, old_len, new_len) = (earlier.start as usize, earlier.len as usize, appended.len as usize);
+        if old_len == new_len {
+            bytes.copy_within(appended.start as usize.., start);
+            bytes.truncate(appended.start as usize);
+        } else {
+            bytes.copy_within(start + old_len.., start);
+            bytes.truncate(bytes.len() - old_len);
+            bytes[start..].rotate_right(new_len);
+            self.shift_after(start + 1, old_len, new_len);
+        }
+        let key_start = earlier.start + (appended.key_start - appended.start);
+        self.slots[index] = Slot { start: earlier.start, key_start, ..appended };
+    }
+
+    /// Moves the slots at or after `offset` by the difference of `to` and `from`.
+    fn shift_after(&mut self, offset: usize, from: usize, to: usize) {
+        let difference = (to as u32).wrapping_sub(from as u32);
+        for slot in self.slots.iter_mut().filter(|slot| slot.start as usize >= offset) {
+            slot.start = slot.start.wrapping_add(difference);
+            slot.key_start = slot.key_start.wrapping_add(difference);
+        }
+    }
+}
+
+/// A quick hash of a short key: multiply and fold, eight bytes at a time. Nobody outside chooses how a key is found
+/// among at most a few hundred others, so it need not resist attacks.
+#[inline]
+fn hash(key: &[u8]) -> u32 {
+    const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut state = key.len() as u64;
+    let mut add = |word: u64| {
+        let product = u128::from(state ^ word).wrapping_mul(u128::from(MULTIPLIER));
+        state = product as u64 ^ (product >> 64) as u64;
+    };
+    let (words, rest) = key.as_chunks::<8>();
+    words.iter().for_each(|word| add(u64::from_le_bytes(*word)));
+    if !rest.is_empty() {
+        add(rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+    }
+    (state ^ state >> 32) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use otlp_core::{ValueMap, ValueSequence};
+
+    use super::*;
+
+    const ALL: AttributeLimit = AttributeLimit { count: usize::MAX, value_length: None };
+
+    /// What the bytes should be: every pair encoded once, in order.
+    fn encoded(pairs: &[(&str, i64)]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (key, value) in pairs {
+            encode::put_key_value(&mut bytes, 9, key, ValueRef::I64(*value), None);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_key_set_again_replaces_the_value_in_its_place_at_any_length() {
+        let (mut table, mut bytes) = (AttributeTable::default(), Vec::new());
+        let mut set = |key: &str, value| table.set(&mut bytes, 1000, 9, key, ValueRef::I64(value), ALL);
+        set("a", 1);
+        set("b", 2);
+        set("c", 3);
+        set("a", 4);
+        set("b", i64::MAX);
+        set("c", 5);
+        set("b", 6);
+        set("a", -1);
+        assert_eq!(bytes, encoded(&[("a", -1), ("b", 6), ("c", 5)]));
+        assert_eq!(table.dropped(), 0);
+    }
+
+    #[test]
+    fn very_many_keys_are_found_through_buckets() {
+        let (mut table, mut bytes) = (AttributeTable::default(), Vec::new());
+        let keys: Vec<String> = (0..20_000).map(|number| format!("key {number}")).collect();
+        for (value, key) in keys.iter().enumerate() {
+            table.set(&mut bytes, usize::MAX >> 1, 9, key, ValueRef::I64(value as i64 + 1000), ALL);
+        }
+        for key in keys.iter().rev() {
+            table.set(&mut bytes, usize::MAX >> 1, 9, key, ValueRef::I64(1000), ALL);
+        }
+        let expected: Vec<(&str, i64)> = keys.iter().map(|key| (key.as_str(), 1000)).collect();
+        assert_eq!(bytes.len(), encoded(&expected).len());
+        assert_eq!(table.slots.len(), keys.len());
+    }
+
+    #[test]
+    fn a_full_table_drops_new_keys_and_still_replaces_old_ones() {
+        let (mut table, mut bytes) = (AttributeTable::default(), Vec::new());
+        let limit = AttributeLimit { count: 2, value_length: None };
+        let mut set = |key: &str, value| table.set(&mut bytes, 1000, 9, key, ValueRef::I64(value), limit);
+        set("a", 1);
+        set("b", 2);
+        set("c", 3);
+        set("a", 4);
+        assert_eq!(bytes, encoded(&[("a", 4), ("b", 2)]));
+        assert_eq!(table.dropped(), 1);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_dropped_and_a_replacement_may_use_the_room_of_what_it_replaces() {
+        let (mut table, mut bytes) = (AttributeTable::default(), Vec::new());
+        let full = encoded(&[("a", 1), ("b", 2)]).len();
+        let mut set = |key: &str, value| table.set(&mut bytes, full, 9, key, ValueRef::I64(value), ALL);
+        set("a", 1);
+        set("b", 2);
+        set("c", 3);
+        set("a", 4);
+        set("a", i64::MAX);
+        assert_eq!(bytes, encoded(&[("a", 4), ("b", 2)]));
+        assert_eq!(table.dropped(), 2);
+    }
+
+    /// A map that yields another entry at each visit.
+    struct Fickle(Cell<usize>);
+
+    impl ValueMap for Fickle {
+        fn for_each(&self, visit: &mut dyn FnMut(&str, ValueRef<'_>)) {
+            self.0.set(self.0.get() + 1);
+            for _ in 0..self.0.get() {
+                visit("k", ValueRef::Bool(true));
+            }
+        }
+    }
+
+    /// A sequence that says how long it is and then panics.
+    struct Bursting(Cell<usize>);
+
+    impl ValueSequence for Bursting {
+        fn len(&self) -> usize {
+            1
+        }
+        fn get(&self, _: usize) -> ValueRef<'_> {
+            self.0.set(self.0.get() + 1);
+            assert!(self.0.get() < 3, "as the test asks");
+            ValueRef::Bool(true)
+        }
+    }
+
+    #[test]
+    fn a_value_that_lies_about_its_length_or_panics_leaves_no_byte() {
+        let (mut table, mut bytes) = (AttributeTable::default(), Vec::new());
+        table.set(&mut bytes, 1000, 9, "a", ValueRef::I64(1), ALL);
+        table.set(&mut bytes, 1000, 9, "fickle", ValueRef::Map(&Fickle(Cell::new(0))), ALL);
+        assert_eq!(table.dropped(), 1);
+        let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            table.set(&mut bytes, 1000, 9, "bursting", ValueRef::Array(&Bursting(Cell::new(0))), ALL);
+        }));
+        assert!(unwound.is_err());
+        table.set(&mut bytes, 1000, 9, "b", ValueRef::I64(2), ALL);
+        assert_eq!(bytes, encoded(&[("a", 1), ("b", 2)]));
+    }
+
+    #[test]
+    fn hashes_of_like_keys_differ() {
+        let mut hashes: Vec<u32> =
+            (0..10_000).map(|number| hash(format!("http.request.header.{number}").as_bytes())).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert!(hashes.len() > 9_990, "{}", hashes.len());
+    }
+}

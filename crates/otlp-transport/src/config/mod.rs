@@ -1,0 +1,194 @@
+//! What a transport is told: plain data, checked by the constructors.
+
+mod compression;
+mod endpoint;
+mod error;
+mod headers;
+mod tls;
+
+use std::time::Duration;
+
+use http::header::{HeaderMap, HeaderValue, USER_AGENT};
+
+pub(crate) use self::endpoint::Target;
+pub use self::{
+    compression::Compression,
+    endpoint::Endpoints,
+    error::ConfigError,
+    headers::Headers,
+    tls::{ClientIdentity, TlsConfig},
+};
+
+/// The largest request that OTLP receivers must accept at most (OTLP specification, "OTLP/HTTP Request").
+const MAX_HTTP_REQUEST_BYTES: usize = 64 << 20;
+
+/// A little below the 4 MiB that gRPC servers accept when nothing else is configured.
+const MAX_GRPC_REQUEST_BYTES: usize = (4 << 20) - (64 << 10);
+
+/// The settings of a transport.
+///
+/// ```
+/// use otlp_transport::{Compression, Endpoints, HttpEncoding, HttpTransport, TransportConfig};
+///
+/// let mut config = TransportConfig::new(Endpoints::base("http://localhost:4318"));
+/// config.headers.append("x-tenant", "blue");
+/// config.compression = Compression::None;
+/// let transport = HttpTransport::new(config, HttpEncoding::Protobuf)?;
+/// # Ok::<(), otlp_transport::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct TransportConfig {
+    /// Where each signal goes.
+    pub endpoints: Endpoints,
+    /// Whether a gRPC endpoint without a scheme is spoken to in plaintext. A scheme beats it. Default: `false`.
+    pub insecure: bool,
+    /// Sent with every request. Values are secret.
+    pub headers: Headers,
+    /// How requests are compressed. Default: not at all.
+    pub compression: Compression,
+    /// The longest that resolving the name, connecting and the TLS handshake may take together. Default: 5 s.
+    pub connect_timeout: Duration,
+    /// The longest that one attempt may take, connecting included; `None` is no limit. Default: 10 s.
+    pub request_timeout: Option<Duration>,
+    /// The largest request, before and after compression; a larger one is [`TooLarge`](otlp_core::Outcome::TooLarge)
+    /// without being sent. `None`, the default, is 4 MiB − 64 KiB over gRPC (servers refuse more than 4 MiB unless
+    /// told otherwise) and 64 MiB over HTTP (the specification's limit).
+    pub max_request_bytes: Option<usize>,
+    /// The largest response that is read, after decompression. Default: 4 MiB.
+    pub max_response_bytes: usize,
+    /// Trust and identity for `https` endpoints. Default: the system's authorities, no identity.
+    pub tls: Option<TlsConfig>,
+    /// Put in front of our own `User-Agent`, for instance `my-agent/1.2`.
+    pub user_agent_prefix: Option<String>,
+    /// Pings on HTTP/2 connections. Default: none, since servers may punish pings that they find too frequent; a
+    /// connection that stays silent until a request times out is replaced anyway.
+    pub http2_keep_alive: Option<KeepAlive>,
+    /// How many idle HTTP/1.1 connections are kept for reuse, per origin. Default: 8.
+    pub max_idle_connections: usize,
+}
+
+/// Pings that find out about a dead HTTP/2 connection while requests wait on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// Time without a frame from the receiver after which it is pinged.
+    pub interval: Duration,
+    /// Time without an answer after which the connection counts as lost.
+    pub timeout: Duration,
+    /// Whether to ping while no request is in flight, too.
+    pub while_idle: bool,
+}
+
+impl TransportConfig {
+    /// The defaults, for `endpoints`.
+    pub fn new(endpoints: Endpoints) -> Self {
+        TransportConfig {
+            endpoints,
+            insecure: false,
+            headers: Headers::new(),
+            compression: Compression::None,
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Some(Duration::from_secs(10)),
+            max_request_bytes: None,
+            max_response_bytes: 4 << 20,
+            tls: None,
+            user_agent_prefix: None,
+            http2_keep_alive: None,
+            max_idle_connections: 8,
+        }
+    }
+
+    pub(crate) fn http_request_limit(&self) -> usize {
+        self.max_request_bytes.unwrap_or(MAX_HTTP_REQUEST_BYTES)
+    }
+
+    pub(crate) fn grpc_request_limit(&self) -> usize {
+        // The length prefix of a gRPC message has 32 bits.
+        self.max_request_bytes.unwrap_or(MAX_GRPC_REQUEST_BYTES).min(u32::MAX as usize)
+    }
+
+    /// Checks what does not depend on the protocol; the endpoints are checked where they are parsed.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        self.compression.check()?;
+        let accepted = "more than zero";
+        if self.connect_timeout.is_zero() {
+            return Err(ConfigError::value("the connect timeout", "0 s", accepted));
+        }
+        if self.request_timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return Err(ConfigError::value("the request timeout", "0 s", "more than zero, or None for no limit"));
+        }
+        if self.max_request_bytes == Some(0) {
+            return Err(ConfigError::value("the largest request", "0 bytes", accepted));
+        }
+        if self.max_response_bytes == 0 {
+            return Err(ConfigError::value("the largest response", "0 bytes", accepted));
+        }
+        if self.http2_keep_alive.is_some_and(|pings| pings.interval.is_zero() || pings.timeout.is_zero()) {
+            return Err(ConfigError::value("the HTTP/2 keep-alive interval or timeout", "0 s", accepted));
+        }
+        Ok(())
+    }
+
+    /// What every request carries: the user agent and the user's headers.
+    pub(crate) fn request_headers(&self) -> Result<HeaderMap, ConfigError> {
+        const OURS: &str = concat!("OTel-OTLP-Exporter-Rust/", env!("CARGO_PKG_VERSION"));
+        let mut headers = self.headers.to_map()?;
+        if !headers.contains_key(USER_AGENT) {
+            let user_agent = match &self.user_agent_prefix {
+                Some(prefix) => format!("{prefix} {OURS}"),
+                None => OURS.to_owned(),
+            };
+            let value = HeaderValue::try_from(user_agent).map_err(|_| {
+                let prefix = self.user_agent_prefix.clone().unwrap_or_default();
+                ConfigError::value("the user agent prefix", prefix, "visible ASCII, for instance my-agent/1.2")
+            })?;
+            headers.insert(USER_AGENT, value);
+        }
+        Ok(headers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_would_do_nothing_are_refused_by_name() {
+        type Change = fn(&mut TransportConfig);
+        let changes: [(Change, &str); 5] = [
+            (|config| config.connect_timeout = Duration::ZERO, "connect timeout"),
+            (|config| config.request_timeout = Some(Duration::ZERO), "request timeout"),
+            (|config| config.max_request_bytes = Some(0), "largest request"),
+            (|config| config.max_response_bytes = 0, "largest response"),
+            (
+                |config| {
+                    let second = Duration::from_secs(1);
+                    let pings = KeepAlive { interval: Duration::ZERO, timeout: second, while_idle: false };
+                    config.http2_keep_alive = Some(pings);
+                },
+                "keep-alive",
+            ),
+        ];
+        for (change, name) in changes {
+            let mut config = TransportConfig::new(Endpoints::base("http://h"));
+            assert_eq!(config.check(), Ok(()));
+            change(&mut config);
+            let error = config.check().unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_user_agent_is_ours_behind_the_prefix_unless_a_header_replaces_it() {
+        let mut config = TransportConfig::new(Endpoints::base("http://h"));
+        let ours = concat!("OTel-OTLP-Exporter-Rust/", env!("CARGO_PKG_VERSION"));
+        assert_eq!(config.request_headers().unwrap()[USER_AGENT], ours);
+        config.user_agent_prefix = Some("agent/1".to_owned());
+        assert_eq!(config.request_headers().unwrap()[USER_AGENT], format!("agent/1 {ours}"));
+        config.headers.append("User-Agent", "mine");
+        assert_eq!(config.request_headers().unwrap()[USER_AGENT], "mine");
+        config.headers = Headers::new();
+        config.user_agent_prefix = Some("a\nb".to_owned());
+        assert!(config.request_headers().is_err());
+    }
+}

@@ -1,0 +1,128 @@
+//! The way of each signal: its URL, and the connections that it shares with the signals of the same origin.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, Uri, header::HeaderValue};
+use otlp_core::{ErrorKind, ExportError, Outcome, Signal};
+
+use super::{
+    deadline::Deadline,
+    diagnosis::Failure,
+    dial::Dialer,
+    exchange::{Exchange, Outgoing},
+    origin::Origin,
+    socket::HttpVersion,
+    tls::{Offer, Tls},
+};
+use crate::config::{ConfigError, Target, TransportConfig};
+
+/// Where the requests of one signal go.
+pub(crate) struct Route {
+    /// Displayed in errors.
+    pub(crate) target: Target,
+    pub(super) absolute: Uri,
+    pub(super) path: Uri,
+    pub(super) host: HeaderValue,
+    origin: Arc<Origin>,
+}
+
+/// The routes of the signals that have an endpoint.
+pub(crate) struct Routes([Option<Route>; 3]);
+
+impl Routes {
+    /// HTTP: each signal has its URL.
+    pub(crate) fn http(config: &TransportConfig) -> Result<Self, ConfigError> {
+        Routes::build(config, HttpVersion::Http1, Offer::AnyHttp, |signal| {
+            let target = config.endpoints.http(signal)?;
+            Ok(target.map(|target| (target.path_and_query(), target)))
+        })
+    }
+
+    /// gRPC: each signal has its method, which `method` names as a path.
+    pub(crate) fn grpc(config: &TransportConfig, method: fn(Signal) -> &'static str) -> Result<Self, ConfigError> {
+        Routes::build(config, HttpVersion::Http2, Offer::Http2Only, |signal| {
+            let target = config.endpoints.grpc(signal, config.insecure)?;
+            Ok(target.map(|target| (method(signal).to_owned(), target)))
+        })
+    }
+
+    fn build(
+        config: &TransportConfig,
+        plaintext: HttpVersion,
+        offer: Offer,
+        resolve: impl Fn(Signal) -> Result<Option<(String, Target)>, ConfigError>,
+    ) -> Result<Self, ConfigError> {
+        let mut routes = Routes([None, None, None]);
+        for signal in Signal::ALL {
+            let Some((path, target)) = resolve(signal)? else { continue };
+            let shared = routes.0.iter().flatten().find(|route| route.target.same_origin(&target));
+            let origin = match shared {
+                Some(route) => route.origin.clone(),
+                None => {
+                    let tls = target.https.then(|| Tls::new(&target, config.tls.as_ref(), offer)).transpose()?;
+                    let dialer = Dialer { target: target.clone(), timeout: config.connect_timeout, tls, plaintext };
+                    Arc::new(Origin::new(dialer, config.http2_keep_alive, config.max_idle_connections))
+                }
+            };
+            routes.0[signal.index()] = Some(Route::new(target, &path, origin)?);
+        }
+        let plaintext_only = routes.0.iter().flatten().all(|route| !route.target.https);
+        if config.tls.is_some() && plaintext_only {
+            let reason = "set for endpoints that are all http://, where it has no effect: use https://, or remove it";
+            return Err(ConfigError::Tls { field: "tls", reason: reason.to_owned() });
+        }
+        Ok(routes)
+    }
+
+    /// The route of `signal`.
+    ///
+    /// # Errors
+    ///
+    /// The signal has no endpoint: no attempt can deliver its requests.
+    pub(crate) fn of(&self, signal: Signal) -> Result<&Route, Outcome> {
+        self.0[signal.index()].as_ref().ok_or_else(|| {
+            let message = format!("no endpoint is configured for {signal}: give a base endpoint, or one for {signal}");
+            Outcome::Refused(ExportError::new(ErrorKind::Refused, message))
+        })
+    }
+}
+
+impl Route {
+    fn new(target: Target, path: &str, origin: Arc<Origin>) -> Result<Self, ConfigError> {
+        let invalid = |_| ConfigError::Endpoint {
+            value: target.to_string(),
+            reason: "it holds characters that HTTP cannot carry: percent-encode them".to_owned(),
+        };
+        Ok(Route {
+            absolute: Uri::try_from(format!("{}://{}{path}", target.scheme(), target.authority)).map_err(invalid)?,
+            path: Uri::try_from(path).map_err(invalid)?,
+            host: HeaderValue::try_from(&target.authority).map_err(|_| ConfigError::Endpoint {
+                value: target.to_string(),
+                reason: "the host holds characters that HTTP cannot carry".to_owned(),
+            })?,
+            target,
+            origin,
+        })
+    }
+
+    /// Sends a request and waits for the head of its response, as [`Origin::exchange`] says.
+    pub(crate) async fn exchange(
+        &self,
+        headers: &HeaderMap,
+        segments: &[Bytes],
+        deadline: Deadline,
+    ) -> Result<Exchange<'_>, Failure> {
+        let outgoing = Outgoing { route: self, headers, segments };
+        self.origin.exchange(&outgoing, deadline).await
+    }
+}
+
+/// The endpoint of each signal.
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let routes =
+            Signal::ALL.iter().filter_map(|signal| self.0[signal.index()].as_ref().map(|route| (signal, route)));
+        f.debug_map().entries(routes.map(|(signal, route)| (signal.name(), route.target.to_string()))).finish()
+    }
+}

@@ -1,0 +1,123 @@
+//! OTLP/gRPC: one unary `Export` call per request over HTTP/2 (OTLP specification, "OTLP/gRPC"; gRPC over HTTP2).
+
+mod answer;
+mod code;
+mod timeout;
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap,
+    header::{CONTENT_TYPE, HeaderName, HeaderValue, TE},
+};
+use otlp_core::{EncodedRequest, Outcome, Signal};
+
+use self::answer::Answer;
+use crate::{
+    config::{ConfigError, TransportConfig},
+    connection::{Deadline, Route, Routes},
+    payload::{Compressor, ContentEncoding},
+    transport::{Transport, lost, too_large, uncompressed},
+};
+
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+
+/// What stands before each message: whether it is compressed, and its length.
+const PREFIX: usize = 5;
+
+/// How much of an over-long response is read past to get to its status: no OTLP message is longer.
+const READ_PAST: usize = 64 << 20;
+
+const fn method(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+        Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+        Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+    }
+}
+
+/// Delivers over gRPC: HTTP/2 with prior knowledge on `http`, by ALPN on `https`.
+pub struct GrpcTransport {
+    routes: Routes,
+    headers: HeaderMap,
+    compressor: Compressor,
+    request_timeout: Option<Duration>,
+    max_request_bytes: usize,
+    max_response_bytes: usize,
+}
+
+impl GrpcTransport {
+    /// A transport with the settings of `config`. Does no I/O and needs no runtime; connections are opened by
+    /// [`send`](Transport::send).
+    ///
+    /// # Errors
+    ///
+    /// A setting is unusable; the error names it.
+    pub fn new(config: TransportConfig) -> Result<Self, ConfigError> {
+        config.check()?;
+        let mut headers = config.request_headers()?;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        // Tells proxies that cannot forward trailers apart from those that can.
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(GRPC_ACCEPT_ENCODING, HeaderValue::from_static(ContentEncoding::ACCEPTED));
+        let compressor = Compressor::new(config.compression);
+        if let Some(name) = compressor.encoding() {
+            headers.insert(GRPC_ENCODING, HeaderValue::from_static(name));
+        }
+        Ok(GrpcTransport {
+            routes: Routes::grpc(&config, method)?,
+            headers,
+            compressor,
+            request_timeout: config.request_timeout,
+            max_request_bytes: config.grpc_request_limit(),
+            max_response_bytes: config.max_response_bytes,
+        })
+    }
+
+    /// The message to send with its prefix in front, or why there is none.
+    fn message(&self, route: &Route, request: &EncodedRequest) -> Result<Vec<Bytes>, Outcome> {
+        too_large(&route.target, request.len(), self.max_request_bytes)?;
+        let message = self.compressor.compress(request.segments().to_vec()).map_err(uncompressed)?;
+        let len = message.iter().map(Bytes::len).sum();
+        too_large(&route.target, len, self.max_request_bytes)?;
+        let mut prefix = [0; PREFIX];
+        prefix[0] = u8::from(self.compressor.encoding().is_some());
+        // The limit is below 4 GiB.
+        prefix[1..].copy_from_slice(&(len as u32).to_be_bytes());
+        let mut segments = Vec::with_capacity(message.len() + 1);
+        segments.push(Bytes::copy_from_slice(&prefix));
+        segments.extend(message);
+        Ok(segments)
+    }
+
+    async fn attempt(&self, request: &EncodedRequest) -> Result<Outcome, Outcome> {
+        let deadline = Deadline::after(self.request_timeout);
+        let route = self.routes.of(request.signal())?;
+        let message = self.message(route, request)?;
+        let mut headers = self.headers.clone();
+        if let Some(left) = deadline.left() {
+            headers.insert(GRPC_TIMEOUT, timeout::header_value(left));
+        }
+        let exchange = route.exchange(&headers, &message, deadline).await;
+        let exchange = exchange.map_err(|failure| lost(&route.target, failure))?;
+        let keep = self.max_response_bytes.saturating_add(PREFIX);
+        let received = exchange.read(keep, READ_PAST, deadline).await;
+        Ok(Answer { target: &route.target, request, limit: self.max_response_bytes }.outcome(received))
+    }
+}
+
+impl Transport for GrpcTransport {
+    async fn send(&self, request: &EncodedRequest) -> Outcome {
+        self.attempt(request).await.unwrap_or_else(|outcome| outcome)
+    }
+}
+
+/// Shows no header value.
+impl fmt::Debug for GrpcTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrpcTransport").field("routes", &self.routes).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,129 @@
+//! OTLP/HTTP: one POST per request, in protobuf or JSON (OTLP specification, "OTLP/HTTP").
+
+mod answer;
+mod retry_after;
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap,
+    header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue},
+};
+use otlp_core::{EncodedRequest, ErrorKind, ExportError, Outcome};
+
+use self::answer::Answer;
+pub(crate) use self::retry_after::retry_after;
+use crate::{
+    config::{ConfigError, TransportConfig},
+    connection::{Deadline, Route, Routes},
+    payload::{Compressor, ContentEncoding},
+    transport::{Transport, lost, too_large, uncompressed},
+};
+
+/// How requests are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum HttpEncoding {
+    /// Binary protobuf: the bytes as they are.
+    #[default]
+    Protobuf,
+    /// OTLP JSON: each attempt reads the protobuf and writes it anew, several times the size. For receivers and
+    /// debugging that need it.
+    Json,
+}
+
+impl HttpEncoding {
+    const fn content_type(self) -> &'static str {
+        match self {
+            HttpEncoding::Protobuf => "application/x-protobuf",
+            HttpEncoding::Json => "application/json",
+        }
+    }
+}
+
+/// Delivers over HTTP/1.1, or HTTP/2 where an `https` receiver offers it.
+pub struct HttpTransport {
+    routes: Routes,
+    encoding: HttpEncoding,
+    headers: HeaderMap,
+    compressor: Compressor,
+    request_timeout: Option<Duration>,
+    max_request_bytes: usize,
+    max_response_bytes: usize,
+}
+
+impl HttpTransport {
+    /// A transport with the settings of `config`. Does no I/O and needs no runtime; connections are opened by
+    /// [`send`](Transport::send).
+    ///
+    /// # Errors
+    ///
+    /// A setting is unusable; the error names it.
+    pub fn new(config: TransportConfig, encoding: HttpEncoding) -> Result<Self, ConfigError> {
+        config.check()?;
+        let mut headers = config.request_headers()?;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(encoding.content_type()));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ContentEncoding::ACCEPTED));
+        let compressor = Compressor::new(config.compression);
+        if let Some(name) = compressor.encoding() {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+        }
+        Ok(HttpTransport {
+            routes: Routes::http(&config)?,
+            encoding,
+            headers,
+            compressor,
+            request_timeout: config.request_timeout,
+            max_request_bytes: config.http_request_limit(),
+            max_response_bytes: config.max_response_bytes,
+        })
+    }
+
+    /// The body to send, or why there is none.
+    fn body(&self, route: &Route, request: &EncodedRequest) -> Result<Vec<Bytes>, Outcome> {
+        too_large(&route.target, request.len(), self.max_request_bytes)?;
+        let segments = match self.encoding {
+            HttpEncoding::Protobuf => request.segments().to_vec(),
+            HttpEncoding::Json => vec![json(request)?],
+        };
+        let len = segments.iter().map(Bytes::len).sum();
+        too_large(&route.target, len, self.max_request_bytes)?;
+        let segments = self.compressor.compress(segments).map_err(uncompressed)?;
+        too_large(&route.target, segments.iter().map(Bytes::len).sum(), self.max_request_bytes)?;
+        Ok(segments)
+    }
+
+    async fn attempt(&self, request: &EncodedRequest) -> Result<Outcome, Outcome> {
+        let deadline = Deadline::after(self.request_timeout);
+        let route = self.routes.of(request.signal())?;
+        let body = self.body(route, request)?;
+        let exchange = route.exchange(&self.headers, &body, deadline).await;
+        let exchange = exchange.map_err(|failure| lost(&route.target, failure))?;
+        let received = exchange.read(self.max_response_bytes, 0, deadline).await;
+        Ok(Answer::new(&route.target, request, self.encoding, received, self.max_response_bytes).outcome())
+    }
+}
+
+fn json(request: &EncodedRequest) -> Result<Bytes, Outcome> {
+    let json = otlp_core::json::encode_request(request).map_err(|error| {
+        let message = format!("the request could not be written as JSON: {error}");
+        Outcome::Refused(ExportError::new(ErrorKind::Refused, message))
+    })?;
+    Ok(json.into())
+}
+
+impl Transport for HttpTransport {
+    async fn send(&self, request: &EncodedRequest) -> Outcome {
+        self.attempt(request).await.unwrap_or_else(|outcome| outcome)
+    }
+}
+
+/// Shows no header value.
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpTransport")
+            .field("routes", &self.routes)
+            .field("encoding", &self.encoding)
+            .finish_non_exhaustive()
+    }
+}

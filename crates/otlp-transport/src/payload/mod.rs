@@ -1,0 +1,11 @@
+//! The bytes of a request on their way out, and of a response on their way in.
+
+mod body;
+mod compress;
+mod decompress;
+
+pub(crate) use self::{
+    body::{HandedOver, RequestBody},
+    compress::Compressor,
+    decompress::ContentEncoding,
+};

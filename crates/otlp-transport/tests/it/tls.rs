@@ -1,0 +1,243 @@
+//! TLS: trust, identity, negotiation, and plaintext where TLS is meant or the reverse.
+
+use std::sync::Arc;
+
+use otlp_core::{ErrorKind, Outcome, Signal};
+use otlp_transport::{AnyTransport, ClientIdentity, Protocol, TlsConfig, Transport, TransportConfig};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::{RootCertStore, ServerConfig, pki_types::PrivateKeyDer, server::WebPkiClientVerifier};
+
+use crate::{
+    requests::{config, request, retryable, transport},
+    server::{Reply, Server, accepted},
+};
+
+const PROTOCOLS: [Protocol; 3] = [Protocol::Grpc, Protocol::HttpProtobuf, Protocol::HttpJson];
+
+/// A certificate authority.
+struct Authority {
+    pem: String,
+    der: rustls::pki_types::CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A certificate that an authority issued, and its key.
+struct Issued {
+    certificate: rcgen::Certificate,
+    key: KeyPair,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        Authority { pem: certificate.pem(), der: certificate.der().clone(), issuer: Issuer::new(params, key) }
+    }
+
+    fn issue(&self, name: &str) -> Issued {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        Issued { certificate: params.signed_by(&key, &self.issuer).unwrap(), key }
+    }
+
+    /// A server for `name` that speaks these protocols, and asks for client certificates of this authority if `mutual`.
+    fn server(&self, name: &str, alpn: &[&str], mutual: bool) -> Arc<ServerConfig> {
+        let issued = self.issue(name);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder =
+            ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+        let builder = if mutual {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.der.clone()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build().unwrap();
+            builder.with_client_cert_verifier(verifier)
+        } else {
+            builder.with_no_client_auth()
+        };
+        let key = PrivateKeyDer::try_from(issued.key.serialize_der()).unwrap();
+        let mut config = builder.with_single_cert(vec![issued.certificate.der().clone()], key).unwrap();
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Arc::new(config)
+    }
+
+    /// What a client needs to trust this authority.
+    fn trusted(&self) -> TlsConfig {
+        let mut tls = TlsConfig::default();
+        tls.ca_pem = Some(self.pem.clone().into_bytes());
+        tls
+    }
+
+    fn identity(&self) -> ClientIdentity {
+        let issued = self.issue("client");
+        ClientIdentity {
+            certificate_pem: issued.certificate.pem().into_bytes(),
+            key_pem: issued.key.serialize_pem().into_bytes(),
+        }
+    }
+}
+
+fn secure(server: &Server, tls: TlsConfig) -> TransportConfig {
+    let mut config = config(&format!("https://127.0.0.1:{}", server.address.port()));
+    config.tls = Some(tls);
+    config
+}
+
+async fn send(protocol: Protocol, config: TransportConfig) -> Outcome {
+    AnyTransport::new(protocol, config).unwrap().send(&request(Signal::Traces, 3)).await
+}
+
+#[tokio::test]
+async fn a_trusted_receiver_is_delivered_to() {
+    let authority = Authority::new();
+    for protocol in PROTOCOLS {
+        let tls = authority.server("127.0.0.1", &["h2", "http/1.1"], false);
+        let server = Server::start_tls(tls, move |_| Reply::Respond(accepted(protocol))).await;
+        let transport = AnyTransport::new(protocol, secure(&server, authority.trusted())).unwrap();
+        for _ in 0..3 {
+            assert_eq!(transport.send(&request(Signal::Traces, 3)).await, Outcome::delivered());
+        }
+        assert_eq!(server.seen()[0].version, http::Version::HTTP_2, "negotiated for HTTP, too");
+        assert_eq!(server.accepts(), 1);
+    }
+}
+
+#[tokio::test]
+async fn http1_is_spoken_where_the_receiver_wants_it() {
+    let authority = Authority::new();
+    for alpn in [&["http/1.1"][..], &[]] {
+        let tls = authority.server("127.0.0.1", alpn, false);
+        let server = Server::start_tls(tls, |_| Reply::Respond(accepted(Protocol::HttpProtobuf))).await;
+        let transport = AnyTransport::new(Protocol::HttpProtobuf, secure(&server, authority.trusted())).unwrap();
+        for _ in 0..3 {
+            assert_eq!(transport.send(&request(Signal::Traces, 3)).await, Outcome::delivered());
+        }
+        assert_eq!(server.seen()[0].version, http::Version::HTTP_11);
+        assert_eq!(server.accepts(), 1);
+    }
+}
+
+#[tokio::test]
+async fn grpc_needs_http2() {
+    let authority = Authority::new();
+    let tls = authority.server("127.0.0.1", &["http/1.1"], false);
+    let server = Server::start_tls(tls, |_| Reply::Silence).await;
+    let failure = retryable(send(Protocol::Grpc, secure(&server, authority.trusted())).await);
+    assert!(!failure.acknowledgement_lost);
+    assert!(failure.error.message().contains("does not speak HTTP/2"), "{}", failure.error);
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_not_trusted_gets_nothing() {
+    let authority = Authority::new();
+    for protocol in PROTOCOLS {
+        let tls = authority.server("127.0.0.1", &["h2", "http/1.1"], false);
+        let server = Server::start_tls(tls, |_| Reply::Silence).await;
+        for trusted in [Authority::new().trusted(), TlsConfig::default()] {
+            let failure = retryable(send(protocol, secure(&server, trusted)).await);
+            assert_eq!(failure.error.kind(), ErrorKind::Network);
+            assert!(!failure.acknowledgement_lost);
+            let message = failure.error.message();
+            assert!(message.contains("is not trusted") || message.contains("no certificate authorities"), "{message}");
+        }
+        assert_eq!(server.seen().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn the_name_in_the_certificate_counts() {
+    let authority = Authority::new();
+    let tls = authority.server("collector.internal", &["h2"], false);
+    let server = Server::start_tls(tls, |_| Reply::Respond(accepted(Protocol::Grpc))).await;
+    let failure = retryable(send(Protocol::Grpc, secure(&server, authority.trusted())).await);
+    assert!(failure.error.message().contains("is not trusted"), "{}", failure.error);
+    let mut trusted = authority.trusted();
+    trusted.server_name = Some("collector.internal".to_owned());
+    assert_eq!(send(Protocol::Grpc, secure(&server, trusted)).await, Outcome::delivered());
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_shown_to_receivers_that_want_one() {
+    let authority = Authority::new();
+    for protocol in PROTOCOLS {
+        let tls = authority.server("127.0.0.1", &["h2", "http/1.1"], true);
+        let server = Server::start_tls(tls, move |_| Reply::Respond(accepted(protocol))).await;
+        let mut trusted = authority.trusted();
+        trusted.identity = Some(authority.identity());
+        assert_eq!(send(protocol, secure(&server, trusted)).await, Outcome::delivered());
+    }
+}
+
+#[tokio::test]
+async fn a_missing_or_foreign_client_certificate_is_told_and_nothing_is_lost() {
+    let authority = Authority::new();
+    for protocol in PROTOCOLS {
+        let tls = authority.server("127.0.0.1", &["h2", "http/1.1"], true);
+        let server = Server::start_tls(tls, |_| Reply::Silence).await;
+        for identity in [None, Some(Authority::new().identity())] {
+            let mut trusted = authority.trusted();
+            trusted.identity = identity;
+            let failure = retryable(send(protocol, secure(&server, trusted)).await);
+            assert_eq!(failure.error.kind(), ErrorKind::Network);
+            assert!(!failure.acknowledgement_lost, "{}", failure.error);
+            assert!(failure.error.message().contains("client certificate"), "{}", failure.error);
+        }
+        assert_eq!(server.seen().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn https_to_a_plaintext_port_is_never_plaintext_and_says_so() {
+    let authority = Authority::new();
+    for protocol in PROTOCOLS {
+        let server = Server::accepting(protocol).await;
+        let failure = retryable(send(protocol, secure(&server, authority.trusted())).await);
+        assert_eq!(failure.error.kind(), ErrorKind::Network);
+        assert!(!failure.acknowledgement_lost);
+        assert_eq!(server.seen().len(), 0);
+        if protocol != Protocol::Grpc {
+            // An HTTP/2 server answers a bad preface with silence and the end of the connection.
+            assert!(failure.error.message().contains("does not speak TLS"), "{}", failure.error);
+        }
+    }
+}
+
+#[tokio::test]
+async fn http_to_a_tls_port_says_so() {
+    let authority = Authority::new();
+    for protocol in PROTOCOLS {
+        let tls = authority.server("127.0.0.1", &["h2", "http/1.1"], false);
+        let server = Server::start_tls(tls, |_| Reply::Silence).await;
+        let failure = retryable(transport(protocol, &server.url()).send(&request(Signal::Traces, 3)).await);
+        assert!(failure.error.message().contains("use https://"), "{}", failure.error);
+        assert_eq!(server.seen().len(), 0);
+    }
+}
+
+#[test]
+fn unusable_settings_are_refused_by_name_and_without_their_content() {
+    let authority = Authority::new();
+    let fails = |url: &str, change: &dyn Fn(&mut TlsConfig)| {
+        let mut config = config(url);
+        let mut tls = TlsConfig::default();
+        change(&mut tls);
+        config.tls = Some(tls);
+        AnyTransport::new(Protocol::HttpProtobuf, config).unwrap_err().to_string()
+    };
+    let https = "https://localhost:4318";
+    let error = fails(https, &|tls| tls.ca_pem = Some(b"hunter2".to_vec()));
+    assert!(error.starts_with("CA certificate: no certificate found") && !error.contains("hunter2"), "{error}");
+    let error = fails(https, &|tls| {
+        tls.identity = Some(ClientIdentity { key_pem: b"hunter2".to_vec(), ..authority.identity() });
+    });
+    assert!(error.starts_with("client key: no private key found") && !error.contains("hunter2"), "{error}");
+    let error = fails(https, &|tls| {
+        tls.identity = Some(ClientIdentity { key_pem: authority.identity().key_pem, ..authority.identity() });
+    });
+    assert!(error.contains("do not fit together"), "{error}");
+    let error = fails(https, &|tls| tls.server_name = Some("not a name".to_owned()));
+    assert!(error.starts_with("server_name: \"not a name\""), "{error}");
+    let error = fails("http://localhost:4318", &|_| {});
+    assert!(error.contains("use https://"), "{error}");
+}
