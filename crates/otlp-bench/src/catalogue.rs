@@ -95,6 +95,13 @@ pub(crate) struct Case {
     pub(crate) variant: Variant,
 }
 
+impl Subject {
+    /// Whether it is `otlp` itself.
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Subject::OursGrpc | Subject::OursHttp)
+    }
+}
+
 impl Workload {
     /// All, in the order of the report.
     pub(crate) const ALL: &'static [Workload] = &[
@@ -142,6 +149,11 @@ impl Workload {
             Workload::CounterBound | Workload::Steady => &[Measure::Cpu],
             Workload::DeadBackend => &[Measure::Latency],
         }
+    }
+
+    /// Whether the clock sets its pace, and not what the subject can take.
+    pub(crate) fn is_paced(self) -> bool {
+        matches!(self, Workload::Steady | Workload::DeadBackend)
     }
 
     /// What an item of it is called.

@@ -39,7 +39,8 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Measures otlp beside its peers.
 ///
-/// Fails if anything was not delivered; the figures themselves decide nothing unless --gate is given.
+/// Fails if anything was not delivered, but for peers that fall behind a given pace; the figures themselves decide nothing
+/// unless --gate is given.
 #[derive(Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 struct Cli {
@@ -154,7 +155,10 @@ fn parent(run: &Run) -> Result<ExitCode, Failure> {
                 items.sent,
                 items.delivered
             )?;
-            code = ExitCode::FAILURE;
+            // A peer that cannot keep up with a given pace on a busy machine is a finding, not a fault of the run.
+            if row.subject.is_ours() || !row.case.workload.is_paced() {
+                code = ExitCode::FAILURE;
+            }
         }
     }
     if run.gate && verdicts.iter().any(|verdict| verdict.gates && verdict.is_met() == Some(false)) {

@@ -8,24 +8,40 @@ use crate::message::rpc;
 
 /// The status codes of gRPC; the numbers are those on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "the names say what the gRPC documentation says")]
 pub enum GrpcCode {
+    /// Success.
     Ok = 0,
+    /// Cancelled, mostly by the caller.
     Cancelled = 1,
+    /// A failure that says no more.
     Unknown = 2,
+    /// The request is wrong, whatever the state of the receiver.
     InvalidArgument = 3,
+    /// It took too long.
     DeadlineExceeded = 4,
+    /// Something that was asked for is not there.
     NotFound = 5,
+    /// Something that was to be created is there.
     AlreadyExists = 6,
+    /// The caller is known and not allowed to.
     PermissionDenied = 7,
+    /// Too much: a quota, a size, a rate.
     ResourceExhausted = 8,
+    /// The receiver is not in the state that the request needs.
     FailedPrecondition = 9,
+    /// Given up, for example for a conflict.
     Aborted = 10,
+    /// Beyond what is valid now.
     OutOfRange = 11,
+    /// The receiver does not know the method.
     Unimplemented = 12,
+    /// The receiver broke.
     Internal = 13,
+    /// The receiver cannot serve now.
     Unavailable = 14,
+    /// Data is lost or damaged for good.
     DataLoss = 15,
+    /// The caller is not known.
     Unauthenticated = 16,
 }
 

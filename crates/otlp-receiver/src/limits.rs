@@ -24,7 +24,7 @@ pub struct Limits {
     /// Bytes of a request's headers. Beyond: 431, by the HTTP layer.
     pub header_bytes: usize,
     /// How long a TLS handshake, the first bytes of a connection or the headers of an HTTP/1 request may take. Beyond,
-    /// the connection is closed.
+    /// the connection is closed; so is an HTTP/1 connection on which no request came for so long.
     pub header_timeout: Duration,
     /// How long a request's body may take. Beyond: 408, `DEADLINE_EXCEEDED`.
     pub body_timeout: Duration,
@@ -34,7 +34,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 64 MiB per request and after decompression, 1 GiB in flight, 32 KiB and 10 s of headers, 30 s of body, 1024
+    /// 64 MiB per request and after decompression, 1 GiB in flight, 32 KiB and 30 s of headers, 30 s of body, 1024
     /// connections.
     fn default() -> Self {
         Limits {
@@ -42,7 +42,7 @@ impl Default for Limits {
             decompressed_bytes: 64 << 20,
             in_flight_bytes: 1 << 30,
             header_bytes: 32 << 10,
-            header_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
             connections: 1024,
         }

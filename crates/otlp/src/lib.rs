@@ -15,13 +15,17 @@
 //!
 //! - [`core`]: the client, and the exporter trait that you may implement.
 //! - [`trace`], [`metrics`], [`logs`]: what a program records with.
+//! - [`context`]: the active span, also across `.await`.
 //! - [`propagation`]: trace context and baggage across processes.
 //! - [`config`]: what can be set.
 //! - [`delivery`]: the ledger, and how to hear of the fate of every item.
 //! - [`data`], [`wire`], [`json`]: telemetry as structures, as bytes and as JSON, for those who read it.
 //! - [`reliability`]: retry and timeout, for any service.
 
-pub use otlp_core::{Attributes, KeyValue, Signal, SpanId, TraceContext, TraceFlags, TraceId, Value};
+pub use otlp_core::{
+    AttributeSet, AttributeValue, Attributes, KeyValue, Signal, SpanId, TraceContext, TraceFlags, TraceId, Value,
+    ValueRef,
+};
 
 /// The client, and what an exporter of your own implements.
 pub mod core {
@@ -47,4 +51,4 @@ pub mod delivery {
 
 pub use otlp_core::{data, json, propagation, wire};
 pub use otlp_reliability as reliability;
-pub use otlp_sdk::{logs, metrics, trace};
+pub use otlp_sdk::{context, logs, metrics, trace};

@@ -65,8 +65,8 @@ pub(crate) fn producer(
         Subject::OtelGrpc => Some(otel::producer(otel::Protocol::Grpc, kind, setup)?),
         Subject::OtelHttp => Some(otel::producer(otel::Protocol::Http, kind, setup)?),
         Subject::Floor => Some(floor::producer(kind, setup)?),
-        Subject::OursGrpc => ours::producer(ours::Protocol::Grpc, kind, setup)?,
-        Subject::OursHttp => ours::producer(ours::Protocol::Http, kind, setup)?,
+        Subject::OursGrpc => Some(ours::producer(ours::Protocol::Grpc, kind, setup)?),
+        Subject::OursHttp => Some(ours::producer(ours::Protocol::Http, kind, setup)?),
         Subject::Atomic | Subject::TonicChannel | Subject::HyperHttp2 => None,
     };
     Ok(producer.map(Box::leak))
@@ -77,7 +77,7 @@ pub(crate) fn bound_counter(subject: Subject, setup: &Setup) -> Result<Option<&'
     let counter: Option<Box<dyn BoundCounter>> = match subject {
         Subject::Atomic => Some(Box::new(floor::Atomic::default())),
         Subject::OtelGrpc => Some(otel::bound_counter(setup)?),
-        Subject::OursGrpc => ours::bound_counter(setup)?,
+        Subject::OursGrpc => Some(ours::bound_counter(setup)?),
         _ => None,
     };
     Ok(counter.map(|counter| &*Box::leak(counter)))

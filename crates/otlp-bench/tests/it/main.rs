@@ -23,7 +23,7 @@ fn deliveries(output: &Output) -> Vec<(String, u64, u64)> {
 #[test]
 fn log_records_of_all_subjects_arrive() {
     let rows = deliveries(&bench(&["--json", "--workload", "logs"]));
-    for subject in ["otel-grpc", "otel-http", "floor"] {
+    for subject in ["ours-grpc", "ours-http", "otel-grpc", "otel-http", "floor"] {
         assert_eq!(rows.iter().filter(|row| row.0 == subject).count(), 2, "{rows:?}");
     }
     assert!(rows.iter().all(|(_, sent, delivered)| *sent > 0 && sent == delivered), "{rows:?}");
@@ -31,7 +31,7 @@ fn log_records_of_all_subjects_arrive() {
 
 #[test]
 fn every_series_of_a_collection_arrives() {
-    let rows = deliveries(&bench(&["--json", "--workload", "collect", "--subject", "otel-grpc", "--subject", "floor"]));
+    let rows = deliveries(&bench(&["--json", "--workload", "collect", "--subject", "ours-grpc", "--subject", "floor"]));
     assert_eq!(rows.len(), 2);
     assert!(rows.iter().all(|(_, sent, delivered)| sent % 11_000 == 0 && sent == delivered), "{rows:?}");
 }

@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 
 use super::{
     Arguments,
-    course::Event,
     message::Settings,
     script::{self, Trouble},
+    stage::Event,
     topology::{ExportCompression, ExportProtocol, Service},
 };
 
@@ -63,12 +63,7 @@ impl Backend {
 }
 
 /// Plays the script on the receiver until it is over or cancelled, telling `events` of each change.
-pub(crate) async fn play(
-    receiver: Arc<Receiver>,
-    length: Option<Duration>,
-    seed: u64,
-    events: mpsc::Sender<Event>,
-) {
+pub(crate) async fn play(receiver: Arc<Receiver>, length: Option<Duration>, seed: u64, events: mpsc::Sender<Event>) {
     let start = tokio::time::Instant::now();
     for scene in script::scenes(length) {
         tokio::time::sleep_until(start + scene.begins).await;

@@ -160,11 +160,7 @@ impl Witness {
     }
 }
 
-fn identities(
-    signal: Signal,
-    resource: &Arc<Resource>,
-    fragment: &Fragment,
-) -> Result<Vec<Identity>, DecodeError> {
+fn identities(signal: Signal, resource: &Arc<Resource>, fragment: &Fragment) -> Result<Vec<Identity>, DecodeError> {
     let (scope, entries) = (fragment.scope(), fragment.entries());
     Ok(match signal {
         Signal::Traces => decode::span_entries(resource, scope, entries)?.iter().map(Identity::of_span).collect(),
@@ -195,11 +191,6 @@ fn in_messages(claims: Vec<Claim>) -> Vec<Vec<Claim>> {
 
 #[cfg(test)]
 mod tests {
-    use otlp::{
-        config::PartialSuccess,
-        data::{LogData, SpanData},
-    };
-
     use super::*;
 
     fn claim(ids: usize) -> Claim {

@@ -2,7 +2,8 @@
 //! on; at the end, what the clients claim and what the receiver has, compared item by item.
 //!
 //! ```text
-//! course      the run from beginning to end, the one place that changes state; everything else tells it events
+//! course      the run from beginning to end
+//! ├ stage       all that is known meanwhile, told by events, and how it is shown on the `screen`
 //! ├ processes   the services as child processes, told and heard by `message`
 //! │   └ service   what such a process does: the shop, observed by our client, its evidence taken by `evidence`
 //! ├ load        purchases at a steady rate
@@ -21,6 +22,7 @@ mod receipts;
 mod screen;
 mod script;
 mod service;
+mod stage;
 mod summary;
 mod topology;
 mod tree;
@@ -38,7 +40,7 @@ use self::{
 /// What `otlp demo` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Arguments {
-    /// Play every fault once, about 20 seconds in all, then compare
+    /// Play every fault once, then compare: about 20 seconds in all
     #[arg(long, conflicts_with = "seconds")]
     once: bool,
     /// Keep the load up for so many seconds; without this and --once, until Ctrl-C

@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use super::{
-    course::Event,
-    message::{self, Order, Settings},
+    message::{self, Order},
+    stage::Event,
     topology::Service,
 };
 
@@ -26,7 +26,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a service and tells it how to run.
+    /// Starts a service.
     ///
     /// # Errors
     /// If the process cannot be started.
@@ -36,6 +36,9 @@ impl Process {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         #[cfg(unix)]
         command.process_group(0);
+        // CREATE_NEW_PROCESS_GROUP
+        #[cfg(windows)]
+        command.creation_flags(0x200);
         let mut child = command.spawn()?;
         let (Some(id), Some(input), Some(output)) = (child.id(), child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("the process has no pipes"));
@@ -48,11 +51,6 @@ impl Process {
         if let Ok(line) = message::line(order) {
             let _ = self.input.write_all(line.as_bytes()).await;
         }
-    }
-
-    /// Tells the service how to run.
-    pub(crate) async fn begin(&mut self, settings: Settings) {
-        self.tell(&Order::Begin(settings)).await;
     }
 }
 
@@ -69,7 +67,7 @@ async fn watch(service: Service, mut child: Child, output: ChildStdout, events: 
     let how = loop {
         match message::next(&mut output).await {
             Ok(Some(report)) => {
-                if events.send(Event::Report(service, report)).await.is_err() {
+                if events.send(Event::Report(service, Box::new(report))).await.is_err() {
                     return;
                 }
             }

@@ -80,6 +80,12 @@ impl Receipts {
         self.forgotten[signal.index()]
     }
 
+    /// Lets so many items be forgotten.
+    #[cfg(test)]
+    pub(crate) fn forget(&mut self, signal: Signal, items: u64) {
+        self.forgotten[signal.index()] += items;
+    }
+
     /// The counts over all services.
     pub(crate) fn counts(&self, signal: Signal) -> ReceiptCounts {
         let mut counts = ReceiptCounts::default();

@@ -6,7 +6,7 @@
 use std::{fmt, time::Duration};
 
 /// How long all faults, one after the other, take.
-pub(crate) const CYCLE: Duration = Duration::from_secs(15);
+pub(crate) const CYCLE: Duration = Duration::from_secs(18);
 
 /// What is done to the receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,12 +29,12 @@ pub(crate) struct Scene {
 
 /// The cycle, in milliseconds.
 const SCENES: [(Trouble, u64, u64); 6] = [
-    (Trouble::Unavailable, 1_000, 4_000),
-    (Trouble::Throttled, 5_000, 6_500),
-    (Trouble::Slow, 7_200, 8_600),
-    (Trouble::PartialSuccess, 9_200, 10_200),
-    (Trouble::LostAcknowledgement, 10_800, 11_800),
-    (Trouble::Killed, 12_300, 13_800),
+    (Trouble::Unavailable, 1_500, 4_500),
+    (Trouble::Throttled, 5_500, 7_500),
+    (Trouble::Slow, 8_500, 10_300),
+    (Trouble::PartialSuccess, 11_000, 12_200),
+    (Trouble::LostAcknowledgement, 13_000, 14_200),
+    (Trouble::Killed, 15_000, 16_800),
 ];
 
 /// All scenes of a run of this length; for ever without one.
@@ -50,14 +50,14 @@ pub(crate) fn scenes(length: Option<Duration>) -> impl Iterator<Item = Scene> {
 }
 
 impl Trouble {
-    /// In a word or two, for the status line.
+    /// In a word or two, no more than eleven characters, for the status line.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Trouble::Unavailable => "unavailable",
             Trouble::Throttled => "throttled",
             Trouble::Slow => "slow",
-            Trouble::PartialSuccess => "partial success",
-            Trouble::LostAcknowledgement => "lost acknowledgements",
+            Trouble::PartialSuccess => "rejecting",
+            Trouble::LostAcknowledgement => "acks lost",
             Trouble::Killed => "dead",
         }
     }
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn scenes_follow_each_other_without_overlap_and_end_in_time() {
-        for seconds in [1, 4, 15, 16, 40] {
+        for seconds in [1, 4, 18, 19, 50] {
             let length = Duration::from_secs(seconds);
             let scenes: Vec<Scene> = scenes(Some(length)).collect();
             assert!(scenes.len() >= SCENES.len(), "{seconds} s have {} scenes", scenes.len());
@@ -101,6 +101,9 @@ mod tests {
 
     #[test]
     fn a_run_without_end_goes_on() {
-        assert_eq!(scenes(None).nth(6 * 1000).map(|scene| scene.begins), Some(CYCLE * 1000 + Duration::from_secs(1)));
+        assert_eq!(
+            scenes(None).nth(6 * 1000).map(|scene| scene.begins),
+            Some(CYCLE * 1000 + Duration::from_millis(1_500))
+        );
     }
 }

@@ -59,6 +59,10 @@ fn show_trace(ending: &Ending, backend: &Backend, screen: &mut Screen) {
                 let id = spans.first().map(|span| span.trace_id).unwrap_or_default();
                 screen.line(format_args!("one request, trace {id}"));
                 screen.line(tree::render(&spans));
+                let linked = tree::linked_to(receiver.store(), id);
+                if !linked.is_empty() {
+                    screen.line(format_args!("linked to it from another trace\n{}", tree::render(&linked)));
+                }
             }
             None => screen.line("no request is there in full: none went through all five services\n"),
         },
@@ -147,13 +151,7 @@ fn epitaph(service: Service, ending: &Ending, verdict: &Verdict) -> String {
     text
 }
 
-fn conclusion(
-    verdict: &Verdict,
-    dead: &[Service],
-    ending: &Ending,
-    backend: &Backend,
-    screen: &mut Screen,
-) -> bool {
+fn conclusion(verdict: &Verdict, dead: &[Service], ending: &Ending, backend: &Backend, screen: &mut Screen) -> bool {
     let compared: u64 = verdict.compared.iter().sum();
     let explained: u64 = verdict.explained.iter().sum();
     if verdict.foreign > 0 {
@@ -169,8 +167,8 @@ fn conclusion(
         (false, ..) => screen.line("The ledgers and the receiver do NOT agree."),
         (true, false, _) => screen.line(format_args!("{compared} items of the other services agree, one by one.")),
         (true, true, true) => screen.line(format_args!(
-            "All {compared} items agree, one by one; {explained} arrivals more than acknowledged, each explained by a \
-             lost acknowledgement."
+            "All {compared} items agree, one by one. {explained} times one arrived without its client hearing of it, \
+             each time with an acknowledgement that was lost."
         )),
         (true, true, false) => screen.line(format_args!(
             "All {compared} items have exactly one fate in the ledgers. There is no receiver here to compare with."

@@ -31,6 +31,11 @@ fn is_complete(spans: &[Arc<SpanData>]) -> bool {
         && Service::ALL.iter().all(|service| services.contains(service.name()))
 }
 
+/// The spans of other traces that link to this one.
+pub(crate) fn linked_to(store: &Store, trace: TraceId) -> Vec<Arc<SpanData>> {
+    store.spans_where(|span| span.trace_id != trace && span.links.iter().any(|link| link.trace_id == trace))
+}
+
 /// The spans as lines: name, service, duration; children below their parent, in the order of their start. A span whose
 /// parent is not among them stands at the left.
 pub(crate) fn render(spans: &[Arc<SpanData>]) -> String {
@@ -130,9 +135,10 @@ mod tests {
 
     #[test]
     fn a_trace_is_complete_only_with_all_services_and_parents() {
-        let mut spans: Vec<_> = (1u8..).zip(Service::ALL).map(|(id, service)| {
-            span(id, (id > 1).then_some(1), "work", service.name(), u64::from(id))
-        }).collect();
+        let mut spans: Vec<_> = (1u8..)
+            .zip(Service::ALL)
+            .map(|(id, service)| span(id, (id > 1).then_some(1), "work", service.name(), u64::from(id)))
+            .collect();
         assert!(is_complete(&spans));
         let gateway = spans.remove(0);
         assert!(!is_complete(&spans));

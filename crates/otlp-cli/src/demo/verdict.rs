@@ -207,10 +207,8 @@ fn counts(ledger: &SignalLedger, claims: &[&Claim]) -> Vec<(String, u64, u64)> {
             ClaimedFate::Dropped(reason) => *dropped.entry(reason).or_default() += items,
         }
     }
-    let mut counts = vec![
-        ("delivered".to_owned(), ledger.delivered, delivered),
-        ("rejected".to_owned(), ledger.rejected, rejected),
-    ];
+    let mut counts =
+        vec![("delivered".to_owned(), ledger.delivered, delivered), ("rejected".to_owned(), ledger.rejected, rejected)];
     for reason in DropReason::ALL {
         let claimed = dropped.get(&reason).copied().unwrap_or_default();
         counts.push((format!("dropped ({reason})"), ledger.dropped[reason], claimed));

@@ -109,7 +109,9 @@ fn a_partly_rejected_batch_must_have_been_rejected_in_that_part() {
     let batch = |rejected| testimony(vec![claim(ClaimedFate::Delivered { rejected }, &["a", "b", "c"])], 0);
     let one_rejected = receipts(&["a", "c"], &["b"]);
     assert_eq!(differences(batch(1), &one_rejected), "");
-    assert!(differences(batch(0), &one_rejected).contains("0 of a batch claimed as rejected, but more were rejected: b"));
+    assert!(
+        differences(batch(0), &one_rejected).contains("0 of a batch claimed as rejected, but more were rejected: b")
+    );
     assert!(differences(batch(2), &one_rejected).contains("2 of a batch claimed as rejected, but only 1 were"));
 }
 
@@ -138,10 +140,7 @@ fn pending_items_after_the_shutdown_are_found() {
     let mut testimony = testimony(Vec::new(), 0);
     let account = testimony.account.as_mut().unwrap();
     (account.ledger.traces.accepted, account.ledger.traces.pending) = (2, 2);
-    assert_eq!(
-        differences(testimony, &Receipts::default()),
-        "order, spans: 2 items have no fate after the shutdown\n"
-    );
+    assert_eq!(differences(testimony, &Receipts::default()), "order, spans: 2 items have no fate after the shutdown\n");
 }
 
 #[test]
@@ -166,6 +165,15 @@ fn what_is_not_kept_excuses_as_many_items_and_no_more() {
     assert_eq!(differences(testimony.clone(), &receipts(&["a", "b"], &[])), "");
     let found = differences(testimony, &receipts(&["a", "b", "c"], &[]));
     assert!(found.contains("nobody claims to have sent them: b, c"), "{found}");
+}
+
+#[test]
+fn what_the_receiver_forgot_excuses_as_many_items_and_no_more() {
+    let mut receipts = receipts(&["c"], &[]);
+    receipts.forget(Signal::Traces, 2);
+    assert_eq!(differences(testimony(vec![delivered(&["a", "b", "c"])], 0), &receipts), "");
+    let found = differences(testimony(vec![delivered(&["a", "b", "c", "d"])], 0), &receipts);
+    assert!(found.contains("the receiver has never seen them: a, b, d"), "{found}");
 }
 
 #[test]

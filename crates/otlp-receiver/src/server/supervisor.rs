@@ -1,6 +1,6 @@
 //! Owns the ports and the connections: accepts, kills, restarts, stops.
 
-use std::{future::poll_fn, io, sync::Arc, task::Poll, time::Duration};
+use std::{future::poll_fn, io, ops::ControlFlow, sync::Arc, task::Poll, time::Duration};
 
 use tokio::{
     net::TcpStream,
@@ -66,14 +66,11 @@ impl Supervisor {
         loop {
             tokio::select! {
                 biased;
-                command = self.commands.recv() => match command {
-                    Some(Command::Shutdown { done }) => {
-                        self.shutdown().await;
-                        return done(Ok(()));
+                command = self.commands.recv() => {
+                    if self.obey(command.unwrap_or(Command::Stop)).await.is_break() {
+                        return;
                     }
-                    Some(Command::Stop) | None => return self.connections.shutdown().await,
-                    Some(command) => self.obey(command).await,
-                },
+                }
                 () = until(self.back_at) => {
                     // Nobody waits for this result; a port that stays closed refuses, which is seen.
                     let _ = self.reopen();
@@ -87,7 +84,7 @@ impl Supervisor {
         }
     }
 
-    async fn obey(&mut self, command: Command) {
+    async fn obey(&mut self, command: Command) -> ControlFlow<()> {
         match command {
             Command::Kill { back_after, done } => {
                 self.close();
@@ -100,9 +97,18 @@ impl Supervisor {
                 done(Ok(()));
             }
             Command::Restart { done } => done(self.reopen()),
-            Command::Shutdown { done } => done(Ok(())),
-            Command::Stop => {}
+            Command::Shutdown { done } => {
+                self.shutdown().await;
+                done(Ok(()));
+                return ControlFlow::Break(());
+            }
+            Command::Stop => {
+                self.close();
+                self.connections.shutdown().await;
+                return ControlFlow::Break(());
+            }
         }
+        ControlFlow::Continue(())
     }
 
     fn connect(&mut self, stream: TcpStream, speaks: Speaks) {

@@ -159,7 +159,7 @@ fn name(encoding: Encoding) -> &'static str {
     }
 }
 
-pub(crate) fn compress(encoding: Encoding, content: &[u8]) -> Vec<u8> {
+fn compress(encoding: Encoding, content: &[u8]) -> Vec<u8> {
     match encoding {
         Encoding::Identity => content.to_vec(),
         Encoding::Gzip => {

@@ -8,6 +8,7 @@ use otlp_receiver::{
     Encoding, Failure, Fault, FaultKind, FaultMix, GarbageLayer, GrpcCode, Identity, Receiver, ResetPoint, ResetScope,
     RetryHint,
 };
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
     client::{Broken, Client, PATIENCE, Reply, http_request},
@@ -206,6 +207,20 @@ async fn resets_happen_where_they_are_told_to() {
     assert_eq!(log.len(), 16);
     assert_eq!(log.iter().filter(|fault| fault.stored).map(|fault| fault.items).sum::<u64>(), stored_items);
     assert!(both.receiver.requests().recent().iter().all(|record| !record.answered));
+}
+
+#[tokio::test]
+async fn a_reset_is_a_tcp_reset_after_the_headers() {
+    let both = Both::start().await;
+    both.receiver.faults().inject(Fault::lost_acknowledgement().times(1));
+    let mut stream = tokio::net::TcpStream::connect(both.receiver.http_address()).await.unwrap();
+    let head = "POST /v1/logs HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let error = stream.read_to_end(&mut answer).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("\r\n\r\n"), "{answer}");
 }
 
 #[tokio::test]

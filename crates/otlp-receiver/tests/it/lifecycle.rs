@@ -7,7 +7,8 @@ use std::{
 };
 
 use otlp_core::Signal;
-use otlp_receiver::{Fault, Receiver, StartError};
+use otlp_receiver::{Fault, Receiver, Requests, StartError};
+use tokio::io::AsyncReadExt as _;
 
 use crate::{
     client::{Client, PATIENCE},
@@ -72,8 +73,13 @@ async fn a_killed_receiver_resets_its_connections_and_comes_back_on_the_same_por
     for round in 0..20 {
         let mut client = Client::http2(grpc).await;
         let mut other = Client::http1(http).await;
+        let mut silent = tokio::net::TcpStream::connect(http).await.unwrap();
         client.grpc(Signal::Traces, messages::request(Signal::Traces, round, 1)).await.unwrap();
+        let connections = 3 * (round + 1);
+        let accepted = |requests: &Requests| requests.totals().connections == connections;
+        receiver.requests().wait_for(accepted, PATIENCE).await.unwrap();
         receiver.kill().await;
+        assert_eq!(silent.read(&mut [0]).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
         client.grpc(Signal::Traces, messages::request(Signal::Traces, 0, 1)).await.unwrap_err();
         other.http(Signal::Traces, messages::request(Signal::Traces, 0, 1)).await.unwrap_err();
         for address in [grpc, http] {

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    client::{Client, PATIENCE, compress, grpc_request, http_request},
+    client::{Client, PATIENCE, grpc_request, http_request},
     messages,
 };
 
@@ -50,7 +50,7 @@ async fn read_to_end(stream: &mut TcpStream) -> String {
 #[tokio::test]
 async fn a_zip_bomb_is_too_large() {
     let receiver = start(Limits { decompressed_bytes: 1 << 20, ..Limits::default() }).await;
-    let bomb = vec![0; 64 << 20];
+    let bomb = vec![0; 8 << 20];
     for encoding in [Encoding::Gzip, Encoding::Zstd] {
         let mut grpc = Client::http2(receiver.grpc_address()).await;
         let reply = grpc.send(grpc_request(Signal::Traces, encoding, bomb.clone())).await.unwrap();
@@ -64,13 +64,13 @@ async fn a_zip_bomb_is_too_large() {
 
 #[tokio::test]
 async fn two_bytes_an_item_do_not_become_a_gigabyte_of_items() {
-    let receiver = start(Limits { in_flight_bytes: 16 << 20, ..Limits::default() }).await;
-    // 500,000 empty spans: a megabyte on the wire, hundreds of megabytes in memory.
-    let message = messages::traces(vec![Default::default(); 500_000]);
+    let receiver = start(Limits { in_flight_bytes: 4 << 20, ..Limits::default() }).await;
+    // 50,000 empty spans: 100 kB on the wire, tens of megabytes in memory.
+    let message = messages::traces(vec![Default::default(); 50_000]);
     let mut grpc = Client::http2(receiver.grpc_address()).await;
     assert_eq!(grpc.grpc(Signal::Traces, message).await.unwrap().grpc_status(), 8);
     let json =
-        [&b"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{}"[..], &b",{}".repeat(100_000), b"]}]}]}"].concat();
+        [&b"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{}"[..], &b",{}".repeat(10_000), b"]}]}]}"].concat();
     let mut http = Client::http1(receiver.http_address()).await;
     let reply = http.send(http_request(Signal::Traces, "application/json", Encoding::Identity, json)).await.unwrap();
     assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
@@ -267,9 +267,4 @@ async fn a_client_that_leaves_harms_nobody() {
     stream.write_all(b"POST /v1/logs HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc").await.unwrap();
     drop(stream);
     assert_serves(&receiver).await;
-}
-
-#[test]
-fn a_bomb_is_small_on_the_wire() {
-    assert!(compress(Encoding::Zstd, &vec![0; 64 << 20]).len() < 1 << 16);
 }

@@ -1,7 +1,8 @@
 //! The context of what is going on: the active span and the baggage, and the thread on which they are active.
 //!
-//! A context is a value. It becomes active on a thread for as long as a [`ContextGuard`] lives, and in a future whenever
-//! that is polled ([`ContextFuture`]). A span started without a parent takes the active one; a log record takes its ids.
+//! A context is a value. It becomes active on a thread for as long as a [`ContextGuard`] lives, and in a future
+//! whenever that is polled ([`ContextFuture`]). A span started without a parent takes the active one; a log record
+//! takes its ids.
 
 mod active;
 mod future;
@@ -92,8 +93,8 @@ impl Context {
 
     /// Makes this the active context of the calling thread until the guard is dropped.
     ///
-    /// In asynchronous code use [`ContextFuture::with_context`] instead: a guard held across an `.await` would be active
-    /// for whatever else the thread runs in the meantime.
+    /// In asynchronous code use [`ContextFuture::with_context`] instead: a guard held across an `.await` would be
+    /// active for whatever else the thread runs in the meantime.
     pub fn attach(self) -> ContextGuard {
         active::attach(self)
     }

@@ -4,8 +4,8 @@ use otlp_core::{data::Severity, wire::encode::ValueLimit};
 
 use crate::record::AttributeLimit;
 
-/// Limits of what a log record may hold (OpenTelemetry specification, Logs SDK, "LogRecord Limits"). What exceeds them is
-/// left out and counted on the record.
+/// Limits of what a log record may hold (OpenTelemetry specification, Logs SDK, "LogRecord Limits"). What exceeds them
+/// is left out and counted on the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogLimits {
     /// How many attributes. Default 128.

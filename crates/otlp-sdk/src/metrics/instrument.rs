@@ -149,7 +149,10 @@ impl Instrument {
             sum.mark_measured();
         }
         apply(&series.aggregate);
-        thread_cache::remember(hash, series);
+        // The overflow, and a series that was found by distinct keys, would not be recognised under this hash.
+        if series.hash == hash {
+            thread_cache::remember(hash, series);
+        }
     }
 
     /// The series of `attributes`, to be updated without looking for it again. It is not forgotten while it is held.
@@ -176,21 +179,42 @@ impl Instrument {
     }
 
     fn find_or_add<A: AttributeSet + ?Sized>(&self, hash: u64, attributes: &A) -> Found {
+        if let Some(series) = self.find(hash, attributes) {
+            return Found { series, is_overflow: false };
+        }
+        // Overflow goes on for as long as the series last, so it must not cost more than a series of its own. A
+        // repeated key could still turn out to be a known series.
+        if attributes.count() <= FEW_ATTRIBUTES
+            && !has_repeated_key(attributes)
+            && let Some(series) = self.find_overflow_if_full()
         {
-            let table = self.series.read();
-            if let Some(series) = table.find(hash, |series| series.identity.matches(attributes)) {
-                return Found { series: Arc::clone(series), is_overflow: false };
-            }
-            // Overflow goes on for as long as the series last, so it must not cost more than a series of its own.
-            if self.is_full(&table)
-                && attributes.count() <= FEW_ATTRIBUTES
-                && !has_repeated_key(attributes)
-                && let Some(series) = self.find_overflow(&table)
-            {
-                return Found { series: Arc::clone(series), is_overflow: true };
-            }
+            return Found { series, is_overflow: true };
         }
         self.add(attributes)
+    }
+
+    /// The series of `attributes`, compared outside the lock: an attribute set may be code of the caller, and that code
+    /// may record metrics.
+    fn find<A: AttributeSet + ?Sized>(&self, hash: u64, attributes: &A) -> Option<Arc<Series>> {
+        // How many series of the same hash turned out to be others.
+        let mut others = 0;
+        loop {
+            let mut seen = 0;
+            let next = |_: &Series| {
+                seen += 1;
+                seen > others
+            };
+            let series = Arc::clone(self.series.read().find(hash, next)?);
+            if series.identity.matches(attributes) {
+                return Some(series);
+            }
+            others += 1;
+        }
+    }
+
+    fn find_overflow_if_full(&self) -> Option<Arc<Series>> {
+        let table = self.series.read();
+        if self.is_full(&table) { self.find_overflow(&table).cloned() } else { None }
     }
 
     /// Adds the series of `attributes`, unless it is there under another form of them or may not be added.

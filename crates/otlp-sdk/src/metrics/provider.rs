@@ -19,6 +19,9 @@ use crate::clock::Clock;
 /// Makes meters, and reports what their instruments measured. Clones are cheap and mean the same provider.
 ///
 /// It reports when it is asked to: registered with an [`Intake`] as a [`Producer`], at each metric interval and flush.
+///
+/// A cumulative point starts when its instrument was made. A delta point starts where the collection before ended, and
+/// a series without a change has none. A gauge's point has no start.
 #[derive(Clone)]
 pub struct MeterProvider {
     inner: Arc<Inner>,

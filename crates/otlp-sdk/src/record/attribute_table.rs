@@ -8,7 +8,7 @@ use otlp_core::{
     wire::encode::{self, ValueLimit},
 };
 
-use super::Uncommitted;
+use super::{Uncommitted, short_entry};
 
 /// Up to this many attributes are searched one by one.
 const SEARCHED: usize = 32;
@@ -36,7 +36,8 @@ pub(crate) struct AttributeTable {
 /// One encoded attribute. Offsets fit into 32 bits, for a record is at most 64 MiB.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
-    hash: u32,
+    /// Three bytes of the key and its length: keys that differ seldom have the same.
+    mark: u32,
     start: u32,
     len: u32,
     key_start: u32,
@@ -45,6 +46,17 @@ struct Slot {
 
 impl Slot {
     #[inline]
+    fn new(key: &str, start: usize, len: usize, content_len: usize) -> Self {
+        Slot {
+            mark: mark(key.as_bytes()),
+            start: start as u32,
+            len: len as u32,
+            key_start: (start + len - content_len + encode::bytes_len(1, key.len()) - key.len()) as u32,
+            key_len: key.len() as u32,
+        }
+    }
+
+    #[inline]
     fn key<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         let start = self.key_start as usize;
         &bytes[start..start + self.key_len as usize]
@@ -52,9 +64,8 @@ impl Slot {
 }
 
 impl AttributeTable {
-    /// Encodes an attribute as `field` at the end of `bytes`, or in the place of an earlier one with the same key.
-    /// What a limit forbids, or what would make `bytes` longer than `max_len`, is counted instead.
-    #[inline]
+    /// Encodes an attribute as `field`, below 16, at the end of `bytes`, or in the place of an earlier one with the same
+    /// key. What a limit forbids, or what would make `bytes` longer than `max_len`, is counted instead.
     pub(crate) fn set(
         &mut self,
         bytes: &mut Vec<u8>,
@@ -64,15 +75,37 @@ impl AttributeTable {
         value: ValueRef<'_>,
         limit: AttributeLimit,
     ) {
-        // Not even hashed if it cannot fit.
+        // Not even looked at if it cannot fit.
         if key.len() > max_len {
             return self.drop_one();
         }
-        let hash = hash(key.as_bytes());
-        let earlier = self.find(bytes, hash, key.as_bytes());
+        let earlier = self.find(bytes, key.as_bytes());
         if earlier.is_none() && self.slots.len() >= limit.count {
             return self.drop_one();
         }
+        let start = bytes.len();
+        if earlier.is_none()
+            && start + short_entry::LONGEST <= max_len
+            && let Some(content_len) = short_entry::put(bytes, field, key, value, limit.value_length)
+        {
+            return self.push(bytes, Slot::new(key, start, bytes.len() - start, content_len));
+        }
+        self.set_any(bytes, max_len, field, key, value, limit, earlier);
+    }
+
+    /// As [`AttributeTable::set`], for values of any type and size, new or not.
+    #[inline(never)]
+    #[expect(clippy::too_many_arguments, reason = "what is known already is not looked up again")]
+    fn set_any(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        max_len: usize,
+        field: u32,
+        key: &str,
+        value: ValueRef<'_>,
+        limit: AttributeLimit,
+        earlier: Option<usize>,
+    ) {
         let value_len = encode::any_value_len(value, limit.value_length);
         let content_len = encode::bytes_len(1, key.len()) + encode::bytes_len(2, value_len);
         let len = encode::bytes_len(field, content_len);
@@ -95,16 +128,10 @@ impl AttributeTable {
         }
         entry.commit();
 
-        let slot = Slot {
-            hash,
-            start: start as u32,
-            len: len as u32,
-            key_start: (start + len - content_len + encode::bytes_len(1, key.len()) - key.len()) as u32,
-            key_len: key.len() as u32,
-        };
+        let slot = Slot::new(key, start, len, content_len);
         match earlier {
             Some(index) => self.replace(bytes, index, slot),
-            None => self.push(slot),
+            None => self.push(bytes, slot),
         }
     }
 
@@ -138,45 +165,50 @@ impl AttributeTable {
     }
 
     #[inline]
-    fn find(&self, bytes: &[u8], hash: u32, key: &[u8]) -> Option<usize> {
-        let is_it = |slot: &Slot| slot.hash == hash && slot.key(bytes) == key;
-        if self.buckets.is_empty() {
-            return self.slots.iter().position(is_it);
+    fn find(&self, bytes: &[u8], key: &[u8]) -> Option<usize> {
+        if !self.buckets.is_empty() {
+            return self.find_among_many(bytes, key);
         }
-        let mask = self.buckets.len() - 1;
-        let mut bucket = hash as usize & mask;
+        let mark = mark(key);
+        self.slots.iter().position(|slot| slot.mark == mark && slot.key(bytes) == key)
+    }
+
+    #[cold]
+    fn find_among_many(&self, bytes: &[u8], key: &[u8]) -> Option<usize> {
         // There are always vacant buckets: at most half are taken.
-        while self.buckets[bucket] != VACANT {
-            let index = self.buckets[bucket] as usize;
-            if is_it(&self.slots[index]) {
-                return Some(index);
-            }
-            bucket = (bucket + 1) & mask;
-        }
-        None
+        let taken = self.places(key).map(|place| self.buckets[place]).take_while(|index| *index != VACANT);
+        taken.map(|index| index as usize).find(|index| self.slots[*index].key(bytes) == key)
     }
 
     #[inline]
-    fn push(&mut self, slot: Slot) {
-        let index = self.slots.len();
+    fn push(&mut self, bytes: &[u8], slot: Slot) {
         self.slots.push(slot);
-        if self.slots.len() * 2 <= self.buckets.len() {
-            self.enter(index);
-        } else if self.slots.len() > SEARCHED {
-            let count = (self.slots.len() * 4).next_power_of_two();
-            self.buckets.clear();
-            self.buckets.resize(count, VACANT);
-            (0..self.slots.len()).for_each(|index| self.enter(index));
+        if self.slots.len() > SEARCHED {
+            self.enter_last(bytes);
         }
     }
 
-    fn enter(&mut self, index: usize) {
-        let mask = self.buckets.len() - 1;
-        let mut bucket = self.slots[index].hash as usize & mask;
-        while self.buckets[bucket] != VACANT {
-            bucket = (bucket + 1) & mask;
+    /// Gives the last slot a bucket, all of them if there were too few buckets.
+    #[cold]
+    fn enter_last(&mut self, bytes: &[u8]) {
+        let mut first = self.slots.len() - 1;
+        if self.slots.len() * 2 > self.buckets.len() {
+            self.buckets.clear();
+            self.buckets.resize((self.slots.len() * 4).next_power_of_two(), VACANT);
+            first = 0;
         }
-        self.buckets[bucket] = index as u32;
+        for index in first..self.slots.len() {
+            let vacant = self.places(self.slots[index].key(bytes)).find(|place| self.buckets[*place] == VACANT);
+            if let Some(place) = vacant {
+                self.buckets[place] = index as u32;
+            }
+        }
+    }
+
+    /// The buckets in which `key` is looked for, in order, round and round.
+    fn places(&self, key: &[u8]) -> impl Iterator<Item = usize> + use<> {
+        let mask = self.buckets.len() - 1;
+        (hash(key) as usize..).map(move |place| place & mask)
     }
 
     /// Moves the entry of `appended`, the last one of `bytes`, to the place of the entry at `index`.
@@ -204,6 +236,17 @@ impl AttributeTable {
             slot.key_start = slot.key_start.wrapping_add(difference);
         }
     }
+}
+
+/// First, middle and last byte of a key, and its length.
+#[inline]
+fn mark(key: &[u8]) -> u32 {
+    let (Some(first), Some(last)) = (key.first(), key.last()) else {
+        return 0;
+    };
+    // Shifted together, for bytes that are stored one by one and read back as a word make the processor wait.
+    let bytes = u32::from(*first) | u32::from(key[key.len() / 2]) << 8 | u32::from(*last) << 16;
+    bytes | (key.len() as u32) << 24
 }
 
 /// A quick hash of a short key: multiply and fold, eight bytes at a time. Nobody outside chooses how a key is found
@@ -339,6 +382,17 @@ mod tests {
         assert!(unwound.is_err());
         table.set(&mut bytes, 1000, 9, "b", ValueRef::I64(2), ALL);
         assert_eq!(bytes, encoded(&[("a", 1), ("b", 2)]));
+    }
+
+    #[test]
+    fn keys_with_the_same_mark_are_told_apart() {
+        let keys = ["abcde", "axcye", "", "a", "aa", "aaa"];
+        assert_eq!(mark(keys[0].as_bytes()), mark(keys[1].as_bytes()));
+        let (mut table, mut bytes) = (AttributeTable::default(), Vec::new());
+        for value in 0..2 {
+            keys.iter().for_each(|key| table.set(&mut bytes, 1000, 9, key, ValueRef::I64(value), ALL));
+        }
+        assert_eq!(bytes, encoded(&keys.map(|key| (key, 1))));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod attribute_table;
 mod pool;
+mod short_entry;
 mod uncommitted;
 
 use otlp_core::{AttributeSet, ValueRef, wire::encode::ValueLimit};

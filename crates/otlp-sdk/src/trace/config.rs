@@ -10,8 +10,8 @@ use super::{
 };
 use crate::record::AttributeLimit;
 
-/// Limits of what a span may hold (OpenTelemetry specification, Trace SDK, "Span Limits"). What exceeds them is left out
-/// and counted on the span.
+/// Limits of what a span may hold (OpenTelemetry specification, Trace SDK, "Span Limits"). What exceeds them is left
+/// out and counted on the span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SpanLimits {
     /// How many attributes. Default 128.

@@ -16,9 +16,9 @@ const SPANS: u32 = 2;
 
 /// An operation under way (OpenTelemetry specification, Trace API, "Span").
 ///
-/// It ends when [`Span::end`] is called or when it is dropped, whichever is first; after that, and if it is not sampled,
-/// all methods do nothing but [`Span::context`]. It may move between threads and live across `.await`. What its limits
-/// forbid, or what would make it too large to deliver, is left out and counted on it.
+/// It ends when [`Span::end`] is called or when it is dropped, whichever is first; after that, and if it is not
+/// sampled, all methods do nothing but [`Span::context`]. It may move between threads and live across `.await`. What
+/// its limits forbid, or what would make it too large to deliver, is left out and counted on it.
 ///
 /// A span is not active by itself: [`Span::enter`] makes it the parent of what this thread starts, and
 /// [`ContextFuture::in_span`](crate::context::ContextFuture::in_span) of what a future starts.

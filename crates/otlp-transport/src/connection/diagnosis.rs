@@ -129,12 +129,10 @@ impl Http2Error {
     fn of(error: &hyper::Error) -> Option<Self> {
         let text = error.source()?.to_string();
         if text.starts_with("connection error received: ") {
-            Some(Http2Error::GoAway)
-        } else if let Some(reason) = text.strip_prefix("stream error received: ") {
-            Some(if reason.starts_with("refused stream") { Http2Error::Refused } else { Http2Error::Reset })
-        } else {
-            None
+            return Some(Http2Error::GoAway);
         }
+        let reason = text.strip_prefix("stream error received: ")?;
+        Some(if reason.starts_with("refused stream") { Http2Error::Refused } else { Http2Error::Reset })
     }
 }
 

@@ -41,7 +41,9 @@ impl Outgoing<'_> {
 pub(super) enum Lease {
     Http1(Http1Connection),
     /// Keeps the connection open until the response has been read.
-    Http2(#[expect(dead_code, reason = "held, not used")] http2::SendRequest<RequestBody>),
+    Http2 {
+        _sender: http2::SendRequest<RequestBody>,
+    },
 }
 
 /// An exchange whose response has begun.

@@ -156,7 +156,7 @@ impl Origin {
             }
             Connection::Http2(mut connection) => {
                 let result = connection.sender.try_send_request(outgoing.http2(body)).await;
-                (result, Lease::Http2(connection.sender), HttpVersion::Http2)
+                (result, Lease::Http2 { _sender: connection.sender }, HttpVersion::Http2)
             }
         };
         match result {

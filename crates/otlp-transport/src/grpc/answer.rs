@@ -128,7 +128,11 @@ impl Answer<'_> {
             0 => ContentEncoding::Identity,
             _ => {
                 let name = head.headers.get(GRPC_ENCODING).map(|value| value.as_bytes()).unwrap_or_default();
-                ContentEncoding::parse(name).map_err(|reason| reason.to_string())?
+                let encoding = ContentEncoding::parse(name).map_err(|reason| reason.to_string())?;
+                if encoding == ContentEncoding::Identity {
+                    return Err("it is compressed, but does not say how".to_owned());
+                }
+                encoding
             }
         };
         let message = encoding.decode(message.to_vec(), self.limit).map_err(|reason| reason.to_string())?;

@@ -126,7 +126,7 @@ impl<'a> Answer<'a> {
             message.push_str(": ");
             message.push_str(&said);
         }
-        if let Some(hint) = self.hint(&said) {
+        if let Some(hint) = self.hint() {
             message.push_str("; ");
             message.push_str(&hint);
         }
@@ -144,12 +144,11 @@ impl<'a> Answer<'a> {
         }
     }
 
-    fn hint(&self, said: &str) -> Option<String> {
-        let said = said.to_ascii_lowercase();
-        let wants_tls = said.contains("http request to an https server")
-            || said.contains("plain http request was sent to https port");
+    fn hint(&self) -> Option<String> {
         match self.status {
-            StatusCode::BAD_REQUEST if wants_tls => Some("the port speaks TLS: use https://".to_owned()),
+            StatusCode::BAD_REQUEST if self.says_that_it_wants_tls() => {
+                Some("the port speaks TLS: use https://".to_owned())
+            }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some("check the credentials in the headers".to_owned()),
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Some(
                 "check the path: a base endpoint gets v1/<signal> appended, an exact one is used as it is".to_owned(),
@@ -164,6 +163,13 @@ impl<'a> Answer<'a> {
             }
             _ => None,
         }
+    }
+
+    /// How Go's server and nginx answer plaintext on a TLS port.
+    fn says_that_it_wants_tls(&self) -> bool {
+        let content = self.content.as_deref().map(quoted).unwrap_or_default().to_ascii_lowercase();
+        content.contains("http request to an https server")
+            || content.contains("plain http request was sent to https port")
     }
 
     fn content_type(&self, content: &[u8]) -> ContentType {

@@ -1,4 +1,4 @@
-//! The request body: the segments of a request, one frame each, without a joining copy.
+//! The request body: the segments of a request as frames, without a joining copy.
 //!
 //! It also knows the one thing that decides whether an answer that never came may hide a success: whether the whole
 //! body left our hands. A receiver cannot have processed a request whose last byte it was never sent.
@@ -16,6 +16,10 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+
+/// The largest frame. A connection takes a frame whole into its queue, and the next one once that has room: in pieces,
+/// the last byte of a large segment leaves our hands about when the socket takes it, and not when the first one does.
+const LARGEST_FRAME: usize = 64 << 10;
 
 /// Set once the connection has taken the last byte of a request.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +39,8 @@ impl HandedOver {
 /// The segments of a request as a body of known size.
 #[derive(Debug)]
 pub(crate) struct RequestBody {
+    /// What is left of the segment that is being sent.
+    current: Bytes,
     segments: vec::IntoIter<Bytes>,
     remaining: usize,
     handed_over: HandedOver,
@@ -47,7 +53,7 @@ impl RequestBody {
             // A body without bytes is never polled; its head alone is the whole request.
             handed_over.complete();
         }
-        RequestBody { segments: segments.into_iter(), remaining, handed_over }
+        RequestBody { current: Bytes::new(), segments: segments.into_iter(), remaining, handed_over }
     }
 }
 
@@ -56,12 +62,17 @@ impl Body for RequestBody {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Some(segment) = self.segments.find(|segment| !segment.is_empty()) else { return Poll::Ready(None) };
-        self.remaining -= segment.len();
+        if self.current.is_empty() {
+            let Some(segment) = self.segments.find(|segment| !segment.is_empty()) else { return Poll::Ready(None) };
+            self.current = segment;
+        }
+        let len = self.current.len().min(LARGEST_FRAME);
+        let frame = self.current.split_to(len);
+        self.remaining -= len;
         if self.remaining == 0 {
             self.handed_over.complete();
         }
-        Poll::Ready(Some(Ok(Frame::data(segment))))
+        Poll::Ready(Some(Ok(Frame::data(frame))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -96,6 +107,20 @@ mod tests {
         assert!(!body.is_end_stream() && !handed_over.is_complete());
         assert_eq!(next(&mut body).unwrap().as_ptr(), segments[2].as_ptr());
         assert!(body.is_end_stream() && handed_over.is_complete());
+        assert_eq!(next(&mut body), None);
+    }
+
+    #[test]
+    fn a_large_segment_leaves_in_pieces_of_the_same_memory() {
+        let segment = Bytes::from(vec![1; 2 * LARGEST_FRAME + 1]);
+        let handed_over = HandedOver::default();
+        let mut body = RequestBody::new(vec![segment.clone()], handed_over.clone());
+        for (start, len) in [(0, LARGEST_FRAME), (LARGEST_FRAME, LARGEST_FRAME), (2 * LARGEST_FRAME, 1)] {
+            assert!(!handed_over.is_complete());
+            let piece = next(&mut body).unwrap();
+            assert_eq!((piece.as_ptr(), piece.len()), (segment[start..].as_ptr(), len));
+        }
+        assert!(handed_over.is_complete());
         assert_eq!(next(&mut body), None);
     }
 

@@ -96,7 +96,6 @@ async fn no_more_can_be_rejected_than_was_sent(protocol: Protocol) {
     assert_eq!(delivered(transport(protocol, &server.url()).send(&request(Signal::Logs, 3)).await).rejected, 3);
 }
 
-#[cfg(all(feature = "gzip", feature = "zstd"))]
 async fn requests_are_compressed_as_configured(protocol: Protocol) {
     use std::io::Read;
 
@@ -127,7 +126,6 @@ async fn requests_are_compressed_as_configured(protocol: Protocol) {
     }
 }
 
-#[cfg(all(feature = "gzip", feature = "zstd"))]
 async fn compressed_responses_are_read_and_bombs_are_not(protocol: Protocol) {
     use std::io::Write;
 
@@ -354,17 +352,16 @@ async fn dropping_the_transport_closes_its_connections(protocol: Protocol) {
 
 /// Instantiates the suite for each protocol.
 macro_rules! suite {
-    ($($(#[$gate:meta])? $case:ident),* $(,)?) => {
-        suite!(@grpc Protocol::Grpc; $($(#[$gate])? $case),*);
-        suite!(@http_protobuf Protocol::HttpProtobuf; $($(#[$gate])? $case),*);
-        suite!(@http_json Protocol::HttpJson; $($(#[$gate])? $case),*);
+    ($($case:ident),* $(,)?) => {
+        suite!(@grpc Protocol::Grpc; $($case),*);
+        suite!(@http_protobuf Protocol::HttpProtobuf; $($case),*);
+        suite!(@http_json Protocol::HttpJson; $($case),*);
     };
-    (@$name:ident $protocol:expr; $($(#[$gate:meta])? $case:ident),*) => {
+    (@$name:ident $protocol:expr; $($case:ident),*) => {
         mod $name {
             use super::Protocol;
 
             $(
-                $(#[$gate])?
                 #[tokio::test]
                 async fn $case() {
                     super::$case($protocol).await;
@@ -378,8 +375,8 @@ suite! {
     every_signal_arrives_as_it_is,
     rejected_items_and_warnings_are_told,
     no_more_can_be_rejected_than_was_sent,
-    #[cfg(all(feature = "gzip", feature = "zstd"))] requests_are_compressed_as_configured,
-    #[cfg(all(feature = "gzip", feature = "zstd"))] compressed_responses_are_read_and_bombs_are_not,
+    requests_are_compressed_as_configured,
+    compressed_responses_are_read_and_bombs_are_not,
     an_overlong_response_is_no_reason_to_send_again,
     an_unreadable_response_is_no_reason_to_send_again,
     what_is_over_the_limit_is_not_sent,

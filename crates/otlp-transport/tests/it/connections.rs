@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use otlp_core::{ErrorKind, Outcome, Signal};
 use otlp_transport::{AnyTransport, KeepAlive, Protocol, Transport};
-use tokio::{sync::Barrier, task::JoinSet};
+use tokio::task::JoinSet;
 
 use crate::{
     requests::{config, request, retryable, transport},
@@ -59,27 +59,28 @@ async fn a_cancelled_http2_request_leaves_the_connection_to_the_others() {
 
 #[tokio::test]
 async fn who_waited_for_a_failed_dial_fails_with_it() {
-    // TEST-NET-1 leads nowhere; where the network says so at once, the failure is shared just the same.
-    let mut config = config("http://192.0.2.1:4317");
-    config.connect_timeout = Duration::from_millis(200);
+    // Takes the connection, and never shakes hands.
+    let server = RawServer::start(|bytes| !bytes.is_empty(), "", false).await;
+    let mut config = config(&format!("https://{}", server.address));
+    config.connect_timeout = Duration::from_secs(3);
     config.request_timeout = None;
     let transport = Arc::new(AnyTransport::new(Protocol::Grpc, config).unwrap());
-    let barrier = Arc::new(Barrier::new(10));
     let mut sends = JoinSet::new();
     for _ in 0..10 {
-        let (transport, barrier) = (transport.clone(), barrier.clone());
-        sends.spawn(async move {
-            barrier.wait().await;
-            transport.send(&request(Signal::Traces, 1)).await
-        });
+        let transport = transport.clone();
+        sends.spawn(async move { transport.send(&request(Signal::Traces, 1)).await });
     }
-    let before = std::time::Instant::now();
+    server.wait_for_request().await;
+    tokio::time::pause();
+    let before = tokio::time::Instant::now();
     for outcome in sends.join_all().await {
         let failure = retryable(outcome);
-        assert!(matches!(failure.error.kind(), ErrorKind::Timeout | ErrorKind::Network));
+        assert_eq!(failure.error.kind(), ErrorKind::Timeout);
+        assert!(failure.error.message().contains("within 3s"), "{}", failure.error);
         assert!(!failure.acknowledgement_lost);
     }
-    assert!(before.elapsed() < Duration::from_millis(1500), "ten dials one after the other would take 2 s");
+    assert!(before.elapsed() <= Duration::from_secs(3));
+    assert_eq!(server.accepts(), 1);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ pub(crate) fn request(signal: Signal, items: u64) -> EncodedRequest {
 
 /// A request of a little more than `len` bytes in segments of 64 KiB: one span with a long name.
 pub(crate) fn large_request(len: usize) -> EncodedRequest {
-    let span = SpanData { name: "x".repeat(len).into(), ..SpanData::default() };
+    let span = SpanData { name: "x".repeat(len), ..SpanData::default() };
     let mut bytes = Vec::new();
     encode::spans(&[span], &mut bytes);
     let bytes = Bytes::from(bytes);

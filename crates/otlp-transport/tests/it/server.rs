@@ -161,7 +161,6 @@ impl Server {
     }
 
     /// Speaks TLS, and what was negotiated.
-    #[cfg(feature = "tls")]
     pub(crate) async fn start_tls(
         tls: Arc<rustls::ServerConfig>,
         handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static,

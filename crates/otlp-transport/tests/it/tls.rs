@@ -196,10 +196,7 @@ async fn https_to_a_plaintext_port_is_never_plaintext_and_says_so() {
         assert_eq!(failure.error.kind(), ErrorKind::Network);
         assert!(!failure.acknowledgement_lost);
         assert_eq!(server.seen().len(), 0);
-        if protocol != Protocol::Grpc {
-            // An HTTP/2 server answers a bad preface with silence and the end of the connection.
-            assert!(failure.error.message().contains("does not speak TLS"), "{}", failure.error);
-        }
+        assert!(failure.error.message().contains("does not speak TLS"), "{}", failure.error);
     }
 }
 

@@ -3,8 +3,8 @@
 use std::{error::Error, fmt, time::Instant};
 
 use axum::http::{HeaderMap, Method, StatusCode};
+use otlp::context::ContextFuture;
 use otlp::{
-    context::ContextFuture,
     data::{self, SpanKind},
     propagation::{Baggage, CompositePropagator, Propagator},
     trace::Span,
@@ -67,7 +67,7 @@ impl Call<'_> {
             .set_attribute("url.full", &url)
             .set_attribute("server.address", host)
             .set_attribute("server.port", port)
-            .set_attribute("peer.service", self.service.name());
+            .set_attribute("service.peer.name", self.service.name());
         let mut headers = HeaderMap::new();
         CompositePropagator::default().inject(&span.context(), self.baggage, &mut Outgoing(&mut headers));
 
@@ -105,7 +105,13 @@ fn conclude(span: &mut Span, result: Result<StatusCode, &reqwest::Error>) -> Opt
         }
         Err(error) => {
             span.record_error(error);
-            let what = if error.is_timeout() { "timeout" } else if error.is_connect() { "connect" } else { "_OTHER" };
+            let what = if error.is_timeout() {
+                "timeout"
+            } else if error.is_connect() {
+                "connect"
+            } else {
+                "_OTHER"
+            };
             Some(what.to_owned())
         }
     };

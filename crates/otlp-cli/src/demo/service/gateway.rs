@@ -9,7 +9,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use otlp::{context::Context, data::Severity, propagation::Baggage};
+use otlp::context::Context;
+use otlp::{data::Severity, propagation::Baggage};
 
 use super::{
     call::Call,

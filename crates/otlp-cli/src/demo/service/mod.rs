@@ -26,6 +26,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
+pub(crate) use self::shop::{Answer, Purchase};
 use self::{reports::Reports, shop::Shop, telemetry::Telemetry};
 use super::{
     message::{self, Account, Order, Report, Settings},
@@ -155,11 +156,7 @@ fn served(service: Service, shop: &Arc<Shop>) -> Served {
 }
 
 /// Obeys until told to stop, reporting the ledger meanwhile; how long the end may take, or `None` if the demo is gone.
-async fn obey(
-    orders: &mut mpsc::Receiver<io::Result<Order>>,
-    shop: &Shop,
-    reports: &Reports,
-) -> Option<Duration> {
+async fn obey(orders: &mut mpsc::Receiver<io::Result<Order>>, shop: &Shop, reports: &Reports) -> Option<Duration> {
     let mut progress = interval(PROGRESS);
     progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {

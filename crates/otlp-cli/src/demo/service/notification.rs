@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State, http::StatusCode, response::Response, routing::post};
+use otlp::context::ContextFuture;
 use otlp::{
     TraceContext,
-    context::ContextFuture,
     data::{Severity, SpanKind},
     propagation::Baggage,
 };

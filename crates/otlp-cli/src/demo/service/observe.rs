@@ -10,8 +10,8 @@ use axum::{
     response::Response,
     routing::MethodRouter,
 };
+use otlp::context::ContextFuture;
 use otlp::{
-    context::ContextFuture,
     data::{SpanKind, StatusCode},
     metrics::UpDownCounter,
     propagation::{CompositePropagator, Propagator},
@@ -29,10 +29,7 @@ struct Route {
 /// A router of this one route, observed. Handlers find the caller's baggage in an extension, and the server span active.
 pub(super) fn route(shop: &Arc<Shop>, template: &'static str, method: MethodRouter<Arc<Shop>>) -> Router {
     let observed = Route { shop: shop.clone(), template };
-    Router::new()
-        .route(template, method)
-        .route_layer(from_fn_with_state(observed, observe))
-        .with_state(shop.clone())
+    Router::new().route(template, method).route_layer(from_fn_with_state(observed, observe)).with_state(shop.clone())
 }
 
 async fn observe(State(route): State<Route>, mut request: Request, next: Next) -> Response {
@@ -77,7 +74,9 @@ async fn observe(State(route): State<Route>, mut request: Request, next: Next) -
     attributes.extend(error_type.map(|error_type| ("error.type", error_type.into())));
     let _active = span.enter();
     telemetry.server_durations.record(started.elapsed().as_secs_f64(), &attributes);
-    telemetry.requests.add(1, &[("http.route", template.into()), ("http.response.status_code", otlp::Value::from(code))]);
+    telemetry
+        .requests
+        .add(1, &[("http.route", template.into()), ("http.response.status_code", otlp::Value::from(code))]);
     response
 }
 

@@ -13,8 +13,8 @@ use axum::{
     response::Response,
     routing::post,
 };
+use otlp::context::ContextFuture;
 use otlp::{
-    context::ContextFuture,
     data::{Severity, StatusCode as SpanStatus},
     propagation::Baggage,
 };
@@ -74,8 +74,7 @@ async fn steps(shop: &Shop, stock: &Stock, baggage: &Baggage, purchase: &Purchas
         stock.0.fetch_add(i64::from(purchase.quantity), Ordering::Relaxed);
         return Err(response);
     }
-    let notification =
-        call(Service::Notification, Method::POST, "/notifications", "/notifications".to_owned());
+    let notification = call(Service::Notification, Method::POST, "/notifications", "/notifications".to_owned());
     if let Err(error) = notification.send::<Answer>(shop, purchase).await {
         // The order stands without it.
         shop.telemetry.log(Severity::Error, &error.to_string()).event_name("shop.call.failed").emit();

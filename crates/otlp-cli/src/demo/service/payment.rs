@@ -3,10 +3,8 @@
 use std::{error::Error, fmt, sync::Arc};
 
 use axum::{Json, Router, extract::State, http::StatusCode, response::Response, routing::post};
-use otlp::{
-    context::ContextFuture,
-    data::{Severity, StatusCode as SpanStatus},
-};
+use otlp::context::ContextFuture;
+use otlp::data::{Severity, StatusCode as SpanStatus};
 
 use super::{
     observe::route,

@@ -1,10 +1,6 @@
 //! What the handlers of all services share, and what they say to each other.
 
-use std::{
-    collections::BTreeMap,
-    sync::OnceLock,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 
 use axum::{
     Json,

@@ -9,7 +9,8 @@ use axum::{
     response::Response,
     routing::get,
 };
-use otlp::{context::ContextFuture, data::Severity};
+use otlp::context::ContextFuture;
+use otlp::data::Severity;
 
 use super::{
     observe::route,

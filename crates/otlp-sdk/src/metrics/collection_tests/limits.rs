@@ -130,3 +130,16 @@ fn a_hook_that_panics_harms_nobody() {
     provider.meter("").f64_counter("not a name").init().add(f64::NAN, &());
     assert_eq!(provider.ignored_measurements(), 1);
 }
+
+#[test]
+fn series_that_a_thread_uses_stay_exact_beside_overflow_and_repeated_keys() {
+    let rig = limited(4, TemporalityPreference::Delta);
+    let counter = rig.provider.meter("").u64_counter("n").init();
+    for number in 0..5_000u64 {
+        counter.add(1, &[("known", 1)]);
+        counter.add(1, &[("known", 2), ("known", 1)]);
+        counter.add(1, &[("number", number)]);
+    }
+    let points = rig.collect_numbers();
+    assert_eq!(points.iter().map(int).collect::<Vec<_>>(), [10_000, 1, 1, 4_998]);
+}

@@ -4,7 +4,7 @@
 //! summed, which makes the order irrelevant. The seed is random per process, so nobody can prepare collisions from
 //! outside. A collision costs a comparison and nothing else: whoever finds a series by its hash compares all of it.
 
-use otlp_core::{AttributeSet, ValueRef, wire::encode::MAX_DEPTH};
+use otlp_core::{AttributeSet, ValueMap, ValueRef, ValueSequence, wire::encode::MAX_DEPTH};
 
 /// Odd constants with evenly distributed bits (from the digits of the square roots of primes), one per type of value.
 const KEY: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -25,79 +25,101 @@ pub(in crate::metrics) fn hash_attributes<A: AttributeSet + ?Sized>(seed: u64, a
     sum
 }
 
-#[inline]
+#[inline(always)]
 fn hash_pair(seed: u64, key: &str, value: ValueRef<'_>, depth: usize) -> u64 {
     folded_multiply(hash_bytes(seed ^ KEY, key.as_bytes()), hash_value(seed, value, depth) ^ KEY)
 }
 
-#[inline]
+/// Takes the value apart here, where it is known, and hands on only parts of it: a value that is handed on as a whole
+/// would be copied first, right after the caller wrote it.
+#[inline(always)]
 fn hash_value(seed: u64, value: ValueRef<'_>, depth: usize) -> u64 {
     match value {
+        ValueRef::Empty => EMPTY,
         ValueRef::Str(text) => hash_bytes(seed ^ TEXT, text.as_bytes()),
-        ValueRef::I64(value) => folded_multiply(seed ^ value as u64, INTEGER),
         ValueRef::Bool(value) => folded_multiply(seed ^ u64::from(value), BOOL),
-        ValueRef::F64(value) => folded_multiply(seed ^ value.to_bits(), DOUBLE),
-        _ => hash_rare_value(seed, value, depth),
-    }
-}
-
-/// The values that attributes of metrics seldom have.
-fn hash_rare_value(seed: u64, value: ValueRef<'_>, depth: usize) -> u64 {
-    match value {
+        ValueRef::I64(value) => hash_integer(seed, value),
         ValueRef::U64(value) => match i64::try_from(value) {
-            Ok(value) => hash_value(seed, ValueRef::I64(value), depth),
+            Ok(value) => hash_integer(seed, value),
             // Such a value is a string in OTLP, and one series with it.
-            Err(_) => hash_value(seed, ValueRef::Str(&value.to_string()), depth),
+            Err(_) => hash_rare_bytes(seed ^ TEXT, value.to_string().as_bytes()),
         },
-        ValueRef::Bytes(bytes) => hash_bytes(seed ^ BYTES, bytes),
-        // The encoder cuts off what is nested deeper, so it makes no difference here either.
-        ValueRef::Array(_) if depth == MAX_DEPTH => ARRAY,
-        ValueRef::Map(_) if depth == MAX_DEPTH => MAP,
-        ValueRef::Array(values) => (0..values.len()).fold(seed ^ ARRAY, |hash, index| {
-            folded_multiply(hash ^ hash_value(seed, values.get(index), depth + 1), ARRAY)
-        }),
-        ValueRef::Map(values) => {
-            let mut sum = seed ^ MAP;
-            values.for_each(&mut |key, value| sum = sum.wrapping_add(hash_pair(seed, key, value, depth + 1)));
-            folded_multiply(sum, MAP)
-        }
-        _ => EMPTY,
+        ValueRef::F64(value) => folded_multiply(seed ^ value.to_bits(), DOUBLE),
+        ValueRef::Bytes(bytes) => hash_rare_bytes(seed ^ BYTES, bytes),
+        ValueRef::Array(values) => hash_array(seed, values, depth),
+        ValueRef::Map(values) => hash_map(seed, values, depth),
     }
 }
 
-/// The hash of bytes: two overlapping reads for up to 16 of them, which is what most keys and values are.
-#[inline]
+#[inline(always)]
+fn hash_integer(seed: u64, value: i64) -> u64 {
+    folded_multiply(seed ^ value as u64, INTEGER)
+}
+
+#[cold]
+fn hash_array(seed: u64, values: &dyn ValueSequence, depth: usize) -> u64 {
+    // The encoder cuts off what is nested deeper, so it makes no difference here either.
+    let len = if depth == MAX_DEPTH { 0 } else { values.len() };
+    (0..len)
+        .fold(seed ^ ARRAY, |hash, index| folded_multiply(hash ^ hash_value(seed, values.get(index), depth + 1), ARRAY))
+}
+
+#[cold]
+fn hash_map(seed: u64, values: &dyn ValueMap, depth: usize) -> u64 {
+    let mut sum = seed ^ MAP;
+    if depth < MAX_DEPTH {
+        values.for_each(&mut |key, value| sum = sum.wrapping_add(hash_pair(seed, key, value, depth + 1)));
+    }
+    folded_multiply(sum, MAP)
+}
+
+/// [`hash_bytes`], out of the way of what is common.
+#[cold]
+fn hash_rare_bytes(seed: u64, bytes: &[u8]) -> u64 {
+    hash_bytes(seed, bytes)
+}
+
+/// The hash of bytes: four overlapping reads for the 8 to 32 of them that most keys and values are.
+#[inline(always)]
 fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
     let len = bytes.len();
     // Above the bits that a short text reaches, or `1` could meet `21`.
     let seed = seed ^ (len as u64) << 40;
-    let (low, high) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (Some(low), Some(high)) if len <= 16 => (u64::from_le_bytes(*low), u64::from_le_bytes(*high)),
-        (Some(_), Some(_)) => return hash_long(seed, bytes),
-        _ => match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-            (Some(low), Some(high)) => (u64::from(u32::from_le_bytes(*low)), u64::from(u32::from_le_bytes(*high))),
-            _ => match (bytes.first(), bytes.last()) {
-                (Some(low), Some(high)) => (u64::from(*low), u64::from(*high) | u64::from(bytes[len / 2]) << 8),
-                _ => (0, 0),
-            },
+    if len > 32 {
+        return hash_long(seed, bytes);
+    }
+    if len >= 8 {
+        let last = len - 8;
+        let step = last.min(8);
+        let [a, b, c, d] = [0, step, last - step, last].map(|start| {
+            bytes.get(start..).and_then(<[u8]>::first_chunk).map_or(0, |chunk| u64::from_le_bytes(*chunk))
+        });
+        return folded_multiply(a ^ seed, b ^ KEY) ^ folded_multiply(c ^ TEXT, d ^ seed.rotate_left(32));
+    }
+    let (low, high) = match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(low), Some(high)) => (u32::from_le_bytes(*low), u32::from_le_bytes(*high)),
+        _ => match (bytes.first(), bytes.last()) {
+            (Some(low), Some(high)) => (u32::from(*low), u32::from(*high) | u32::from(bytes[len / 2]) << 8),
+            _ => (0, 0),
         },
     };
-    folded_multiply(low ^ seed, high ^ KEY)
+    folded_multiply(u64::from(low) ^ seed, u64::from(high) ^ KEY)
 }
 
-/// The hash of more than 16 bytes: 16 at a time, the last 16 overlapping.
+/// The hash of many bytes: 16 at a time, the last 16 overlapping.
+#[inline(never)]
 fn hash_long(seed: u64, bytes: &[u8]) -> u64 {
     let mix = |hash: u64, chunk: &[u8; 16]| {
         let chunk = u128::from_le_bytes(*chunk);
         folded_multiply(hash ^ chunk as u64, (chunk >> 64) as u64 ^ TEXT)
     };
-    let (chunks, _) = bytes.as_chunks::<16>();
+    let (chunks, _) = bytes.as_chunks();
     let hash = chunks.iter().fold(seed, mix);
-    bytes.last_chunk::<16>().map_or(hash, |last| mix(hash.rotate_left(29), last))
+    bytes.last_chunk().map_or(hash, |last| mix(hash.rotate_left(29), last))
 }
 
 /// Both halves of the product: every bit of the operands reaches every bit of the result.
-#[inline]
+#[inline(always)]
 fn folded_multiply(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     product as u64 ^ (product >> 64) as u64

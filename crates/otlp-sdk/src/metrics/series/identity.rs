@@ -5,7 +5,9 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
-use otlp_core::{AttributeSet, AttributeValue, Attributes, KeyValue, Value, ValueMap, ValueRef, wire::encode};
+use otlp_core::{
+    AttributeSet, AttributeValue, Attributes, KeyValue, Value, ValueMap, ValueRef, ValueSequence, wire::encode,
+};
 
 /// The distinct attributes of a series.
 pub(in crate::metrics) struct Identity {
@@ -120,29 +122,23 @@ impl Identity {
         found.iter().all(|found| *found)
     }
 
-    #[inline]
+    /// Takes the value apart here, for the same reason as the hash does.
+    #[inline(always)]
     fn is_pair(&self, pair: &Pair, key: &str, value: ValueRef<'_>) -> bool {
-        same_bytes(self.part(pair.key), key.as_bytes())
+        self.part(pair.key) == key.as_bytes()
             && match (&pair.value, value) {
-                (Kept::Text(span), ValueRef::Str(text)) => same_bytes(self.part(*span), text.as_bytes()),
+                (Kept::Text(span), ValueRef::Str(text)) => self.part(*span) == text.as_bytes(),
                 (Kept::I64(value), ValueRef::I64(given)) => *value == given,
+                (Kept::I64(value), ValueRef::U64(given)) => i64::try_from(given) == Ok(*value),
                 (Kept::Bool(value), ValueRef::Bool(given)) => *value == given,
                 (Kept::F64(bits), ValueRef::F64(given)) => *bits == given.to_bits(),
-                (kept, given) => self.is_rare_value(kept, given),
+                (Kept::Bytes(span), ValueRef::Bytes(given)) => self.part(*span) == given,
+                (Kept::Text(span), ValueRef::U64(given)) => is_large_decimal(self.part(*span), given),
+                (Kept::Nested(value), ValueRef::Array(given)) => same_array(value, given, 0),
+                (Kept::Nested(value), ValueRef::Map(given)) => same_map(value, given, 0),
+                (Kept::Empty, ValueRef::Empty) => true,
+                _ => false,
             }
-    }
-
-    fn is_rare_value(&self, kept: &Kept, given: ValueRef<'_>) -> bool {
-        match (kept, given) {
-            (Kept::I64(value), ValueRef::U64(given)) => i64::try_from(given) == Ok(*value),
-            (Kept::Text(span), ValueRef::U64(given)) => {
-                given > i64::MAX as u64 && self.part(*span) == given.to_string().as_bytes()
-            }
-            (Kept::Bytes(span), ValueRef::Bytes(given)) => self.part(*span) == given,
-            (Kept::Nested(value), given @ (ValueRef::Array(_) | ValueRef::Map(_))) => same_value(value, given, 0),
-            (Kept::Empty, ValueRef::Empty) => true,
-            _ => false,
-        }
     }
 
     #[inline]
@@ -236,17 +232,40 @@ fn value_within_depth(value: ValueRef<'_>, depth: usize) -> Value {
     }
 }
 
-/// Whether an array or map, or what is in it, is the same; the order of a map's entries makes no difference.
-fn same_value(kept: &Value, given: ValueRef<'_>, depth: usize) -> bool {
-    match (kept, given) {
-        (Value::Array(_), ValueRef::Array(_)) | (Value::Map(_), ValueRef::Map(_)) if depth == encode::MAX_DEPTH => true,
-        (Value::Array(kept), ValueRef::Array(given)) => {
+/// Whether `text` is `value` in decimal digits, and `value` one that OTLP has no integer for.
+#[cold]
+fn is_large_decimal(text: &[u8], value: u64) -> bool {
+    value > i64::MAX as u64 && text == value.to_string().as_bytes()
+}
+
+#[cold]
+fn same_array(kept: &Value, given: &dyn ValueSequence, depth: usize) -> bool {
+    match kept {
+        Value::Array(_) if depth == encode::MAX_DEPTH => true,
+        Value::Array(kept) => {
             let same = |(index, kept): (usize, &Value)| same_value(kept, given.get(index), depth + 1);
             kept.len() == given.len() && kept.iter().enumerate().all(same)
         }
-        (Value::Map(kept), ValueRef::Map(given)) => same_entries(kept, given, depth + 1),
+        _ => false,
+    }
+}
+
+#[cold]
+fn same_map(kept: &Value, given: &dyn ValueMap, depth: usize) -> bool {
+    match kept {
+        Value::Map(_) if depth == encode::MAX_DEPTH => true,
+        Value::Map(kept) => same_entries(kept, given, depth + 1),
+        _ => false,
+    }
+}
+
+/// Whether what is in an array or map is the same.
+fn same_value(kept: &Value, given: ValueRef<'_>, depth: usize) -> bool {
+    match (kept, given) {
+        (kept, ValueRef::Array(given)) => same_array(kept, given, depth),
+        (kept, ValueRef::Map(given)) => same_map(kept, given, depth),
         (Value::String(kept), ValueRef::Str(given)) => kept == given,
-        (Value::String(kept), ValueRef::U64(given)) => given > i64::MAX as u64 && *kept == given.to_string(),
+        (Value::String(kept), ValueRef::U64(given)) => is_large_decimal(kept.as_bytes(), given),
         (Value::I64(kept), ValueRef::I64(given)) => *kept == given,
         (Value::I64(kept), ValueRef::U64(given)) => i64::try_from(given) == Ok(*kept),
         (Value::Bool(kept), ValueRef::Bool(given)) => *kept == given,
@@ -257,7 +276,7 @@ fn same_value(kept: &Value, given: ValueRef<'_>, depth: usize) -> bool {
     }
 }
 
-/// Whether each entry occurs as often in the one as in the other.
+/// Whether each entry occurs as often in the one as in the other; their order makes no difference.
 fn same_entries(kept: &[KeyValue], given: &dyn ValueMap, depth: usize) -> bool {
     let mut count = 0;
     given.for_each(&mut |_, _| count += 1);
@@ -272,24 +291,6 @@ fn same_entries(kept: &[KeyValue], given: &dyn ValueMap, depth: usize) -> bool {
             });
             in_kept == in_given
         })
-}
-
-/// Equality of short bytes without a call: two overlapping reads for up to 16 of them.
-#[inline]
-fn same_bytes(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
-    if a.len() > 16 {
-        return a == b;
-    }
-    match (a.first_chunk::<8>(), b.first_chunk::<8>(), a.last_chunk::<8>(), b.last_chunk::<8>()) {
-        (Some(a_low), Some(b_low), Some(a_high), Some(b_high)) => a_low == b_low && a_high == b_high,
-        _ => match (a.first_chunk::<4>(), b.first_chunk::<4>(), a.last_chunk::<4>(), b.last_chunk::<4>()) {
-            (Some(a_low), Some(b_low), Some(a_high), Some(b_high)) => a_low == b_low && a_high == b_high,
-            _ => a.iter().zip(b).all(|(a, b)| a == b),
-        },
-    }
 }
 
 #[cfg(test)]

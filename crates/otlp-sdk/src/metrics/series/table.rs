@@ -34,8 +34,8 @@ impl SeriesTable {
         self.series.get(start..end).unwrap_or_default()
     }
 
-    /// The series with this hash for which `is_it` is true.
-    pub(in crate::metrics) fn find(&self, hash: u64, is_it: impl Fn(&Series) -> bool) -> Option<&Arc<Series>> {
+    /// The first series with this hash for which `is_it` is true.
+    pub(in crate::metrics) fn find(&self, hash: u64, mut is_it: impl FnMut(&Series) -> bool) -> Option<&Arc<Series>> {
         let mask = self.slots.len().checked_sub(1)?;
         let mut index = hash as usize & mask;
         loop {

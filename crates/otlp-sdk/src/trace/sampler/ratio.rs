@@ -8,12 +8,12 @@ use super::{Decision, Sampler, SamplingParameters, SamplingResult};
 /// How many random bits of a trace id decide: its last seven bytes.
 const BITS: u32 = 56;
 
-/// Records a share of all traces by their ids, whatever the parent says; within a [`ParentBased`](super::ParentBased) it
-/// decides about roots only.
+/// Records a share of all traces by their ids, whatever the parent says; within a [`ParentBased`](super::ParentBased)
+/// it decides about roots only.
 ///
 /// A trace is recorded if its randomness is at or above a threshold (OpenTelemetry specification, Trace SDK,
-/// "TraceIdRatioBased"): everyone who asks for the same ratio picks the same traces, and a larger ratio picks all that a
-/// smaller one does. The randomness is the last seven bytes of the trace id, or the value `rv` of the entry `ot` in
+/// "TraceIdRatioBased"): everyone who asks for the same ratio picks the same traces, and a larger ratio picks all that
+/// a smaller one does. The randomness is the last seven bytes of the trace id, or the value `rv` of the entry `ot` in
 /// `tracestate` if there is one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TraceIdRatio {

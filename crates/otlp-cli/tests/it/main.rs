@@ -1,0 +1,6 @@
+//! The demo as its readers run it: the real program, its processes, its output and its exit code.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may what tests share")]
+
+mod demo;
+mod program;
