@@ -142,7 +142,7 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
             compression: self.export_choice(
                 signal,
                 "COMPRESSION",
-                &[("none", Compression::None), ("gzip", Compression::gzip()), ("zstd", Compression::zstd())],
+                &[("none", Compression::None), ("gzip", Compression::Gzip), ("zstd", Compression::Zstd)],
             ),
             insecure: self.boolean(signal),
             certificate: value(self, "CERTIFICATE"),

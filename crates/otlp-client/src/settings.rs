@@ -72,6 +72,7 @@ fn settings(
     let general = options.endpoint.clone().map(|url| (url, EndpointScope::General));
     let endpoint = own.or(general).or_else(|| environment.endpoint.clone());
     let protocol = options.protocol.or(environment.protocol).unwrap_or_else(|| protocol_of_port(endpoint.as_ref()));
+    let is_plaintext = endpoint.as_ref().is_none_or(|(url, _)| url.starts_with("http://"));
     let endpoints = match endpoint {
         Some((url, EndpointScope::Signal)) => Endpoints::exact(signal, url),
         Some((url, EndpointScope::General)) => Endpoints::base(url),
@@ -91,6 +92,8 @@ fn settings(
     }
     config.tls = match &options.tls {
         Some(tls) => Some(tls.clone()),
+        // The variables are often set for a whole machine: where nothing is encrypted they do not matter.
+        None if is_plaintext => None,
         None => tls_from_files(environment)?,
     };
     Ok((protocol, config))
@@ -172,12 +175,12 @@ mod tests {
         let variables = ExportVariables {
             headers: vec![("authorization".into(), "environment".into()), ("x-tenant".into(), "7".into())],
             timeout: Some(Duration::ZERO),
-            compression: Some(Compression::gzip()),
+            compression: Some(Compression::Gzip),
             ..ExportVariables::default()
         };
         let (_, config) = settings(Signal::Traces, &options, &variables).unwrap();
         assert_eq!(config.request_timeout, Some(Duration::from_secs(3)));
-        assert_eq!(config.compression, Compression::gzip());
+        assert_eq!(config.compression, Compression::Gzip);
         let mut expected = Headers::new();
         expected.append("x-tenant", "7");
         expected.append("Authorization", "code");
@@ -199,10 +202,16 @@ mod tests {
 
     #[test]
     fn a_missing_file_and_half_an_identity_are_named() {
-        let missing = ExportVariables { certificate: Some("/no/such.pem".into()), ..ExportVariables::default() };
+        let endpoint = || Some(("https://a:4318".to_owned(), EndpointScope::General));
+        let missing = ExportVariables {
+            endpoint: endpoint(),
+            certificate: Some("/no/such.pem".into()),
+            ..ExportVariables::default()
+        };
         let error = settings(Signal::Traces, &ExportOptions::default(), &missing).unwrap_err().to_string();
         assert!(error.contains("/no/such.pem"), "{error}");
-        let half = ExportVariables { client_key: Some("key.pem".into()), ..ExportVariables::default() };
+        let half =
+            ExportVariables { endpoint: endpoint(), client_key: Some("key.pem".into()), ..ExportVariables::default() };
         let error = settings(Signal::Traces, &ExportOptions::default(), &half).unwrap_err().to_string();
         assert!(error.contains("OTEL_EXPORTER_OTLP_CLIENT_KEY") && error.contains("CLIENT_CERTIFICATE"), "{error}");
     }

@@ -10,7 +10,8 @@
 //! | the receiver | outcome |
 //! |---|---|
 //! | answered 2xx, or gRPC OK | `Delivered`, with its rejected items and its warning |
-//! | did so with a body that cannot be read | `Delivered`, with a warning that says so: it has acknowledged |
+//! | did so with a whole body that cannot be read | `Delivered`, with a warning that says so: it has acknowledged |
+//! | began such an answer, which broke off or did not come in time | `Retry` |
 //! | answered 429, 502, 503, 504; CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS | `Retry`, after the delay it asked for |
 //! | answered RESOURCE_EXHAUSTED | `Retry` with a `RetryInfo`, else `Refused` |
 //! | answered 413, or that the message is too large | `TooLarge` |
@@ -23,8 +24,8 @@
 //!
 //! # When an acknowledgement counts as lost
 //!
-//! `acknowledgement_lost` is set exactly if the connection took the last byte of the request, no answer came, and
-//! nothing proves that the receiver did not process it. Proofs are: no connection came about; hyper gave the request
+//! `acknowledgement_lost` is set exactly if the connection took the last byte of the request, no whole answer came,
+//! and nothing proves that the receiver did not process it. Proofs are: no connection came about; hyper gave the request
 //! back unsent; an HTTP/2 `GOAWAY` whose last stream is below the request's; `RST_STREAM` with `REFUSED_STREAM`; a
 //! peer whose first bytes are no HTTP/2 on an HTTP/2 connection, or TLS or HTTP/2 on an HTTP/1.1 one; a TLS alert
 //! before anything else. A receiver that answers, be it "unavailable", has answered: nothing is lost.

@@ -6,7 +6,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use otlp::{
@@ -119,8 +119,12 @@ impl Witness {
 
     /// All that was heard: the claims, in pieces of the size of a message, and what they do not cover.
     pub(crate) fn take(&self) -> (Vec<Vec<Claim>>, Unclaimed) {
-        let notes = std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner));
+        let notes = std::mem::take(&mut *self.notes());
         (in_messages(notes.claims), notes.unclaimed)
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ids(&self, settled: &Settled<'_>) -> Result<Vec<ItemId>, DecodeError> {
@@ -140,10 +144,10 @@ impl DeliveryObserver for Witness {
             Fate::Rejected(_) => ClaimedFate::Rejected,
             Fate::Dropped(reason, _) => ClaimedFate::Dropped(reason),
             // A fate that we do not know cannot be compared: its items stay without a claim.
-            _ => return self.leave_unclaimed(signal, settled.items),
+            _ => return self.notes().unclaimed.add(signal, settled.items),
         };
         let ids = self.ids(settled).ok().filter(|ids| ids.len() as u64 == settled.items);
-        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut notes = self.notes();
         match ids {
             Some(ids) if notes.kept[signal.index()] + settled.items <= self.capacity => {
                 notes.kept[signal.index()] += settled.items;
@@ -151,12 +155,6 @@ impl DeliveryObserver for Witness {
             }
             _ => notes.unclaimed.add(signal, settled.items),
         }
-    }
-}
-
-impl Witness {
-    fn leave_unclaimed(&self, signal: Signal, items: u64) {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).unclaimed.add(signal, items);
     }
 }
 
@@ -191,7 +189,56 @@ fn in_messages(claims: Vec<Claim>) -> Vec<Vec<Claim>> {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, time::Duration};
+
+    use otlp::core::EnhancedOtlpClient;
+    use otlp_receiver::Receiver;
+
     use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn client(receiver: &Receiver, witness: &Arc<Witness>) -> EnhancedOtlpClient {
+        let builder = EnhancedOtlpClient::builder().without_environment().with_service_name("shop");
+        let builder = builder.with_endpoint(receiver.grpc_endpoint()).with_grpc_transport();
+        builder.with_delivery_observer(witness.clone()).build_blocking().unwrap()
+    }
+
+    #[test]
+    fn what_is_claimed_has_the_ids_that_the_receiver_finds() {
+        let receiver = Receiver::builder().start_blocking().unwrap();
+        let witness = Arc::new(Witness::new("shop"));
+        let client = client(&receiver, &witness);
+        client.tracer("t").start("work").end();
+        client.meter("m").u64_counter("count").init().add(1, &[("zebra", 1), ("ant", 2)]);
+        client.logger("l").record(otlp::data::Severity::Info).body("x").attribute("log.record.uid", "uid-1").emit();
+        assert!(client.shutdown_blocking(PATIENCE).complete);
+
+        let (messages, unclaimed) = witness.take();
+        assert_eq!(unclaimed, Unclaimed::default());
+        for signal in Signal::ALL {
+            let arrived: BTreeSet<ItemId> = receiver.store().arrivals(signal).keys().map(ItemId::from).collect();
+            let claims = messages.iter().flatten().filter(|claim| claim.signal == signal);
+            let claimed: BTreeSet<ItemId> = claims.flat_map(|claim| claim.ids.clone()).collect();
+            assert_eq!(claimed, arrived);
+            assert_eq!(claimed.len(), 1, "{signal}");
+        }
+    }
+
+    #[test]
+    fn what_is_more_than_can_be_kept_is_counted() {
+        let receiver = Receiver::builder().start_blocking().unwrap();
+        let witness = Arc::new(Witness::with_capacity("shop", 2));
+        let client = client(&receiver, &witness);
+        for spans in [2, 1] {
+            (0..spans).for_each(|_| client.tracer("t").start("work").end());
+            assert!(client.flush_blocking(PATIENCE).complete);
+        }
+        client.shutdown_blocking(PATIENCE);
+        let (messages, unclaimed) = witness.take();
+        assert_eq!(messages.iter().flatten().map(|claim| claim.ids.len()).sum::<usize>(), 2);
+        assert_eq!(unclaimed.of(Signal::Traces), 1);
+    }
 
     fn claim(ids: usize) -> Claim {
         let ids = (0..ids).map(|id| ItemId(id.to_string())).collect();

@@ -166,10 +166,16 @@ fn conclusion(verdict: &Verdict, dead: &[Service], ending: &Ending, backend: &Ba
     match (verdict.agrees(), dead.is_empty(), is_embedded) {
         (false, ..) => screen.line("The ledgers and the receiver do NOT agree."),
         (true, false, _) => screen.line(format_args!("{compared} items of the other services agree, one by one.")),
-        (true, true, true) => screen.line(format_args!(
-            "All {compared} items agree, one by one. {explained} times one arrived without its client hearing of it, \
-             each time with an acknowledgement that was lost."
-        )),
+        (true, true, true) => {
+            let unheard = match explained {
+                0 => String::new(),
+                _ => format!(
+                    " {explained} times one arrived without its client hearing of it, each time with an \
+                     acknowledgement that was lost."
+                ),
+            };
+            screen.line(format_args!("All {compared} items agree, one by one.{unheard}"));
+        }
         (true, true, false) => screen.line(format_args!(
             "All {compared} items have exactly one fate in the ledgers. There is no receiver here to compare with."
         )),

@@ -98,11 +98,11 @@ impl fmt::Display for ExportProtocol {
 }
 
 impl ExportCompression {
-    pub(crate) fn compression(self) -> Compression {
+    pub(crate) const fn compression(self) -> Compression {
         match self {
             ExportCompression::None => Compression::None,
-            ExportCompression::Gzip => Compression::gzip(),
-            ExportCompression::Zstd => Compression::zstd(),
+            ExportCompression::Gzip => Compression::Gzip,
+            ExportCompression::Zstd => Compression::Zstd,
         }
     }
 }

@@ -76,12 +76,12 @@ macro_rules! transports {
 
 transports! {
     grpc: Grpc, Compression::None;
-    grpc_with_gzip: Grpc, Compression::gzip();
-    grpc_with_zstd: Grpc, Compression::zstd();
+    grpc_with_gzip: Grpc, Compression::Gzip;
+    grpc_with_zstd: Grpc, Compression::Zstd;
     http_protobuf: HttpProtobuf, Compression::None;
-    http_protobuf_with_gzip: HttpProtobuf, Compression::gzip();
-    http_protobuf_with_zstd: HttpProtobuf, Compression::zstd();
+    http_protobuf_with_gzip: HttpProtobuf, Compression::Gzip;
+    http_protobuf_with_zstd: HttpProtobuf, Compression::Zstd;
     http_json: HttpJson, Compression::None;
-    http_json_with_gzip: HttpJson, Compression::gzip();
-    http_json_with_zstd: HttpJson, Compression::zstd();
+    http_json_with_gzip: HttpJson, Compression::Gzip;
+    http_json_with_zstd: HttpJson, Compression::Zstd;
 }

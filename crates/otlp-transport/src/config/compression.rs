@@ -12,38 +12,22 @@ pub enum Compression {
     #[default]
     None,
     /// gzip, which every receiver accepts. Needs the feature `gzip`.
-    Gzip {
-        /// 1 (fastest) to 9 (smallest).
-        level: u8,
-    },
+    Gzip,
     /// Zstandard: smaller and several times faster than gzip where the receiver knows it. Needs the feature `zstd`.
-    Zstd {
-        /// 1 (fast) to 19 (smallest).
-        level: u8,
-    },
+    Zstd,
 }
 
 impl Compression {
-    /// gzip at its fastest level: telemetry repeats itself so much that higher levels gain little.
-    pub const fn gzip() -> Self {
-        Compression::Gzip { level: 1 }
-    }
-
-    /// Zstandard at its fast level.
-    pub const fn zstd() -> Self {
-        Compression::Zstd { level: 1 }
-    }
-
     /// What `content-encoding` and `grpc-encoding` say; `None` for no compression.
     pub(crate) const fn encoding(self) -> Option<&'static str> {
         match self {
             Compression::None => None,
-            Compression::Gzip { .. } => Some("gzip"),
-            Compression::Zstd { .. } => Some("zstd"),
+            Compression::Gzip => Some("gzip"),
+            Compression::Zstd => Some("zstd"),
         }
     }
 
-    pub(crate) fn check(self) -> Result<(), ConfigError> {
+    pub(crate) fn check(self, level: u8) -> Result<(), ConfigError> {
         let missing = |feature| ConfigError::FeatureMissing {
             field: "compression",
             value: self.to_string(),
@@ -51,12 +35,12 @@ impl Compression {
             alternative: "compression to none",
         };
         match self {
-            Compression::Gzip { .. } if cfg!(not(feature = "gzip")) => Err(missing("gzip")),
-            Compression::Zstd { .. } if cfg!(not(feature = "zstd")) => Err(missing("zstd")),
-            Compression::Gzip { level } if !(1..=9).contains(&level) => {
+            Compression::Gzip if cfg!(not(feature = "gzip")) => Err(missing("gzip")),
+            Compression::Zstd if cfg!(not(feature = "zstd")) => Err(missing("zstd")),
+            Compression::Gzip if !(1..=9).contains(&level) => {
                 Err(ConfigError::value("the gzip compression level", level, "1 (fastest) to 9 (smallest)"))
             }
-            Compression::Zstd { level } if !(1..=19).contains(&level) => {
+            Compression::Zstd if !(1..=19).contains(&level) => {
                 Err(ConfigError::value("the zstd compression level", level, "1 (fast) to 19 (smallest)"))
             }
             _ => Ok(()),
@@ -64,7 +48,7 @@ impl Compression {
     }
 }
 
-/// The name without the level: `none`, `gzip` or `zstd`.
+/// The name: `none`, `gzip` or `zstd`.
 impl fmt::Display for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.encoding().unwrap_or("none"))
@@ -78,8 +62,8 @@ impl FromStr for Compression {
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         match text {
             "none" => Ok(Compression::None),
-            "gzip" => Ok(Compression::gzip()),
-            "zstd" => Ok(Compression::zstd()),
+            "gzip" => Ok(Compression::Gzip),
+            "zstd" => Ok(Compression::Zstd),
             _ => Err(ConfigError::value("compression", text, "none, gzip, zstd")),
         }
     }
@@ -101,19 +85,17 @@ mod tests {
     #[cfg(all(feature = "gzip", feature = "zstd"))]
     #[test]
     fn levels_outside_the_range_are_refused() {
-        for compression in
-            [Compression::Gzip { level: 0 }, Compression::Gzip { level: 10 }, Compression::Zstd { level: 20 }]
-        {
-            assert!(compression.check().is_err(), "{compression:?}");
+        for (compression, level) in [(Compression::Gzip, 0), (Compression::Gzip, 10), (Compression::Zstd, 20)] {
+            assert!(compression.check(level).is_err(), "{compression:?}");
         }
-        assert_eq!(Compression::gzip().check(), Ok(()));
-        assert_eq!(Compression::zstd().check(), Ok(()));
+        assert_eq!(Compression::Gzip.check(9), Ok(()));
+        assert_eq!(Compression::Zstd.check(19), Ok(()));
     }
 
     #[cfg(not(feature = "gzip"))]
     #[test]
     fn gzip_without_its_feature_is_refused_by_its_name() {
-        let error = Compression::gzip().check().unwrap_err().to_string();
+        let error = Compression::Gzip.check(1).unwrap_err().to_string();
         assert!(error.contains("feature `gzip`"), "{error}");
     }
 }

@@ -47,6 +47,9 @@ pub struct TransportConfig {
     pub headers: Headers,
     /// How requests are compressed. Default: not at all.
     pub compression: Compression,
+    /// How hard to compress: 1 (fastest) to 9 for gzip, to 19 for Zstandard. Default: 1, for telemetry repeats itself so
+    /// much that higher levels gain little.
+    pub compression_level: u8,
     /// The longest that resolving the name, connecting and the TLS handshake may take together. Default: 5 s.
     pub connect_timeout: Duration,
     /// The longest that one attempt may take, connecting included; `None` is no limit. Default: 10 s.
@@ -87,6 +90,7 @@ impl TransportConfig {
             insecure: false,
             headers: Headers::new(),
             compression: Compression::None,
+            compression_level: 1,
             connect_timeout: Duration::from_secs(5),
             request_timeout: Some(Duration::from_secs(10)),
             max_request_bytes: None,
@@ -109,7 +113,7 @@ impl TransportConfig {
 
     /// Checks what does not depend on the protocol; the endpoints are checked where they are parsed.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        self.compression.check()?;
+        self.compression.check(self.compression_level)?;
         let accepted = "more than zero";
         if self.connect_timeout.is_zero() {
             return Err(ConfigError::value("the connect timeout", "0 s", accepted));

@@ -63,7 +63,7 @@ impl GrpcTransport {
         // Tells proxies that cannot forward trailers apart from those that can.
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(GRPC_ACCEPT_ENCODING, HeaderValue::from_static(ContentEncoding::ACCEPTED));
-        let compressor = Compressor::new(config.compression);
+        let compressor = Compressor::new(config.compression, config.compression_level);
         if let Some(name) = compressor.encoding() {
             headers.insert(GRPC_ENCODING, HeaderValue::from_static(name));
         }

@@ -30,7 +30,15 @@ pub(super) struct Answer<'a> {
     status: StatusCode,
     headers: HeaderMap,
     /// The decompressed body, or why there is none.
-    content: Result<Vec<u8>, String>,
+    content: Result<Vec<u8>, NoContent>,
+}
+
+/// Why a body could not be had.
+enum NoContent {
+    /// It did not arrive whole: the receiver may have meant anything.
+    BrokenOff(ErrorKind, String),
+    /// It arrived, but cannot be read.
+    Unreadable(String),
 }
 
 /// What a body claims to be.
@@ -73,7 +81,14 @@ impl<'a> Answer<'a> {
     fn acknowledged(self) -> Outcome {
         let content = match &self.content {
             Ok(content) => content,
-            Err(reason) => return self.delivered_with_warning(reason),
+            Err(NoContent::Unreadable(reason)) => return self.delivered_with_warning(reason),
+            Err(NoContent::BrokenOff(kind, reason)) => {
+                return Outcome::Retry(RetryableFailure {
+                    error: ExportError::new(*kind, format!("{}: {} {reason}", self.target, self.status)),
+                    after: None,
+                    acknowledgement_lost: true,
+                });
+            }
         };
         if content.is_empty() {
             return Outcome::delivered();
@@ -189,16 +204,24 @@ impl<'a> Answer<'a> {
     }
 }
 
-fn content(headers: &HeaderMap, collected: Collected, limit: usize) -> Result<Vec<u8>, String> {
+fn content(headers: &HeaderMap, collected: Collected, limit: usize) -> Result<Vec<u8>, NoContent> {
     match collected.end {
         End::Complete => {}
-        End::Stopped => return Err(format!("it has more than {limit} bytes")),
-        End::Broken(cause) => return Err(format!("it broke off: {cause}")),
-        End::TimedOut => return Err("it did not come in time".to_owned()),
+        End::Stopped => return Err(NoContent::Unreadable(format!("it has more than {limit} bytes"))),
+        End::Broken(cause) => {
+            return Err(NoContent::BrokenOff(ErrorKind::Network, format!("began, but its body broke off ({cause})")));
+        }
+        End::TimedOut => {
+            return Err(NoContent::BrokenOff(
+                ErrorKind::Timeout,
+                "began, but its body did not come in time".to_owned(),
+            ));
+        }
     }
     let name = headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()).unwrap_or_default();
     let encoding = ContentEncoding::parse(name);
-    encoding.and_then(|encoding| encoding.decode(collected.data, limit)).map_err(|reason| reason.to_string())
+    let content = encoding.and_then(|encoding| encoding.decode(collected.data, limit));
+    content.map_err(|reason| NoContent::Unreadable(reason.to_string()))
 }
 
 /// Scheme and host of a `Location`: its path and query may hold a token.

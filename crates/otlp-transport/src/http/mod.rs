@@ -64,7 +64,7 @@ impl HttpTransport {
         let mut headers = config.request_headers()?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(encoding.content_type()));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ContentEncoding::ACCEPTED));
-        let compressor = Compressor::new(config.compression);
+        let compressor = Compressor::new(config.compression, config.compression_level);
         if let Some(name) = compressor.encoding() {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
         }

@@ -15,12 +15,13 @@ const KEPT_ENCODERS: usize = 4;
 /// Compresses as configured. The configuration has been checked, so each encoding is compiled in.
 pub(crate) struct Compressor {
     compression: Compression,
+    level: u8,
     idle: Mutex<Vec<Encoder>>,
 }
 
 impl Compressor {
-    pub(crate) fn new(compression: Compression) -> Self {
-        Compressor { compression, idle: Mutex::new(Vec::new()) }
+    pub(crate) fn new(compression: Compression, level: u8) -> Self {
+        Compressor { compression, level, idle: Mutex::new(Vec::new()) }
     }
 
     /// What `content-encoding` and `grpc-encoding` say; `None` for no compression.
@@ -40,7 +41,7 @@ impl Compressor {
         let recycled = self.idle.lock().pop();
         let mut encoder = match recycled {
             Some(encoder) => encoder,
-            None => Encoder::new(self.compression)?,
+            None => Encoder::new(self.compression, self.level)?,
         };
         let len: usize = segments.iter().map(Bytes::len).sum();
         // Telemetry shrinks to about a sixth; the buffer grows where it does not.
@@ -62,15 +63,15 @@ enum Encoder {
 }
 
 impl Encoder {
-    fn new(compression: Compression) -> io::Result<Self> {
+    fn new(compression: Compression, level: u8) -> io::Result<Self> {
         match compression {
             #[cfg(feature = "gzip")]
-            Compression::Gzip { level } => {
+            Compression::Gzip => {
                 let level = flate2::Compression::new(u32::from(level));
                 Ok(Encoder::Gzip(flate2::Compress::new_gzip(level, 15)))
             }
             #[cfg(feature = "zstd")]
-            Compression::Zstd { level } => {
+            Compression::Zstd => {
                 use zstd::zstd_safe::{CCtx, CParameter, get_error_name};
 
                 let mut context = CCtx::try_create().ok_or(io::ErrorKind::OutOfMemory)?;
@@ -147,8 +148,8 @@ mod tests {
 
     #[test]
     fn encoders_are_reused_and_every_stream_stands_alone() {
-        for compression in [Compression::gzip(), Compression::zstd(), Compression::Gzip { level: 9 }] {
-            let compressor = Compressor::new(compression);
+        for (compression, level) in [(Compression::Gzip, 1), (Compression::Zstd, 1), (Compression::Gzip, 9)] {
+            let compressor = Compressor::new(compression, level);
             let encoding = ContentEncoding::parse(compressor.encoding().unwrap().as_bytes()).unwrap();
             for round in 0..3 {
                 let segments = vec![text(round, 100_000), Bytes::new(), text(round + 1, 7), text(round + 2, 40_000)];
@@ -172,9 +173,9 @@ mod tests {
         .take(70_000)
         .collect();
         for (compression, encoding) in
-            [(Compression::gzip(), ContentEncoding::Gzip), (Compression::zstd(), ContentEncoding::Zstd)]
+            [(Compression::Gzip, ContentEncoding::Gzip), (Compression::Zstd, ContentEncoding::Zstd)]
         {
-            let compressed = Compressor::new(compression).compress(vec![noise.clone().into()]).unwrap();
+            let compressed = Compressor::new(compression, 1).compress(vec![noise.clone().into()]).unwrap();
             assert_eq!(encoding.decode(compressed.concat(), noise.len()).unwrap(), noise);
         }
     }
@@ -182,7 +183,7 @@ mod tests {
     #[test]
     fn without_compression_the_segments_stay_what_they_are() {
         let segments = vec![text(1, 10), text(2, 10)];
-        let sent = Compressor::new(Compression::None).compress(segments.clone()).unwrap();
+        let sent = Compressor::new(Compression::None, 1).compress(segments.clone()).unwrap();
         assert!(sent.iter().zip(&segments).all(|(sent, given)| sent.as_ptr() == given.as_ptr()));
     }
 }

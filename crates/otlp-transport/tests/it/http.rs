@@ -116,16 +116,17 @@ async fn a_body_without_a_type_is_read_as_what_was_sent() {
 }
 
 #[tokio::test]
-async fn an_acknowledgement_that_breaks_off_is_still_one() {
+async fn an_acknowledgement_that_breaks_off_is_a_lost_one() {
     let answer = &b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n\x0a"[..];
     let server = RawServer::start(http1_request_sent, answer, true).await;
     let transport = HttpTransport::new(config(&server.url()), HttpEncoding::Protobuf).unwrap();
-    let answer = delivered(transport.send(&request(Signal::Traces, 3)).await);
-    assert!(answer.message.contains("it broke off"), "{answer:?}");
+    let failure = retryable(transport.send(&request(Signal::Traces, 3)).await);
+    assert!(failure.acknowledgement_lost && failure.error.kind() == ErrorKind::Network, "{failure:?}");
+    assert!(failure.error.message().contains("its body broke off"), "{failure:?}");
 }
 
 #[tokio::test]
-async fn an_acknowledgement_that_never_ends_is_still_one() {
+async fn an_acknowledgement_that_never_ends_is_a_lost_one() {
     let server = Server::start(Protocol::HttpProtobuf, |_| {
         Reply::Respond(respond(200, &[], "").map(|_| Script::of("\x0a").then_silence()))
     })
@@ -133,8 +134,9 @@ async fn an_acknowledgement_that_never_ends_is_still_one() {
     let mut config = config(&server.url());
     config.request_timeout = Some(Duration::from_secs(1));
     let transport = HttpTransport::new(config, HttpEncoding::Protobuf).unwrap();
-    let answer = delivered(transport.send(&request(Signal::Traces, 3)).await);
-    assert!(answer.message.contains("did not come in time"), "{answer:?}");
+    let failure = retryable(transport.send(&request(Signal::Traces, 3)).await);
+    assert!(failure.acknowledgement_lost && failure.error.kind() == ErrorKind::Timeout, "{failure:?}");
+    assert!(failure.error.message().contains("did not come in time"), "{failure:?}");
 }
 
 #[tokio::test]

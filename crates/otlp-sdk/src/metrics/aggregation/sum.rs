@@ -29,9 +29,13 @@ impl Sum {
     #[inline]
     pub(in crate::metrics) fn add<T: MetricNumber>(&self, value: T) {
         let value = value.bits();
-        // Compare and exchange instead of an addition, for it notices other threads.
         let attempt = |cell: &AtomicU64| {
             let current = cell.load(Ordering::Relaxed);
+            if T::KIND != NumberKind::F64 && !is_probe(current) {
+                cell.fetch_add(value, Ordering::Relaxed);
+                return true;
+            }
+            // Compare and exchange notices other threads.
             let sum = T::KIND.add(current, value);
             cell.compare_exchange(current, sum, Ordering::Relaxed, Ordering::Relaxed).is_ok()
         };
@@ -78,6 +82,13 @@ impl Sum {
         self.cells.for_each(|cell| idle &= kind.is_zero(cell.load(Ordering::Relaxed)));
         idle
     }
+}
+
+/// Whether this addition looks for other threads. A plain addition is cheaper but notices nobody, so only one of eight
+/// sums, spread evenly whatever the increments, is exchanged instead.
+#[inline]
+fn is_probe(sum: u64) -> bool {
+    sum.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 61 == 0
 }
 
 #[cfg(test)]
