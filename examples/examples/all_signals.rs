@@ -1,5 +1,7 @@
 //! Traces, metrics and logs of one piece of work, related to each other, over HTTP with gzip.
 
+#![allow(clippy::print_stdout, reason = "a program for the terminal")]
+
 use std::{
     error::Error,
     time::{Duration, Instant},

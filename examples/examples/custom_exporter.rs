@@ -1,5 +1,7 @@
 //! An exporter of your own beside the OTLP endpoint: it gets owned data, may ask for a retry, and has its own ledger.
 
+#![allow(clippy::print_stdout, reason = "a program for the terminal")]
+
 use std::{
     error::Error,
     sync::{

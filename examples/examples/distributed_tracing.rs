@@ -1,5 +1,7 @@
 //! One trace across two services: the context crosses the process boundary in W3C headers.
 
+#![allow(clippy::print_stdout, reason = "a program for the terminal")]
+
 use std::{collections::HashMap, error::Error, time::Duration};
 
 use otlp::{

@@ -1,5 +1,7 @@
 //! The smallest useful program: one span, delivered before the program ends, without any async.
 
+#![allow(clippy::print_stdout, reason = "a program for the terminal")]
+
 use std::{error::Error, time::Duration};
 
 use otlp::core::EnhancedOtlpClient;

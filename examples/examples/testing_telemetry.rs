@@ -1,5 +1,7 @@
 //! How to test the telemetry of your own code: an embedded receiver, and a backend that fails when the test says so.
 
+#![allow(clippy::print_stdout, reason = "a program for the terminal")]
+
 use std::{error::Error, time::Duration};
 
 use otlp::{Signal, core::EnhancedOtlpClient};

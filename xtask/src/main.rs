@@ -1,5 +1,7 @@
 //! The project's own commands: `cargo xtask <command>`. Each is thin; what it does lives in the crates.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
+
 mod bench;
 mod cargo;
 mod contract;

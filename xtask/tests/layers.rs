@@ -31,7 +31,10 @@ const PEERS: [&str; 5] =
     ["opentelemetry", "opentelemetry_sdk", "opentelemetry-otlp", "opentelemetry-proto", "opentelemetry-http"];
 
 fn metadata() -> Metadata {
-    MetadataCommand::new().manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).exec().unwrap()
+    MetadataCommand::new()
+        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .exec()
+        .expect("cargo metadata works")
 }
 
 /// The direct dependencies of the workspace's crates that are part of what users build.
@@ -85,7 +88,18 @@ fn the_two_lowest_crates_stay_nearly_free_of_dependencies() {
     for name in ["otlp-core", "otlp-reliability"] {
         // Alone, as `cargo tree` shows it: the metadata of the whole workspace mixes in what other crates enable.
         let tree = Command::new(env!("CARGO"))
-            .args(["tree", "--package", name, "--edges", "normal", "--prefix", "none", "--no-dedupe", "--format", "{lib}"])
+            .args([
+                "tree",
+                "--package",
+                name,
+                "--edges",
+                "normal",
+                "--prefix",
+                "none",
+                "--no-dedupe",
+                "--format",
+                "{lib}",
+            ])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .output()
             .unwrap();
@@ -99,7 +113,7 @@ fn the_two_lowest_crates_stay_nearly_free_of_dependencies() {
 
 /// The names of all crates below `root`, by normal edges.
 fn all_normal(metadata: &Metadata, root: &PackageId) -> BTreeSet<String> {
-    let resolve = metadata.resolve.as_ref().unwrap();
+    let resolve = metadata.resolve.as_ref().expect("the graph is resolved");
     let nodes: BTreeMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
     let mut seen = BTreeSet::new();
     let mut open = vec![root];

@@ -245,6 +245,7 @@ impl ValueMap for Vec<KeyValue> {
 }
 
 impl AttributeValue for Value {
+    #[inline]
     fn as_value(&self) -> ValueRef<'_> {
         match self {
             Value::Empty => ValueRef::Empty,

@@ -11,7 +11,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 fn run(exporter: &Arc<Scripted>, config: BatchConfig, count: u64, deadline: Duration) -> otlp_batch::SignalLedger {
     let fates = Arc::new(Fates::default());
-    let pipeline = pipeline(config, exporter).observer(fates.clone()).start().unwrap();
+    let pipeline = pipeline(config, exporter).observer(fates.clone()).start().expect("the pipeline starts");
     spans(pipeline.intake(), 0..count);
     let report = pipeline.shutdown_blocking(deadline);
     let ledger = report.ledgers[0].traces;

@@ -30,7 +30,7 @@ fn gated(on_full: OnFull) -> (Arc<Semaphore>, Arc<Scripted>, Arc<Fates>, Pipelin
         ..BatchConfig::default()
     };
     let fates = Arc::new(Fates::default());
-    let pipeline = pipeline(config, &exporter).observer(fates.clone()).start().unwrap();
+    let pipeline = pipeline(config, &exporter).observer(fates.clone()).start().expect("the pipeline starts");
     (gate, exporter, fates, pipeline)
 }
 

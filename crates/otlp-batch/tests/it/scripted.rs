@@ -45,7 +45,7 @@ pub(crate) fn numbers_of(entries: &[u8]) -> Vec<u64> {
         .chunks_exact(RECORD)
         .map(|entry| {
             assert_eq!(&entry[..2], &[0x12, 8]);
-            u64::from_be_bytes(entry[2..].try_into().unwrap())
+            u64::from_be_bytes(entry[2..].try_into().expect("eight bytes"))
         })
         .collect()
 }

@@ -1,8 +1,9 @@
 //! Where the services send: the embedded receiver, which the script plays with, or the reader's own backend.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{error::Error, io, sync::Arc, time::Duration};
 
-use otlp_receiver::{Fault, FaultMix, GrpcCode, Receiver, StartError};
+use otlp::core::EnhancedOtlpClient;
+use otlp_receiver::{Fault, FaultMix, GrpcCode, Receiver};
 use tokio::sync::mpsc;
 
 use super::{
@@ -21,19 +22,23 @@ pub(crate) enum Backend {
 
 impl Backend {
     /// Starts the embedded receiver, unless the reader has a backend.
-    pub(crate) async fn start(arguments: &Arguments) -> Result<Self, StartError> {
-        match &arguments.endpoint {
-            None => Ok(Backend::Embedded(Arc::new(Receiver::builder().start().await?))),
-            Some(endpoint) => {
-                let usual = if endpoint.trim_end_matches('/').ends_with(":4317") {
-                    ExportProtocol::Grpc
-                } else {
-                    ExportProtocol::HttpProtobuf
-                };
-                let protocol = arguments.protocol.unwrap_or(usual);
-                Ok(Backend::Own { endpoint: endpoint.clone(), protocol })
-            }
-        }
+    ///
+    /// # Errors
+    /// If no port can be listened on, or if the reader's endpoint or environment is none that a client can be built with.
+    pub(crate) async fn start(arguments: &Arguments) -> Result<Self, Box<dyn Error>> {
+        let Some(endpoint) = &arguments.endpoint else {
+            return Ok(Backend::Embedded(Arc::new(Receiver::builder().start().await?)));
+        };
+        let usual = if endpoint.trim_end_matches('/').ends_with(":4317") {
+            ExportProtocol::Grpc
+        } else {
+            ExportProtocol::HttpProtobuf
+        };
+        let protocol = arguments.protocol.unwrap_or(usual);
+        // What no service could be built with is said here, once, instead of by each of them.
+        let client = EnhancedOtlpClient::builder().with_endpoint(endpoint).with_protocol(protocol.protocol());
+        client.build().await?.shutdown(Duration::from_secs(1)).await;
+        Ok(Backend::Own { endpoint: endpoint.clone(), protocol })
     }
 
     pub(crate) fn receiver(&self) -> Option<&Arc<Receiver>> {

@@ -144,8 +144,12 @@ impl<'a> Stage<'a> {
                 let member = self.members.entry(service).or_default();
                 member.gone = true;
                 member.process = None;
-                if member.account.is_none() {
-                    self.screen.event(format_args!("{service} died ({how}); its ledger died with it"));
+                match (&member.account, &member.address) {
+                    (Some(_), _) => {}
+                    (None, None) => self.screen.event(format_args!("{service} did not start ({how})")),
+                    (None, Some(_)) => {
+                        self.screen.event(format_args!("{service} died ({how}); its ledger died with it"));
+                    }
                 }
             }
             Event::TroubleBegins(trouble) => {

@@ -171,3 +171,11 @@ fn an_item_of_another_program_is_said_and_does_no_harm() {
     assert!(status.success(), "{output}");
     assert!(output.contains("1 items of other programs are at the receiver"), "{output}");
 }
+
+#[test]
+fn an_endpoint_that_is_none_is_said_once_and_nothing_begins() {
+    let (status, output) = Program::start(&["demo", "--once", "--endpoint", "backend"]).finish();
+    assert_eq!(status.code(), Some(1), "{output}");
+    assert!(output.starts_with("the demo cannot begin: ") && output.contains("backend"), "{output}");
+    assert_eq!(output.lines().count(), 1, "{output}");
+}

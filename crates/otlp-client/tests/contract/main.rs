@@ -4,6 +4,8 @@
 //! Each test is one signal over one transport. `OTLP_CONTRACT_SECONDS` says how long it produces (default 1),
 //! `OTLP_CONTRACT_SEED` which faults it meets; a failure prints the seed.
 
+#![allow(clippy::print_stdout, reason = "what a run met is shown when it fails")]
+
 mod evidence;
 mod faults;
 mod produce;

@@ -1,0 +1,124 @@
+//! What runs on the background thread: sweeps, collections, dispatchers, and the commands of flush and shutdown.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use otlp_core::Signal;
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, MissedTickBehavior},
+};
+
+use super::{
+    Report,
+    builder::{OnHurry, OnTick},
+};
+use crate::{BatchConfig, Intake, dispatcher};
+
+pub(super) enum Command {
+    Flush { deadline: Instant, reply: Reply },
+    ShutDown { deadline: Instant, reply: Reply },
+}
+
+pub(super) type Reply = Box<dyn FnOnce(Report) + Send>;
+
+/// What runs on the background thread.
+pub(super) struct Background {
+    pub(super) intake: Intake,
+    pub(super) batch: BatchConfig,
+    pub(super) metric_interval: Duration,
+    pub(super) on_tick: Option<OnTick>,
+    pub(super) on_hurry: Option<OnHurry>,
+}
+
+impl Background {
+    pub(super) async fn run(self, mut inbox: mpsc::UnboundedReceiver<Command>) {
+        let (stop, stopped) = watch::channel(false);
+        let mut dispatchers = tokio::task::JoinSet::new();
+        for destination in self.intake.shared().destinations() {
+            for signal in Signal::ALL {
+                let (lane, exporter) = (Arc::clone(destination.lane(signal)), Arc::clone(&destination.exporter));
+                dispatchers.spawn(dispatcher::run(lane, exporter, self.batch.max_in_flight, stopped.clone()));
+            }
+        }
+
+        let tick = self.batch.batch_timeout.min(Duration::from_secs(1));
+        let mut ticks = tokio::time::interval(tick);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut swept = Instant::now();
+        let mut collections = tokio::time::interval_at(Instant::now() + self.metric_interval, self.metric_interval);
+        collections.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (deadline, reply) = loop {
+            tokio::select! {
+                biased;
+                command = inbox.recv() => match command {
+                    Some(Command::Flush { deadline, reply }) => {
+                        tokio::spawn(wait(self.intake.clone(), self.flush(), deadline, reply));
+                    }
+                    Some(Command::ShutDown { deadline, reply }) => break (deadline, Some(reply)),
+                    None => break (Instant::now(), None),
+                },
+                _ = collections.tick() => self.intake.shared().produce(&self.intake),
+                now = ticks.tick() => {
+                    if let Some(on_tick) = &self.on_tick {
+                        on_tick();
+                    }
+                    if now.duration_since(swept) + tick / 2 >= self.batch.batch_timeout {
+                        swept = now;
+                        self.intake.shared().sweep();
+                    }
+                }
+            }
+        };
+
+        self.flush();
+        let last = self.intake.shared().close();
+        done_with(&self.intake, last, deadline).await;
+        let _ = stop.send(true);
+        while dispatchers.join_next().await.is_some() {}
+        let complete = Report { complete: true, ledgers: self.intake.shared().ledgers() };
+        let mut replies: Vec<Reply> = reply.into_iter().collect();
+        inbox.close();
+        while let Ok(Command::Flush { reply, .. } | Command::ShutDown { reply, .. }) = inbox.try_recv() {
+            replies.push(reply);
+        }
+        replies.into_iter().for_each(|reply| reply(complete.clone()));
+    }
+
+    /// Brings everything accepted so far into the queues; the highest sequence there.
+    fn flush(&self) -> u64 {
+        let shared = self.intake.shared();
+        shared.produce(&self.intake);
+        let last = shared.sweep();
+        if let Some(on_hurry) = &self.on_hurry {
+            on_hurry();
+        }
+        last
+    }
+}
+
+/// Answers when everything up to `last` has its fate, or at the deadline.
+async fn wait(intake: Intake, last: u64, deadline: Instant, reply: Reply) {
+    let complete = done_with(&intake, last, deadline).await;
+    reply(Report { complete, ledgers: intake.shared().ledgers() });
+}
+
+/// Whether everything up to `last` has its fate before the deadline.
+async fn done_with(intake: &Intake, last: u64, deadline: Instant) -> bool {
+    for destination in intake.shared().destinations() {
+        for signal in Signal::ALL {
+            let lane = destination.lane(signal);
+            loop {
+                let mut left = pin!(lane.left.notified());
+                // Registered before the look, so that what leaves in between is not missed.
+                left.as_mut().enable();
+                if lane.is_done_with(last) {
+                    break;
+                }
+                if tokio::time::timeout_at(deadline, left).await.is_err() {
+                    return false;
+                }
+            }
+        }
+    }
+    true
+}
