@@ -104,13 +104,18 @@ impl Hearing<'_> {
     fn ledger(&mut self, account: &Account, claims: &[&Claim]) {
         let ledger = account.ledger.signal(self.signal);
         let beyond = account.unclaimed.of(self.signal);
+        let compared: u64 = claims.iter().map(|claim| claim.ids.len() as u64).sum();
         self.verdict.not_kept += beyond;
-        self.verdict.compared[self.signal.index()] += claims.iter().map(|claim| claim.ids.len() as u64).sum::<u64>();
+        self.verdict.compared[self.signal.index()] += compared;
         if !ledger.balances() {
             self.differs(format!("the ledger does not balance: {ledger}"), Vec::new());
         }
         if ledger.pending > 0 {
             self.differs(format!("{} items have no fate after the shutdown", ledger.pending), Vec::new());
+        }
+        let told = compared + beyond;
+        if ledger.accepted + ledger.recovered != told + ledger.pending {
+            self.differs(format!("{} items accepted, but {told} fates told", ledger.accepted), Vec::new());
         }
         for (what, counted, claimed) in counts(ledger, claims) {
             // Items without a claim have one of the fates.
@@ -131,63 +136,67 @@ impl Hearing<'_> {
 
     /// The claims are true of what the receiver has.
     fn receipts(&mut self, account: &Account, claims: &[&Claim], receipts: &Receipts) {
-        let mut missing = Vec::new();
-        let mut surplus = Surplus::default();
+        let mut found = Found::default();
         for claim in claims {
-            let sightings = claim.ids.iter().map(|id| (id, receipts.sighting(self.signal, id)));
             match claim.fate {
-                ClaimedFate::Delivered { rejected } => {
-                    let (mut only_rejected, mut ever_rejected) = (Vec::new(), 0);
-                    for (id, sighting) in sightings {
-                        ever_rejected += u64::from(sighting.rejected > 0);
-                        match sighting {
-                            Sighting { stored: 0, rejected: 0, .. } => missing.push(id.clone()),
-                            Sighting { stored: 0, .. } => only_rejected.push(id.clone()),
-                            _ => {}
-                        }
-                        surplus.add(id, sighting.total().saturating_sub(1));
-                    }
-                    if only_rejected.len() as u64 > rejected {
-                        let what = format!("{rejected} of a batch claimed as rejected, but more were rejected");
-                        self.differs(what, only_rejected);
-                    } else if ever_rejected < rejected && receipts.forgotten(self.signal) == 0 {
-                        let what = format!("{rejected} of a batch claimed as rejected, but only {ever_rejected} were");
-                        self.differs(what, claim.ids.clone());
-                    }
-                }
+                ClaimedFate::Delivered { rejected } => self.delivered(&claim.ids, rejected, receipts, &mut found),
                 ClaimedFate::Rejected | ClaimedFate::Dropped(_) => {
-                    sightings.for_each(|(id, sighting)| surplus.add(id, sighting.total()));
+                    claim.ids.iter().for_each(|id| found.unheard(id, receipts.sighting(self.signal, id).total()));
                 }
             }
         }
-        let forgotten = receipts.forgotten(self.signal);
-        if missing.len() as u64 > forgotten {
+        let Found { missing, sightings, unheard } = found;
+        if missing.len() as u64 > receipts.forgotten(self.signal) {
             self.differs("claimed as delivered, but the receiver has never seen them", missing);
         }
         let lost = account.ledger.signal(self.signal).acknowledgements_lost;
-        if surplus.sightings > lost {
+        self.verdict.explained[self.signal.index()] += sightings.min(lost);
+        if sightings > lost {
             let what = format!(
-                "seen by the receiver {} times more than acknowledged, with {lost} acknowledgements lost",
-                surplus.sightings
+                "seen by the receiver {sightings} times more than acknowledged, with {lost} acknowledgements lost"
             );
-            self.differs(what, surplus.ids);
+            self.differs(what, unheard);
         }
-        self.verdict.explained[self.signal.index()] += surplus.sightings.min(lost);
+    }
+
+    /// A batch that was acknowledged but for so many items that were rejected.
+    fn delivered(&mut self, ids: &[ItemId], rejected: u64, receipts: &Receipts, found: &mut Found) {
+        let (mut only_rejected, mut ever_rejected) = (Vec::new(), 0);
+        for id in ids {
+            let sighting = receipts.sighting(self.signal, id);
+            ever_rejected += u64::from(sighting.rejected > 0);
+            match sighting {
+                Sighting { stored: 0, rejected: 0, .. } => found.missing.push(id.clone()),
+                Sighting { stored: 0, .. } => only_rejected.push(id.clone()),
+                _ => {}
+            }
+            found.unheard(id, sighting.total().saturating_sub(1));
+        }
+        if only_rejected.len() as u64 > rejected {
+            self.differs(format!("{rejected} of a batch claimed as rejected, but more were rejected"), only_rejected);
+        } else if ever_rejected < rejected && receipts.forgotten(self.signal) == 0 {
+            let what = format!("{rejected} of a batch claimed as rejected, but only {ever_rejected} were");
+            self.differs(what, ids.to_vec());
+        }
     }
 }
 
-/// Sightings that no heard acknowledgement explains.
+/// What was found of the claims of one signal of one service.
 #[derive(Default)]
-struct Surplus {
+struct Found {
+    /// Claimed as delivered, and never seen.
+    missing: Vec<ItemId>,
+    /// How many sightings no heard acknowledgement explains …
     sightings: u64,
-    ids: Vec<ItemId>,
+    /// … and of what.
+    unheard: Vec<ItemId>,
 }
 
-impl Surplus {
-    fn add(&mut self, id: &ItemId, sightings: u64) {
+impl Found {
+    fn unheard(&mut self, id: &ItemId, sightings: u64) {
         if sightings > 0 {
             self.sightings += sightings;
-            self.ids.push(id.clone());
+            self.unheard.push(id.clone());
         }
     }
 }

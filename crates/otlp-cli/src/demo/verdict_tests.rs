@@ -131,6 +131,7 @@ fn a_ledger_that_counts_otherwise_than_the_claims_is_found() {
     assert_eq!(
         found,
         "order, spans: the ledger does not balance: accepted 3 = delivered 2 + rejected 0 + dropped 0 + pending 0\n\
+         order, spans: 3 items accepted, but 1 fates told\n\
          order, spans: the ledger says 2 delivered, the claims say 1\n"
     );
 }

@@ -47,7 +47,7 @@ fn a_dead_backend() {
 
 #[test]
 fn a_backend_that_accepts_and_says_nothing() {
-    let address = listener(|stream| std::mem::forget(stream));
+    let address = listener(std::mem::forget);
     let (ledger, said) = all_are_accounted_for(format!("http://{address}"));
     assert_eq!(ledger.dropped.total(), 50, "{ledger}\n{said}");
 }

@@ -29,7 +29,7 @@ fn a_million_attributes_are_counted_beyond_the_limit() {
     let client = client(&receiver);
     let mut span = client.tracer("test").start("many");
     for number in 0..1_000_000 {
-        span.set_attribute(&format!("key {number}"), number);
+        span.set_attribute(format!("key {number}"), number);
     }
     span.end();
     client.shutdown_blocking(DEADLINE);
@@ -43,7 +43,7 @@ fn empty_names_arrive_empty() {
     let client = client(&receiver);
     let mut span = client.tracer("").start("");
     span.set_attribute("", "");
-    span.add_event("", &());
+    span.add_event("", ());
     span.end();
     client.logger("").record(Severity::Unspecified).body("").emit();
     client.meter("").u64_counter("").init().add(1, &[("", "")]);

@@ -1,5 +1,7 @@
 //! The client as an application has it, against a real receiver or none at all.
 
+#![allow(clippy::unwrap_used, reason = "clippy exempts test functions, but not the functions that they share")]
+
 mod backends;
 mod content;
 mod runtimes;

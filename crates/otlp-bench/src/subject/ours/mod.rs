@@ -51,13 +51,11 @@ pub(crate) fn bound_counter(setup: &Setup) -> Result<Box<dyn BoundCounter>, Fail
 }
 
 fn client(protocol: Protocol, setup: &Setup) -> Result<EnhancedOtlpClient, Failure> {
-    let batch = BatchConfig {
-        max_queue_size: setup.queue_items.max(BatchConfig::default().max_queue_size),
-        batch_timeout: NEVER,
-        ..BatchConfig::default()
-    };
-    let default = MemoryConfig::default();
-    let memory = MemoryConfig { max_bytes: default.max_bytes.max(setup.queue_items * BYTES_PER_ITEM), ..default };
+    let default = BatchConfig::default();
+    // The queue must be as small as asked for as well: the workload with a dead backend is about a full one.
+    let queue_items = setup.queue_items.max(default.max_batch_size);
+    let batch = BatchConfig { max_queue_size: queue_items, batch_timeout: NEVER, ..default };
+    let memory = MemoryConfig { max_bytes: queue_items * BYTES_PER_ITEM, ..MemoryConfig::default() };
     let wire = match protocol {
         Protocol::Grpc => Wire::Grpc,
         Protocol::Http => Wire::HttpProtobuf,
