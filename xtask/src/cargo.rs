@@ -33,6 +33,17 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     if status.success() { Ok(()) } else { Err(format!("{} ended with {status}", shown(command))) }
 }
 
+/// Replaces this process by the command, so that signals reach it and not us. Where that cannot be, runs it.
+pub(crate) fn become_it(command: &mut Command) -> Result<(), Failure> {
+    #[cfg(unix)]
+    {
+        let error = std::os::unix::process::CommandExt::exec(command);
+        Err(format!("cannot start {}: {error}", shown(command)))
+    }
+    #[cfg(not(unix))]
+    run(command)
+}
+
 /// The command as one would type it.
 pub(crate) fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());

@@ -146,7 +146,11 @@ fn epitaph(service: Service, ending: &Ending, verdict: &Verdict) -> String {
         .map(|(_, signal, items)| format!("{items} {}", signal.items()))
         .collect();
     if !there.is_empty() {
-        let _ = write!(text, "\n           Of it, {} are at the receiver; what else it had is lost.", there.join(", "));
+        let _ = write!(
+            text,
+            "\n           Of it, {} are at the receiver; what became of the rest is unknown.",
+            there.join(", ")
+        );
     }
     text
 }

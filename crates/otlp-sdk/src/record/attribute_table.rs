@@ -33,33 +33,36 @@ pub(crate) struct AttributeTable {
     dropped: u32,
 }
 
-/// One encoded attribute. Offsets fit into 32 bits, for a record is at most 64 MiB.
+/// Where an encoded attribute begins: eight bytes, so that a search reads few of them; the rest is in the encoded bytes.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
-    /// Three bytes of the key and its length: keys that differ seldom have the same.
+    /// The last bytes of the key and its length: keys that differ seldom have the same.
     mark: u32,
+    /// An offset fits into 32 bits, for a record is at most 64 MiB.
     start: u32,
-    len: u32,
-    key_start: u32,
-    key_len: u32,
 }
 
 impl Slot {
     #[inline]
-    fn new(key: &str, start: usize, len: usize, content_len: usize) -> Self {
-        Slot {
-            mark: mark(key.as_bytes()),
-            start: start as u32,
-            len: len as u32,
-            key_start: (start + len - content_len + encode::bytes_len(1, key.len()) - key.len()) as u32,
-            key_len: key.len() as u32,
-        }
+    fn new(key: &str, start: usize) -> Self {
+        Slot { mark: mark(key.as_bytes()), start: start as u32 }
     }
 
     #[inline]
-    fn key<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        let start = self.key_start as usize;
-        &bytes[start..start + self.key_len as usize]
+    fn start(self) -> usize {
+        self.start as usize
+    }
+
+    /// The length of the entry: its tag, which is one byte, its length and its content.
+    fn len(self, bytes: &[u8]) -> usize {
+        let (content_len, content) = length_at(bytes, self.start() + 1);
+        content + content_len - self.start()
+    }
+
+    fn key(self, bytes: &[u8]) -> &[u8] {
+        let (_, content) = length_at(bytes, self.start() + 1);
+        let (key_len, key) = length_at(bytes, content + 1);
+        &bytes[key..key + key_len]
     }
 }
 
@@ -86,9 +89,9 @@ impl AttributeTable {
         let start = bytes.len();
         if earlier.is_none()
             && start + short_entry::LONGEST <= max_len
-            && let Some(content_len) = short_entry::put(bytes, field, key, value, limit.value_length)
+            && short_entry::put(bytes, field, key, value, limit.value_length)
         {
-            return self.push(bytes, Slot::new(key, start, bytes.len() - start, content_len));
+            return self.push(bytes, Slot::new(key, start));
         }
         self.set_any(bytes, max_len, field, key, value, limit, earlier);
     }
@@ -109,7 +112,7 @@ impl AttributeTable {
         let value_len = encode::any_value_len(value, limit.value_length);
         let content_len = encode::bytes_len(1, key.len()) + encode::bytes_len(2, value_len);
         let len = encode::bytes_len(field, content_len);
-        let replaced = earlier.map_or(0, |index| self.slots[index].len as usize);
+        let replaced = earlier.map_or(0, |index| self.slots[index].len(bytes));
         if len > (max_len + replaced).saturating_sub(bytes.len()) {
             return self.drop_one();
         }
@@ -128,10 +131,9 @@ impl AttributeTable {
         }
         entry.commit();
 
-        let slot = Slot::new(key, start, len, content_len);
         match earlier {
-            Some(index) => self.replace(bytes, index, slot),
-            None => self.push(bytes, slot),
+            Some(index) => self.replace(bytes, index, start),
+            None => self.push(bytes, Slot::new(key, start)),
         }
     }
 
@@ -211,42 +213,44 @@ impl AttributeTable {
         (hash(key) as usize..).map(move |place| place & mask)
     }
 
-    /// Moves the entry of `appended`, the last one of `bytes`, to the place of the entry at `index`.
-    fn replace(&mut self, bytes: &mut Vec<u8>, index: usize, appended: Slot) {
-        let earlier = self.slots[index];
-        let (start, old_len, new_len) = (earlier.start as usize, earlier.len as usize, appended.len as usize);
+    /// Moves the entry at `appended`, the last one of `bytes`, to the place of that of the slot at `index`.
+    fn replace(&mut self, bytes: &mut Vec<u8>, index: usize, appended: usize) {
+        let (start, old_len, new_len) =
+            (self.slots[index].start(), self.slots[index].len(bytes), bytes.len() - appended);
         if old_len == new_len {
-            bytes.copy_within(appended.start as usize.., start);
-            bytes.truncate(appended.start as usize);
+            bytes.copy_within(appended.., start);
+            bytes.truncate(appended);
         } else {
             bytes.copy_within(start + old_len.., start);
             bytes.truncate(bytes.len() - old_len);
             bytes[start..].rotate_right(new_len);
             self.shift_after(start + 1, old_len, new_len);
         }
-        let key_start = earlier.start + (appended.key_start - appended.start);
-        self.slots[index] = Slot { start: earlier.start, key_start, ..appended };
     }
 
     /// Moves the slots at or after `offset` by the difference of `to` and `from`.
     fn shift_after(&mut self, offset: usize, from: usize, to: usize) {
         let difference = (to as u32).wrapping_sub(from as u32);
-        for slot in self.slots.iter_mut().filter(|slot| slot.start as usize >= offset) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.start() >= offset) {
             slot.start = slot.start.wrapping_add(difference);
-            slot.key_start = slot.key_start.wrapping_add(difference);
         }
     }
 }
 
-/// First, middle and last byte of a key, and its length.
+/// Reads a length that was written at `at`, and says where what it is the length of begins.
+fn length_at(bytes: &[u8], at: usize) -> (usize, usize) {
+    let digits = bytes[at..].iter().take_while(|byte| **byte >= 0x80).count() + 1;
+    let length = bytes[at..at + digits].iter().rfold(0, |length, byte| length << 7 | usize::from(byte & 0x7f));
+    (length, at + digits)
+}
+
+/// The last bytes of a key, by which the names of semantic conventions differ most, and its length.
 #[inline]
 fn mark(key: &[u8]) -> u32 {
-    let (Some(first), Some(last)) = (key.first(), key.last()) else {
-        return 0;
-    };
-    // Shifted together, for bytes that are stored one by one and read back as a word make the processor wait.
-    let bytes = u32::from(*first) | u32::from(key[key.len() / 2]) << 8 | u32::from(*last) << 16;
-    bytes | (key.len() as u32) << 24
+    let last = key.last_chunk().map_or_else(|| key.iter().fold(0, |word, byte| word << 8 | u32::from(*byte)), |last| {
+        u32::from_le_bytes(*last)
+    });
+    last ^ (key.len() as u32).rotate_right(8)
 }
 
 /// A quick hash of a short key: multiply and fold, eight bytes at a time. Nobody outside chooses how a key is found
@@ -386,7 +390,7 @@ mod tests {
 
     #[test]
     fn keys_with_the_same_mark_are_told_apart() {
-        let keys = ["abcde", "axcye", "", "a", "aa", "aaa"];
+        let keys = ["first size", "other size", "", "a", "aa", "aaa"];
         assert_eq!(mark(keys[0].as_bytes()), mark(keys[1].as_bytes()));
         let (mut table, mut bytes) = (AttributeTable::default(), Vec::new());
         for value in 0..2 {

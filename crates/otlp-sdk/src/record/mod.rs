@@ -34,7 +34,7 @@ pub(crate) struct Recording {
     pub(crate) part: Part,
     /// The largest size of the record.
     pub(crate) max_bytes: usize,
-    /// What only spans have.
+    /// What only spans have; each one begins it anew.
     pub(crate) span: SpanProgress,
 }
 
@@ -67,7 +67,6 @@ impl Recording {
         self.attributes.clear();
         self.text.clear();
         self.part.clear();
-        self.span = SpanProgress::default();
     }
 
     /// The size of the largest buffer.

@@ -14,54 +14,50 @@ const ONE_BYTE: usize = 127;
 /// No entry written here is longer: tag and length, and the content.
 pub(super) const LONGEST: usize = 2 + ONE_BYTE;
 
-/// Appends an attribute as `field`, below 16, the same bytes as `put_key_value` does, and returns the length of the
-/// content. `None`, with nothing appended, if it is not as short as that or no scalar.
+/// Appends an attribute as `field`, below 16, the same bytes as `put_key_value` does. `false`, with nothing appended, if
+/// it is not as short as that or no scalar.
 #[inline]
-pub(super) fn put(out: &mut Vec<u8>, field: u32, key: &str, value: ValueRef<'_>, limit: ValueLimit) -> Option<usize> {
+pub(super) fn put(out: &mut Vec<u8>, field: u32, key: &str, value: ValueRef<'_>, limit: ValueLimit) -> bool {
     /// Tag and length of the key, and of the value.
     const AROUND: usize = 4;
     // Any integer or double then fits as well.
     if key.len() > 64 {
-        return None;
+        return false;
     }
     let start = |out: &mut Vec<u8>, value_len: usize| {
         let content_len = AROUND + key.len() + value_len;
         out.extend_from_slice(&[(field << 3 | 2) as u8, content_len as u8, 1 << 3 | 2, key.len() as u8]);
         out.extend_from_slice(key.as_bytes());
-        content_len
     };
     let value_tag = 2 << 3 | 2;
     match value {
         ValueRef::Str(text) => {
             let text = encode::truncate(text, limit);
             if AROUND + key.len() + 2 + text.len() > ONE_BYTE {
-                return None;
+                return false;
             }
-            let content_len = start(out, text.len() + 2);
+            start(out, text.len() + 2);
             out.extend_from_slice(&[value_tag, text.len() as u8 + 2, 1 << 3 | 2, text.len() as u8]);
             out.extend_from_slice(text.as_bytes());
-            Some(content_len)
         }
         ValueRef::Bool(value) => {
-            let content_len = start(out, 2);
+            start(out, 2);
             out.extend_from_slice(&[value_tag, 2, 2 << 3, u8::from(value)]);
-            Some(content_len)
         }
         ValueRef::I64(value) => {
             let value_len = 1 + encode::varint_len(value as u64);
-            let content_len = start(out, value_len);
+            start(out, value_len);
             out.extend_from_slice(&[value_tag, value_len as u8, 3 << 3]);
             encode::put_varint(out, value as u64);
-            Some(content_len)
         }
         ValueRef::F64(value) => {
-            let content_len = start(out, 9);
+            start(out, 9);
             out.extend_from_slice(&[value_tag, 9, 4 << 3 | 1]);
             out.extend_from_slice(&value.to_bits().to_le_bytes());
-            Some(content_len)
         }
-        _ => None,
+        _ => return false,
     }
+    true
 }
 
 #[cfg(test)]
@@ -88,14 +84,12 @@ mod tests {
                     let mut general = Vec::new();
                     encode::put_key_value(&mut general, 9, key, value, limit);
                     let mut bytes = Vec::new();
-                    match put(&mut bytes, 9, key, value, limit) {
-                        Some(content_len) => {
-                            short += 1;
-                            assert_eq!(bytes, general);
-                            assert_eq!(content_len, encode::key_value_len(key, value, limit));
-                            assert!(bytes.len() <= LONGEST);
-                        }
-                        None => assert!(bytes.is_empty()),
+                    if put(&mut bytes, 9, key, value, limit) {
+                        short += 1;
+                        assert_eq!(bytes, general);
+                        assert!(bytes.len() <= LONGEST);
+                    } else {
+                        assert!(bytes.is_empty());
                     }
                 }
             }
