@@ -111,7 +111,8 @@ impl AttributeSet for [KeyValue] {
     fn count(&self) -> usize {
         self.len()
     }
-    #[inline]
+    // Always: the closures of hot paths must see what they are given, and not a copy of it.
+    #[inline(always)]
     fn for_each<F: FnMut(&str, ValueRef<'_>)>(&self, mut visit: F) {
         for entry in self {
             visit(&entry.key, entry.value.as_value());
@@ -124,7 +125,8 @@ impl<K: AsRef<str>, V: AttributeValue> AttributeSet for [(K, V)] {
     fn count(&self) -> usize {
         self.len()
     }
-    #[inline]
+    // Always: the closures of hot paths must see what they are given, and not a copy of it.
+    #[inline(always)]
     fn for_each<F: FnMut(&str, ValueRef<'_>)>(&self, mut visit: F) {
         for (key, value) in self {
             visit(key.as_ref(), value.as_value());
@@ -140,7 +142,8 @@ where
     fn count(&self) -> usize {
         N
     }
-    #[inline]
+    // Always: the closures of hot paths must see what they are given, and not a copy of it.
+    #[inline(always)]
     fn for_each<F: FnMut(&str, ValueRef<'_>)>(&self, visit: F) {
         self.as_slice().for_each(visit);
     }
@@ -185,7 +188,8 @@ impl<T: AttributeSet + ?Sized> AttributeSet for &T {
     fn count(&self) -> usize {
         (**self).count()
     }
-    #[inline]
+    // Always: the closures of hot paths must see what they are given, and not a copy of it.
+    #[inline(always)]
     fn for_each<F: FnMut(&str, ValueRef<'_>)>(&self, visit: F) {
         (**self).for_each(visit);
     }

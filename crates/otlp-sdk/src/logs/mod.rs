@@ -5,6 +5,7 @@ mod logger;
 mod provider;
 mod record;
 
+pub(crate) use self::record::LogProgress;
 pub use self::{
     config::{LogConfig, LogLimits},
     logger::Logger,

@@ -36,15 +36,25 @@ mod field {
 /// deliver, is left out and counted on it.
 #[must_use = "only `emit` sends the record"]
 pub struct LogRecord<'a> {
+    // Small, for each method moves it: all that a record knows is in its recording.
     logger: &'a Shared,
     /// `None` if the severity is not enabled.
     recording: Option<Box<Recording>>,
     severity: Severity,
-    severity_text: Option<&'a str>,
-    event_name: &'a str,
+}
+
+/// What a log record knows beside its bytes.
+#[derive(Debug, Default)]
+pub(crate) struct LogProgress {
+    /// Nanoseconds since the Unix epoch.
     timestamp: Option<u64>,
+    /// Nanoseconds since the Unix epoch.
     observed_timestamp: Option<u64>,
     context: Option<TraceContext>,
+    has_severity_text: bool,
+    /// Where the body's field is.
+    body_start: usize,
+    body_len: usize,
     /// Parts that could not be kept beside the attributes that their table counted.
     dropped: u32,
 }
@@ -52,17 +62,12 @@ pub struct LogRecord<'a> {
 impl<'a> LogRecord<'a> {
     #[inline]
     pub(super) fn new(logger: &'a Shared, severity: Severity, is_enabled: bool) -> Self {
-        LogRecord {
-            logger,
-            recording: is_enabled.then(|| record::take(logger.max_record_bytes)),
-            severity,
-            severity_text: None,
-            event_name: "",
-            timestamp: None,
-            observed_timestamp: None,
-            context: None,
-            dropped: 0,
-        }
+        let begin = || {
+            let mut recording = record::take(logger.max_record_bytes);
+            recording.log = LogProgress::default();
+            recording
+        };
+        LogRecord { logger, recording: is_enabled.then(begin), severity }
     }
 
     /// Sets the message: a string, or any other value. A string that is too large to deliver is cut; any other value is
@@ -70,9 +75,7 @@ impl<'a> LogRecord<'a> {
     #[inline]
     pub fn body(mut self, body: impl AttributeValue) -> Self {
         if let Some(recording) = &mut self.recording {
-            recording.text.clear();
-            let is_kept = put_body(recording, body.as_value());
-            self.dropped += u32::from(!is_kept);
+            put_body(recording, body.as_value());
         }
         self
     }
@@ -98,32 +101,45 @@ impl<'a> LogRecord<'a> {
     }
 
     /// Sets the severity in the source's own words; default the name of its number, such as `INFO`.
-    pub fn severity_text(mut self, text: &'a str) -> Self {
-        self.severity_text = Some(text);
+    #[inline]
+    pub fn severity_text(mut self, text: &str) -> Self {
+        if let Some(recording) = &mut self.recording {
+            recording.log.has_severity_text = true;
+            put_text(recording, field::SEVERITY_TEXT, text);
+        }
         self
     }
 
     /// Makes the record an event of this kind.
-    pub fn event_name(mut self, name: &'a str) -> Self {
-        self.event_name = name;
+    #[inline]
+    pub fn event_name(mut self, name: &str) -> Self {
+        if let Some(recording) = &mut self.recording {
+            put_text(recording, field::EVENT_NAME, name);
+        }
         self
     }
 
     /// Sets when it happened; default now.
     pub fn timestamp(mut self, time: SystemTime) -> Self {
-        self.timestamp = Some(unix_nanos(time));
+        if let Some(recording) = &mut self.recording {
+            recording.log.timestamp = Some(unix_nanos(time));
+        }
         self
     }
 
     /// Sets when it was first seen, for records that come from elsewhere; default now.
     pub fn observed_timestamp(mut self, time: SystemTime) -> Self {
-        self.observed_timestamp = Some(unix_nanos(time));
+        if let Some(recording) = &mut self.recording {
+            recording.log.observed_timestamp = Some(unix_nanos(time));
+        }
         self
     }
 
     /// Sets the span that the record belongs to, in place of the active one; an invalid one means none.
     pub fn context(mut self, context: &TraceContext) -> Self {
-        self.context = Some(context.clone());
+        if let Some(recording) = &mut self.recording {
+            recording.log.context = Some(context.clone());
+        }
         self
     }
 
@@ -142,23 +158,19 @@ impl<'a> LogRecord<'a> {
         record::give_back(recording);
     }
 
-    /// Writes all that is not an attribute.
+    /// Writes what is known only now.
     #[inline]
-    fn finish(&mut self, recording: &mut Recording) {
+    fn finish(&self, recording: &mut Recording) {
         let now = self.logger.clock.now().unix_nanos;
-        // Texts of any length, first: they may take what room there is, and are cut beyond it.
-        put_text(recording, field::EVENT_NAME, self.event_name);
-        put_text(recording, field::SEVERITY_TEXT, self.severity_text.unwrap_or(self.severity.name()));
-        let Recording { body, text, attributes, .. } = recording;
-        encode::put_fixed64(body, field::TIME, self.timestamp.unwrap_or(now));
-        encode::put_fixed64(body, field::OBSERVED_TIME, self.observed_timestamp.unwrap_or(now));
-        encode::put_uint(body, field::SEVERITY_NUMBER, u64::from(self.severity.number()));
-        if !text.is_empty() {
-            encode::put_bytes(body, field::BODY, text);
+        if !recording.log.has_severity_text {
+            put_text(recording, field::SEVERITY_TEXT, self.severity.name());
         }
-        let dropped = attributes.dropped().saturating_add(self.dropped);
-        encode::put_uint(body, field::DROPPED_ATTRIBUTES, u64::from(dropped));
-        let context = self.context.take().or_else(context::active_span);
+        let Recording { body, attributes, log, .. } = recording;
+        encode::put_fixed64(body, field::TIME, log.timestamp.unwrap_or(now));
+        encode::put_fixed64(body, field::OBSERVED_TIME, log.observed_timestamp.unwrap_or(now));
+        encode::put_uint(body, field::SEVERITY_NUMBER, u64::from(self.severity.number()));
+        encode::put_uint(body, field::DROPPED_ATTRIBUTES, u64::from(attributes.dropped().saturating_add(log.dropped)));
+        let context = log.context.take().or_else(context::active_span);
         if let Some(context) = context.filter(TraceContext::is_valid) {
             encode::put_bytes(body, field::TRACE_ID, context.trace_id.as_bytes());
             encode::put_bytes(body, field::SPAN_ID, context.span_id.as_bytes());
@@ -167,26 +179,39 @@ impl<'a> LogRecord<'a> {
     }
 }
 
-/// Encodes the body into the recording's text; whether it fits.
+/// Writes the body in place of an earlier one, or counts that it does not fit.
 #[inline]
-fn put_body(recording: &mut Recording, body: ValueRef<'_>) -> bool {
-    let room = recording.room();
-    let body = match body {
-        ValueRef::Str(text) => ValueRef::Str(&text[..text.floor_char_boundary(room.saturating_sub(8))]),
+fn put_body(recording: &mut Recording, value: ValueRef<'_>) {
+    let Recording { body, attributes, log, .. } = recording;
+    if log.body_len > 0 {
+        body.drain(log.body_start..log.body_start + log.body_len);
+        attributes.shift_after(log.body_start, log.body_len, 0);
+        log.body_len = 0;
+    }
+    // Tags and lengths of the field and of the text take up to twelve bytes.
+    let room = recording.room().saturating_sub(12);
+    let value = match value {
+        ValueRef::Str(text) => ValueRef::Str(&text[..text.floor_char_boundary(room)]),
         other => other,
     };
-    let len = encode::any_value_len(body, None);
-    if len > room {
-        return false;
+    let Recording { body, log, .. } = recording;
+    let len = encode::any_value_len(value, None);
+    if len > room + 6 {
+        log.dropped = log.dropped.saturating_add(1);
+        return;
     }
-    let mut text = Uncommitted::new(&mut recording.text);
-    encode::put_any_value(&mut text, body, None);
+    log.body_start = body.len();
+    let mut field = Uncommitted::new(body);
+    encode::put_len(&mut field, field::BODY, len);
+    let prefix = field.appended();
+    encode::put_any_value(&mut field, value, None);
     // A value that answers differently when asked twice would spoil the whole batch.
-    let is_whole = text.appended() == len;
-    if is_whole {
-        text.commit();
+    if field.appended() == prefix + len {
+        log.body_len = prefix + len;
+        field.commit();
+    } else {
+        log.dropped = log.dropped.saturating_add(1);
     }
-    is_whole
 }
 
 #[inline]
@@ -209,7 +234,7 @@ impl fmt::Debug for LogRecord<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LogRecord")
             .field("severity", &self.severity)
-            .field("event_name", &self.event_name)
+            .field("is_enabled", &self.recording.is_some())
             .finish_non_exhaustive()
     }
 }

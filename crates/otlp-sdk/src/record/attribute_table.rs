@@ -229,7 +229,7 @@ impl AttributeTable {
     }
 
     /// Moves the slots at or after `offset` by the difference of `to` and `from`.
-    fn shift_after(&mut self, offset: usize, from: usize, to: usize) {
+    pub(crate) fn shift_after(&mut self, offset: usize, from: usize, to: usize) {
         let difference = (to as u32).wrapping_sub(from as u32);
         for slot in self.slots.iter_mut().filter(|slot| slot.start() >= offset) {
             slot.start = slot.start.wrapping_add(difference);
@@ -247,9 +247,10 @@ fn length_at(bytes: &[u8], at: usize) -> (usize, usize) {
 /// The last bytes of a key, by which the names of semantic conventions differ most, and its length.
 #[inline]
 fn mark(key: &[u8]) -> u32 {
-    let last = key.last_chunk().map_or_else(|| key.iter().fold(0, |word, byte| word << 8 | u32::from(*byte)), |last| {
-        u32::from_le_bytes(*last)
-    });
+    let last = key.last_chunk().map_or_else(
+        || key.iter().fold(0, |word, byte| word << 8 | u32::from(*byte)),
+        |last| u32::from_le_bytes(*last),
+    );
     last ^ (key.len() as u32).rotate_right(8)
 }
 

@@ -16,7 +16,7 @@ pub(crate) use self::{
     pool::{give_back, take},
     uncommitted::Uncommitted,
 };
-use crate::trace::SpanProgress;
+use crate::{logs::LogProgress, trace::SpanProgress};
 
 /// Room kept for the fields of known size that are written when a record ends: times, counts, ids, tags and lengths.
 pub(crate) const TAIL: usize = 96;
@@ -28,7 +28,7 @@ pub(crate) struct Recording {
     pub(crate) body: Vec<u8>,
     /// Where the attributes are in `body`.
     pub(crate) attributes: AttributeTable,
-    /// What may be replaced until the end: the message of a span's status, the body of a log record.
+    /// What may be replaced until the end: the message of a span's status.
     pub(crate) text: Vec<u8>,
     /// Where an event or a link is put together.
     pub(crate) part: Part,
@@ -36,6 +36,8 @@ pub(crate) struct Recording {
     pub(crate) max_bytes: usize,
     /// What only spans have; each one begins it anew.
     pub(crate) span: SpanProgress,
+    /// What only log records have; each one begins it anew.
+    pub(crate) log: LogProgress,
 }
 
 /// A message within the record.
