@@ -111,8 +111,7 @@ impl AttributeSet for [KeyValue] {
     fn count(&self) -> usize {
         self.len()
     }
-    // Always: the closures of hot paths must see what they are given, and not a copy of it.
-    #[inline(always)]
+    #[inline]
     fn for_each<F: FnMut(&str, ValueRef<'_>)>(&self, mut visit: F) {
         for entry in self {
             visit(&entry.key, entry.value.as_value());
@@ -125,8 +124,7 @@ impl<K: AsRef<str>, V: AttributeValue> AttributeSet for [(K, V)] {
     fn count(&self) -> usize {
         self.len()
     }
-    // Always: the closures of hot paths must see what they are given, and not a copy of it.
-    #[inline(always)]
+    #[inline]
     fn for_each<F: FnMut(&str, ValueRef<'_>)>(&self, mut visit: F) {
         for (key, value) in self {
             visit(key.as_ref(), value.as_value());
@@ -142,8 +140,7 @@ where
     fn count(&self) -> usize {
         N
     }
-    // Always: the closures of hot paths must see what they are given, and not a copy of it.
-    #[inline(always)]
+    #[inline]
     fn for_each<F: FnMut(&str, ValueRef<'_>)>(&self, visit: F) {
         self.as_slice().for_each(visit);
     }
@@ -188,8 +185,7 @@ impl<T: AttributeSet + ?Sized> AttributeSet for &T {
     fn count(&self) -> usize {
         (**self).count()
     }
-    // Always: the closures of hot paths must see what they are given, and not a copy of it.
-    #[inline(always)]
+    #[inline]
     fn for_each<F: FnMut(&str, ValueRef<'_>)>(&self, visit: F) {
         (**self).for_each(visit);
     }
