@@ -52,3 +52,8 @@ pub mod delivery {
 pub use otlp_core::{data, json, propagation, wire};
 pub use otlp_reliability as reliability;
 pub use otlp_sdk::{context, logs, metrics, trace};
+
+/// Runs the programs of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -10,8 +10,8 @@ use crate::scripted::{Fates, RECORD, Scripted, pipeline, record, resource, scope
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// A queue for about 100 items, in batches of 10, that nothing leaves until the gate opens.
-fn gated(on_full: OnFull) -> (Arc<Semaphore>, Arc<Scripted>, Arc<Fates>, Pipeline) {
+/// An exporter that lets a batch pass for each permit of the gate.
+fn gated_exporter() -> (Arc<Semaphore>, Arc<Scripted>) {
     let gate = Arc::new(Semaphore::new(0));
     let pass = Arc::clone(&gate);
     let exporter = Scripted::new("gated", move |_| {
@@ -21,6 +21,12 @@ fn gated(on_full: OnFull) -> (Arc<Semaphore>, Arc<Scripted>, Arc<Fates>, Pipelin
             Outcome::delivered()
         }
     });
+    (gate, exporter)
+}
+
+/// A queue for about 100 items, in batches of 10, that nothing leaves until the gate opens.
+fn gated(on_full: OnFull) -> (Arc<Semaphore>, Arc<Scripted>, Arc<Fates>, Pipeline) {
+    let (gate, exporter) = gated_exporter();
     let config = BatchConfig {
         max_batch_size: 10,
         max_queue_size: 100,
@@ -97,15 +103,7 @@ fn a_blocked_thread_goes_on_when_the_pipeline_shuts_down() {
 
 #[test]
 fn the_memory_budget_is_kept_whatever_is_recorded() {
-    let gate = Arc::new(Semaphore::new(0));
-    let pass = Arc::clone(&gate);
-    let exporter = Scripted::new("gated", move |_| {
-        let pass = Arc::clone(&pass);
-        async move {
-            pass.acquire().await.expect("the gate is never closed").forget();
-            Outcome::delivered()
-        }
-    });
+    let (gate, exporter) = gated_exporter();
     let budget = 512 << 10;
     let pipeline = pipeline(BatchConfig::default(), &exporter)
         .memory(MemoryConfig { max_bytes: budget, chunk_bytes: 16 << 10 })

@@ -3,6 +3,7 @@
 mod accounting;
 mod batching;
 mod limits;
+mod model;
 mod request;
 mod scripted;
 mod threads;

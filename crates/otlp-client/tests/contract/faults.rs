@@ -6,25 +6,7 @@ use http::StatusCode;
 use otlp_receiver::{Fault, GarbageLayer, GrpcCode, ResetPoint, ResetScope};
 
 pub(crate) fn all() -> Vec<Fault> {
-    let codes = [
-        GrpcCode::Cancelled,
-        GrpcCode::Unknown,
-        GrpcCode::InvalidArgument,
-        GrpcCode::DeadlineExceeded,
-        GrpcCode::NotFound,
-        GrpcCode::AlreadyExists,
-        GrpcCode::PermissionDenied,
-        GrpcCode::ResourceExhausted,
-        GrpcCode::FailedPrecondition,
-        GrpcCode::Aborted,
-        GrpcCode::OutOfRange,
-        GrpcCode::Unimplemented,
-        GrpcCode::Internal,
-        GrpcCode::Unavailable,
-        GrpcCode::DataLoss,
-        GrpcCode::Unauthenticated,
-    ];
-    let mut faults: Vec<Fault> = codes.into_iter().map(Fault::grpc).collect();
+    let mut faults: Vec<Fault> = GrpcCode::FAILURES.into_iter().map(Fault::grpc).collect();
     let statuses = [400, 401, 403, 404, 408, 413, 415, 429, 500, 501, 502, 503, 504];
     faults.extend(statuses.into_iter().filter_map(|status| StatusCode::from_u16(status).ok()).map(Fault::http));
     faults.extend([

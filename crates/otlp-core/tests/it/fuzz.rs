@@ -1,6 +1,9 @@
 //! The fuzz targets over their recorded corpus, and over mutations of it that are the same in each run.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use otlp_core::{Signal, wire::encode};
 use proptest::{
@@ -30,12 +33,11 @@ impl Random {
     }
 }
 
-fn folder(target: &str) -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus")).join(target)
-}
+/// The corpora, a folder for each target.
+const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus");
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let folder = folder(target);
+    let folder = Path::new(CORPUS).join(target);
     let mut paths: Vec<_> = fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .map(|entry| entry.unwrap().path())
@@ -91,11 +93,16 @@ macro_rules! targets {
 
 targets!(traces logs metrics json_traces json_logs json_metrics split);
 
-/// Writes the corpus anew: a few records of every shape, encoded by the official types. Run it by hand after the
-/// schema or the strategies changed; inputs that fuzzing found, whose names do not begin with `seed-`, stay.
+/// Writes a corpus: a few records of every shape, encoded by the official types. With `OTLP_WRITE_CORPUS` set it goes
+/// into the source tree, for after the schema or the strategies changed; inputs that fuzzing found, whose names do not
+/// begin with `seed-`, stay.
 #[test]
-#[ignore = "writes into the source tree"]
-fn write_the_corpus() {
+fn the_corpus_can_be_written_anew() {
+    let root = match std::env::var_os("OTLP_WRITE_CORPUS") {
+        Some(_) => PathBuf::from(CORPUS),
+        None => PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("corpus"),
+    };
+    let write_seeds = |target: &str, seeds: &[Vec<u8>]| write_seeds(&root.join(target), seeds);
     let mut runner = TestRunner::deterministic();
     let traces = seeds(&mut runner, strategy::span(), |spans| official::traces(spans).encode_to_vec());
     let logs = seeds(&mut runner, strategy::log(), |logs| official::logs(logs).encode_to_vec());
@@ -139,10 +146,11 @@ fn seeds<R: std::fmt::Debug>(
     seeds.into_iter().step_by(3).take(7).collect()
 }
 
-fn write_seeds(target: &str, seeds: &[Vec<u8>]) {
-    let folder = folder(target);
-    fs::create_dir_all(&folder).unwrap();
+fn write_seeds(folder: &Path, seeds: &[Vec<u8>]) {
+    fs::create_dir_all(folder).unwrap();
     for (index, seed) in seeds.iter().enumerate() {
-        fs::write(folder.join(format!("seed-{index}")), seed).unwrap();
+        let file = folder.join(format!("seed-{index}"));
+        fs::write(&file, seed).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), *seed);
     }
 }

@@ -63,7 +63,7 @@ impl<'a> LogRecord<'a> {
     #[inline]
     pub(super) fn new(logger: &'a Shared, severity: Severity, is_enabled: bool) -> Self {
         let begin = || {
-            let mut recording = record::take(logger.max_record_bytes);
+            let mut recording = record::take(logger.max_record_bytes, logger.config.limits.attributes());
             recording.log = LogProgress::default();
             recording
         };
@@ -84,8 +84,7 @@ impl<'a> LogRecord<'a> {
     #[inline]
     pub fn attribute(mut self, key: impl AsRef<str>, value: impl AttributeValue) -> Self {
         if let Some(recording) = &mut self.recording {
-            let limit = self.logger.config.limits.attributes();
-            recording.set_attribute(field::ATTRIBUTES, key.as_ref(), value.as_value(), limit);
+            recording.set_attribute(field::ATTRIBUTES, key.as_ref(), value.as_value());
         }
         self
     }
@@ -94,8 +93,7 @@ impl<'a> LogRecord<'a> {
     #[inline]
     pub fn attributes(mut self, attributes: impl AttributeSet) -> Self {
         if let Some(recording) = &mut self.recording {
-            let limit = self.logger.config.limits.attributes();
-            attributes.for_each(|key, value| recording.set_attribute(field::ATTRIBUTES, key, value, limit));
+            attributes.for_each(|key, value| recording.set_attribute(field::ATTRIBUTES, key, value));
         }
         self
     }
@@ -150,11 +148,9 @@ impl<'a> LogRecord<'a> {
             return;
         };
         self.finish(&mut recording);
-        let body = &recording.body;
-        let len = encode::bytes_len(LOG_RECORDS, body.len());
-        self.logger.intake.append(Signal::Logs, &self.logger.scope, 1, len, |chunk| {
-            encode::put_bytes(chunk, LOG_RECORDS, body);
-        });
+        let len = encode::bytes_len(LOG_RECORDS, recording.len());
+        let write = |chunk: &mut Vec<u8>| recording.put(chunk, LOG_RECORDS);
+        self.logger.intake.append(Signal::Logs, &self.logger.scope, 1, len, write);
         record::give_back(recording);
     }
 
@@ -165,16 +161,20 @@ impl<'a> LogRecord<'a> {
         if !recording.log.has_severity_text {
             put_text(recording, field::SEVERITY_TEXT, self.severity.name());
         }
-        let Recording { body, attributes, log, .. } = recording;
-        encode::put_fixed64(body, field::TIME, log.timestamp.unwrap_or(now));
-        encode::put_fixed64(body, field::OBSERVED_TIME, log.observed_timestamp.unwrap_or(now));
-        encode::put_uint(body, field::SEVERITY_NUMBER, u64::from(self.severity.number()));
-        encode::put_uint(body, field::DROPPED_ATTRIBUTES, u64::from(attributes.dropped().saturating_add(log.dropped)));
+        let Recording { fields, attributes, log, .. } = recording;
+        encode::put_fixed64(fields, field::TIME, log.timestamp.unwrap_or(now));
+        encode::put_fixed64(fields, field::OBSERVED_TIME, log.observed_timestamp.unwrap_or(now));
+        encode::put_uint(fields, field::SEVERITY_NUMBER, u64::from(self.severity.number()));
+        encode::put_uint(
+            fields,
+            field::DROPPED_ATTRIBUTES,
+            u64::from(attributes.dropped().saturating_add(log.dropped)),
+        );
         let context = log.context.take().or_else(context::active_span);
         if let Some(context) = context.filter(TraceContext::is_valid) {
-            encode::put_bytes(body, field::TRACE_ID, context.trace_id.as_bytes());
-            encode::put_bytes(body, field::SPAN_ID, context.span_id.as_bytes());
-            encode::put_fixed32(body, field::FLAGS, u32::from(context.flags.to_byte()));
+            encode::put_bytes(fields, field::TRACE_ID, context.trace_id.as_bytes());
+            encode::put_bytes(fields, field::SPAN_ID, context.span_id.as_bytes());
+            encode::put_fixed32(fields, field::FLAGS, u32::from(context.flags.to_byte()));
         }
     }
 }
@@ -182,10 +182,9 @@ impl<'a> LogRecord<'a> {
 /// Writes the body in place of an earlier one, or counts that it does not fit.
 #[inline]
 fn put_body(recording: &mut Recording, value: ValueRef<'_>) {
-    let Recording { body, attributes, log, .. } = recording;
+    let Recording { fields, log, .. } = recording;
     if log.body_len > 0 {
-        body.drain(log.body_start..log.body_start + log.body_len);
-        attributes.shift_after(log.body_start, log.body_len, 0);
+        fields.drain(log.body_start..log.body_start + log.body_len);
         log.body_len = 0;
     }
     // Tags and lengths of the field and of the text take up to twelve bytes.
@@ -194,14 +193,14 @@ fn put_body(recording: &mut Recording, value: ValueRef<'_>) {
         ValueRef::Str(text) => ValueRef::Str(&text[..text.floor_char_boundary(room)]),
         other => other,
     };
-    let Recording { body, log, .. } = recording;
+    let Recording { fields, log, .. } = recording;
     let len = encode::any_value_len(value, None);
     if len > room + 6 {
         log.dropped = log.dropped.saturating_add(1);
         return;
     }
-    log.body_start = body.len();
-    let mut field = Uncommitted::new(body);
+    log.body_start = fields.len();
+    let mut field = Uncommitted::new(fields);
     encode::put_len(&mut field, field::BODY, len);
     let prefix = field.appended();
     encode::put_any_value(&mut field, value, None);
@@ -218,7 +217,7 @@ fn put_body(recording: &mut Recording, value: ValueRef<'_>) {
 fn put_text(recording: &mut Recording, field: u32, text: &str) {
     // Tag and length take up to six bytes.
     let taken = text.floor_char_boundary(recording.room().saturating_sub(6));
-    encode::put_string(&mut recording.body, field, &text[..taken]);
+    encode::put_string(&mut recording.fields, field, &text[..taken]);
 }
 
 impl Drop for LogRecord<'_> {

@@ -5,7 +5,7 @@ use std::{cell::RefCell, sync::LazyLock};
 
 use crossbeam_queue::ArrayQueue;
 
-use super::Recording;
+use super::{AttributeLimit, Recording};
 
 /// How many idle recordings a thread keeps to itself.
 const PER_THREAD: usize = 16;
@@ -23,13 +23,14 @@ thread_local! {
 
 static QUEUE: LazyLock<ArrayQueue<Box<Recording>>> = LazyLock::new(|| ArrayQueue::new(SHARED));
 
-/// An empty recording for a record of at most `max_bytes`.
+/// An empty recording for a record of at most `max_bytes`, with this limit of its attributes.
 #[inline]
-pub(crate) fn take(max_bytes: usize) -> Box<Recording> {
+pub(crate) fn take(max_bytes: usize, limit: AttributeLimit) -> Box<Recording> {
     // An error means that the thread ends and its list is gone.
     let local = LOCAL.try_with(|local| local.borrow_mut().pop()).ok().flatten();
     let mut recording = local.or_else(|| QUEUE.pop()).unwrap_or_default();
     recording.max_bytes = max_bytes;
+    recording.limit = limit;
     recording
 }
 
@@ -57,23 +58,25 @@ pub(crate) fn give_back(mut recording: Box<Recording>) {
 mod tests {
     use super::*;
 
+    const ALL: AttributeLimit = AttributeLimit { count: usize::MAX, value_length: None };
+
     #[test]
     fn a_buffer_is_used_again_and_comes_back_empty() {
-        let mut recording = take(1000);
-        recording.body.extend_from_slice(&[1; 500]);
+        let mut recording = take(1000, ALL);
+        recording.fields.extend_from_slice(&[1; 500]);
         recording.text.push(1);
-        let address = recording.body.as_ptr();
+        let address = recording.fields.as_ptr();
         give_back(recording);
-        let again = take(2000);
-        assert_eq!((again.body.as_ptr(), again.body.len(), again.text.len()), (address, 0, 0));
+        let again = take(2000, ALL);
+        assert_eq!((again.fields.as_ptr(), again.fields.len(), again.text.len()), (address, 0, 0));
         assert_eq!(again.max_bytes, 2000);
     }
 
     #[test]
     fn a_huge_buffer_is_not_kept() {
         let thread = std::thread::spawn(|| {
-            let mut recording = take(1 << 20);
-            recording.part.bytes.reserve_exact(KEPT_BYTES + 1);
+            let mut recording = take(1 << 20, ALL);
+            recording.message.reserve_exact(KEPT_BYTES + 1);
             give_back(recording);
             LOCAL.with(|local| local.borrow().len())
         });
@@ -82,10 +85,10 @@ mod tests {
 
     #[test]
     fn what_one_thread_has_too_many_of_another_one_uses() {
-        let recordings: Vec<_> = (0..PER_THREAD + 1).map(|_| take(1000)).collect();
+        let recordings: Vec<_> = (0..PER_THREAD + 1).map(|_| take(1000, ALL)).collect();
         let addresses: Vec<_> = recordings.iter().map(|recording| &raw const **recording as usize).collect();
         recordings.into_iter().for_each(give_back);
-        let elsewhere = std::thread::spawn(|| &raw const *take(1000) as usize).join().ok();
+        let elsewhere = std::thread::spawn(|| &raw const *take(1000, ALL) as usize).join().ok();
         // Other tests share the queue, so that it may have been another's recording, but never one of this list.
         let kept = LOCAL.with(|local| local.borrow().len());
         assert_eq!(kept, PER_THREAD);

@@ -96,14 +96,14 @@ impl<'a, A: AttributeSet> SpanBuilder<'a, A> {
     /// Starts the span.
     pub fn start(self) -> Span {
         let parent = match self.parent {
-            Parent::Active => context::active_span(),
-            Parent::Given(parent) => Some(parent),
-            Parent::None => None,
+            Parent::Active => &context::active_span(),
+            Parent::Given(parent) => &Some(parent),
+            Parent::None => &None,
         };
-        self.tracer.start_span(SpanStart {
+        self.tracer.start_span(&SpanStart {
             name: self.name,
             kind: self.kind,
-            parent,
+            parent: parent.as_ref(),
             attributes: self.attributes,
             links: &self.links,
             start_time: self.start_time,

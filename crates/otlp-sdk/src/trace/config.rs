@@ -34,6 +34,15 @@ impl SpanLimits {
     pub(super) fn attributes(&self) -> AttributeLimit {
         AttributeLimit { count: self.attribute_count, value_length: self.value_length }
     }
+
+    #[inline]
+    pub(super) fn event_attributes(&self) -> AttributeLimit {
+        AttributeLimit { count: self.attributes_per_event, value_length: self.value_length }
+    }
+
+    pub(super) fn link_attributes(&self) -> AttributeLimit {
+        AttributeLimit { count: self.attributes_per_link, value_length: self.value_length }
+    }
 }
 
 impl Default for SpanLimits {

@@ -71,7 +71,7 @@ impl Span {
     #[inline]
     pub fn set_attribute(&mut self, key: impl AsRef<str>, value: impl AttributeValue) -> &mut Self {
         if let Some(live) = &mut self.live {
-            live.recording.set_span_attribute(key.as_ref(), value.as_value(), live.tracer.limits());
+            live.recording.set_span_attribute(key.as_ref(), value.as_value());
         }
         self
     }
@@ -79,8 +79,7 @@ impl Span {
     /// Sets several attributes.
     pub fn set_attributes(&mut self, attributes: impl AttributeSet) -> &mut Self {
         if let Some(live) = &mut self.live {
-            let limits = live.tracer.limits();
-            attributes.for_each(|key, value| live.recording.set_span_attribute(key, value, limits));
+            attributes.for_each(|key, value| live.recording.set_span_attribute(key, value));
         }
         self
     }
@@ -180,11 +179,9 @@ impl Live {
         // A span that only records is seen by nobody beyond its end.
         if context.is_sampled() {
             self.recording.finish_span(end_time);
-            let body = &self.recording.body;
-            let len = encode::bytes_len(SPANS, body.len());
-            self.tracer.intake().append(Signal::Traces, self.tracer.scope(), 1, len, |chunk| {
-                encode::put_bytes(chunk, SPANS, body);
-            });
+            let len = encode::bytes_len(SPANS, self.recording.len());
+            let write = |chunk: &mut Vec<u8>| self.recording.put(chunk, SPANS);
+            self.tracer.intake().append(Signal::Traces, self.tracer.scope(), 1, len, write);
         }
         record::give_back(self.recording);
     }

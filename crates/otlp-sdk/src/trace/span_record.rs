@@ -6,7 +6,7 @@
 use std::{error::Error, fmt, mem};
 
 use otlp_core::{
-    AttributeSet, TraceContext,
+    AttributeSet, TraceContext, ValueRef,
     data::{SpanKind, StatusCode},
     wire::encode,
 };
@@ -77,24 +77,24 @@ impl Recording {
     #[inline]
     pub(super) fn begin_span(&mut self, opening: &Opening<'_>) {
         let Opening { context, parent, name, kind, begun, start_time } = *opening;
-        let body = &mut self.body;
-        body.reserve(128 + name.len().min(1024));
-        encode::put_bytes(body, field::TRACE_ID, context.trace_id.as_bytes());
-        encode::put_bytes(body, field::SPAN_ID, context.span_id.as_bytes());
+        let fields = &mut self.fields;
+        fields.reserve(256);
+        encode::put_bytes(fields, field::TRACE_ID, context.trace_id.as_bytes());
+        encode::put_bytes(fields, field::SPAN_ID, context.span_id.as_bytes());
         if let Some(parent) = parent {
-            encode::put_bytes(body, field::PARENT_SPAN_ID, parent.span_id.as_bytes());
+            encode::put_bytes(fields, field::PARENT_SPAN_ID, parent.span_id.as_bytes());
         }
-        encode::put_fixed32(body, field::FLAGS, flags(context, parent.is_some_and(|parent| parent.is_remote)));
-        encode::put_uint(body, field::KIND, kind as u64);
-        encode::put_fixed64(body, field::START_TIME, start_time);
+        encode::put_fixed32(fields, field::FLAGS, flags(context, parent.is_some_and(|parent| parent.is_remote)));
+        encode::put_uint(fields, field::KIND, kind as u64);
+        encode::put_fixed64(fields, field::START_TIME, start_time);
         if let Some(state) = context.trace_state.as_deref()
             && state.len() <= self.room()
         {
-            encode::put_string(&mut self.body, field::TRACE_STATE, state);
+            encode::put_string(&mut self.fields, field::TRACE_STATE, state);
         }
-        let (name, name_start) = (&name[..name.floor_char_boundary(self.room())], self.body.len());
-        encode::put_string(&mut self.body, field::NAME, name);
-        let name_len = self.body.len() - name_start;
+        let (name, name_start) = (&name[..name.floor_char_boundary(self.room())], self.fields.len());
+        encode::put_string(&mut self.fields, field::NAME, name);
+        let name_len = self.fields.len() - name_start;
         self.span = SpanProgress { begun, start_time, name_start, name_len, ..SpanProgress::default() };
     }
 
@@ -108,11 +108,13 @@ impl Recording {
     pub(super) fn set_span_name(&mut self, name: &str) {
         let SpanProgress { name_start, name_len, .. } = self.span;
         let name = &name[..name.floor_char_boundary(self.room() + name_len)];
-        self.part.clear();
-        encode::put_string(&mut self.part.bytes, field::NAME, name);
-        self.body.splice(name_start..name_start + name_len, self.part.bytes.iter().copied());
-        self.span.name_len = self.part.bytes.len();
-        self.attributes.shift(name_len, self.span.name_len);
+        let end = name_start + name_len;
+        let rest = self.fields.len() - end;
+        // Written at the end, then brought to the front of what followed the earlier one.
+        encode::put_string(&mut self.fields, field::NAME, name);
+        self.span.name_len = self.fields.len() - end - rest;
+        self.fields[end..].rotate_left(rest);
+        self.fields.drain(name_start..end);
     }
 
     /// Sets the status, as the specification ranks them: `Ok` is final, `Unset` is ignored, only errors have a message.
@@ -129,8 +131,8 @@ impl Recording {
     }
 
     #[inline]
-    pub(super) fn set_span_attribute(&mut self, key: &str, value: otlp_core::ValueRef<'_>, limits: &SpanLimits) {
-        self.set_attribute(field::ATTRIBUTES, key, value, limits.attributes());
+    pub(super) fn set_span_attribute(&mut self, key: &str, value: ValueRef<'_>) {
+        self.set_attribute(field::ATTRIBUTES, key, value);
     }
 
     /// Adds an event.
@@ -143,14 +145,15 @@ impl Recording {
         if self.span.events >= limits.event_count {
             return self.drop_span_event();
         }
-        let part = &mut self.part;
-        part.clear();
-        encode::put_fixed64(&mut part.bytes, 1, time);
-        encode::put_string(&mut part.bytes, 2, name);
-        let max_len = part.bytes.len() + room;
-        let dropped = part.put_attributes(3, attributes, limits.attributes_per_event, limits.value_length, max_len);
-        encode::put_uint(&mut part.bytes, 4, u64::from(dropped));
-        encode::put_bytes(&mut self.body, field::EVENTS, &part.bytes);
+        self.encode_part(3, attributes, &limits.event_attributes(), room);
+        let dropped = u64::from(self.part.dropped());
+        let attributes = self.part.entries();
+        let len = 9 + string_len(2, name) + attributes.len() + uint_len(4, dropped);
+        encode::put_len(&mut self.fields, field::EVENTS, len);
+        encode::put_fixed64(&mut self.fields, 1, time);
+        encode::put_string(&mut self.fields, 2, name);
+        self.fields.extend_from_slice(attributes);
+        encode::put_uint(&mut self.fields, 4, dropped);
         self.span.events += 1;
     }
 
@@ -167,22 +170,25 @@ impl Recording {
         if self.span.links >= limits.link_count {
             return self.drop_span_link();
         }
-        let part = &mut self.part;
-        part.clear();
-        encode::put_bytes(&mut part.bytes, 1, context.trace_id.as_bytes());
-        encode::put_bytes(&mut part.bytes, 2, context.span_id.as_bytes());
-        encode::put_string(&mut part.bytes, 3, state);
-        let max_len = part.bytes.len() + room;
-        let dropped = part.put_attributes(4, attributes, limits.attributes_per_link, limits.value_length, max_len);
-        encode::put_uint(&mut part.bytes, 5, u64::from(dropped));
-        encode::put_fixed32(&mut part.bytes, 6, flags(context, context.is_remote));
-        encode::put_bytes(&mut self.body, field::LINKS, &part.bytes);
+        self.encode_part(4, attributes, &limits.link_attributes(), room);
+        let dropped = u64::from(self.part.dropped());
+        let attributes = self.part.entries();
+        let ids_len = encode::bytes_len(1, 16) + encode::bytes_len(2, 8);
+        // The flags are never zero: a tag and four bytes.
+        let len = ids_len + string_len(3, state) + attributes.len() + uint_len(5, dropped) + 5;
+        encode::put_len(&mut self.fields, field::LINKS, len);
+        encode::put_bytes(&mut self.fields, 1, context.trace_id.as_bytes());
+        encode::put_bytes(&mut self.fields, 2, context.span_id.as_bytes());
+        encode::put_string(&mut self.fields, 3, state);
+        self.fields.extend_from_slice(attributes);
+        encode::put_uint(&mut self.fields, 5, dropped);
+        encode::put_fixed32(&mut self.fields, 6, flags(context, context.is_remote));
         self.span.links += 1;
     }
 
     /// Adds the event `exception` of the semantic conventions.
     pub(super) fn add_span_error<E: Error + ?Sized>(&mut self, error: &E, time: u64, limits: &SpanLimits) {
-        let mut message = mem::take(&mut self.part.message);
+        let mut message = mem::take(&mut self.message);
         message.clear();
         // An error that cannot print itself, or prints more than a span can hold, has been printed as far as possible.
         let room = self.room().saturating_sub(EXCEPTION_OVERHEAD);
@@ -195,26 +201,25 @@ impl Recording {
             }
             name => self.add_span_event("exception", time, [("exception.type", name), message_attribute], limits),
         }
-        self.part.message = message;
+        self.message = message;
     }
 
     /// Writes what is known only at the end; no later than the start.
     #[inline]
     pub(super) fn finish_span(&mut self, end_time: u64) {
-        let span = &self.span;
-        let body = &mut self.body;
-        encode::put_fixed64(body, field::END_TIME, end_time.max(span.start_time));
-        encode::put_uint(body, field::DROPPED_ATTRIBUTES, u64::from(self.attributes.dropped()));
-        encode::put_uint(body, field::DROPPED_EVENTS, u64::from(span.dropped_events));
-        encode::put_uint(body, field::DROPPED_LINKS, u64::from(span.dropped_links));
+        let (span, fields) = (&self.span, &mut self.fields);
+        encode::put_fixed64(fields, field::END_TIME, end_time.max(span.start_time));
+        encode::put_uint(fields, field::DROPPED_ATTRIBUTES, u64::from(self.attributes.dropped()));
+        encode::put_uint(fields, field::DROPPED_EVENTS, u64::from(span.dropped_events));
+        encode::put_uint(fields, field::DROPPED_LINKS, u64::from(span.dropped_links));
         if span.status != StatusCode::Unset {
             let message_len = if self.text.is_empty() { 0 } else { encode::bytes_len(2, self.text.len()) };
             // The code is one of 1 and 2: a tag and one byte.
-            encode::put_len(body, field::STATUS, message_len + 2);
+            encode::put_len(fields, field::STATUS, message_len + 2);
             if !self.text.is_empty() {
-                encode::put_bytes(body, 2, &self.text);
+                encode::put_bytes(fields, 2, &self.text);
             }
-            encode::put_uint(body, 3, span.status as u64);
+            encode::put_uint(fields, 3, span.status as u64);
         }
     }
 
@@ -225,6 +230,18 @@ impl Recording {
     fn drop_span_link(&mut self) {
         self.span.dropped_links = self.span.dropped_links.saturating_add(1);
     }
+}
+
+/// How many bytes a string field takes.
+#[inline]
+fn string_len(field: u32, text: &str) -> usize {
+    if text.is_empty() { 0 } else { encode::bytes_len(field, text.len()) }
+}
+
+/// How many bytes an integer field takes.
+#[inline]
+fn uint_len(field: u32, value: u64) -> usize {
+    if value == 0 { 0 } else { encode::tag_len(field) + encode::varint_len(value) }
 }
 
 /// The flags as they travel in spans and links.

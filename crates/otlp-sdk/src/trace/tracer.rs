@@ -43,7 +43,7 @@ pub(super) struct SpanStart<'a, A> {
     pub(super) name: &'a str,
     pub(super) kind: SpanKind,
     /// A root unless it is valid.
-    pub(super) parent: Option<TraceContext>,
+    pub(super) parent: Option<&'a TraceContext>,
     pub(super) attributes: A,
     pub(super) links: &'a [Link],
     /// Nanoseconds since the Unix epoch; `None` for now.
@@ -65,13 +65,13 @@ impl Tracer {
     /// Starts a span. The active span is its parent.
     #[inline]
     pub fn start_with_kind(&self, name: impl AsRef<str>, kind: SpanKind) -> Span {
-        self.start_child(name.as_ref(), kind, context::active_span())
+        self.start_child(name.as_ref(), kind, context::active_span().as_ref())
     }
 
     /// Starts a span whose parent is `parent`, here or in another process; a root if `parent` is invalid.
     #[inline]
     pub fn start_with_context(&self, name: impl AsRef<str>, kind: SpanKind, parent: &TraceContext) -> Span {
-        self.start_child(name.as_ref(), kind, Some(parent.clone()))
+        self.start_child(name.as_ref(), kind, Some(parent))
     }
 
     /// Describes a span with attributes, links, a parent or a time of its own, before it starts.
@@ -80,21 +80,21 @@ impl Tracer {
     }
 
     #[inline]
-    fn start_child(&self, name: &str, kind: SpanKind, parent: Option<TraceContext>) -> Span {
-        self.start_span(SpanStart { name, kind, parent, attributes: (), links: &[], start_time: None })
+    fn start_child(&self, name: &str, kind: SpanKind, parent: Option<&TraceContext>) -> Span {
+        self.start_span(&SpanStart { name, kind, parent, attributes: (), links: &[], start_time: None })
     }
 
-    pub(super) fn start_span<A: AttributeSet>(&self, start: SpanStart<'_, A>) -> Span {
-        let SpanStart { name, kind, parent, attributes, links, start_time } = start;
+    pub(super) fn start_span<A: AttributeSet>(&self, start: &SpanStart<'_, A>) -> Span {
+        let SpanStart { name, kind, parent, ref attributes, links, start_time } = *start;
         let config = &self.shared.config;
-        let parent = parent.as_ref().filter(|parent| parent.is_valid());
+        let parent = parent.filter(|parent| parent.is_valid());
         let trace_id = parent.map_or_else(|| ids::trace_id(&*config.ids), |parent| parent.trace_id);
         let result = config.sampler.should_sample(&SamplingParameters {
             parent,
             trace_id,
             name,
             kind,
-            attributes: &Visible(&attributes),
+            attributes: &Visible(attributes),
             links,
         });
 
@@ -120,11 +120,11 @@ impl Tracer {
         }
 
         let begun = self.shared.clock.now();
-        let mut recording = record::take(self.shared.max_record_bytes);
+        let mut recording = record::take(self.shared.max_record_bytes, config.limits.attributes());
         let start_time = start_time.unwrap_or(begun.unix_nanos);
         recording.begin_span(&Opening { context: &context, parent, name, kind, begun, start_time });
-        attributes.for_each(|key, value| recording.set_span_attribute(key, value, &config.limits));
-        result.attributes.as_slice().for_each(|key, value| recording.set_span_attribute(key, value, &config.limits));
+        attributes.for_each(|key, value| recording.set_span_attribute(key, value));
+        result.attributes.as_slice().for_each(|key, value| recording.set_span_attribute(key, value));
         for link in links {
             recording.add_span_link(&link.context, &link.attributes, &config.limits);
         }

@@ -1,4 +1,4 @@
-//! Finds an attribute within encoded bytes, so that setting a key again replaces its value.
+//! The attributes of a message, encoded as they are set; setting a key again replaces its value.
 //!
 //! Few attributes are searched one by one; more of them through hash buckets, so that a record with very many (a raised
 //! limit) stays linear. Beyond the count limit nothing is stored, and the cost of a further key is one look-up.
@@ -8,7 +8,7 @@ use otlp_core::{
     wire::encode::{self, ValueLimit},
 };
 
-use super::{Uncommitted, short_entry};
+use super::{EntryBuffer, short_entry};
 
 /// Up to this many attributes are searched one by one.
 const SEARCHED: usize = 32;
@@ -17,7 +17,7 @@ const SEARCHED: usize = 32;
 const VACANT: u32 = u32::MAX;
 
 /// How many attributes are taken, and how long their values may be.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct AttributeLimit {
     pub(crate) count: usize,
     pub(crate) value_length: ValueLimit,
@@ -25,15 +25,18 @@ pub(crate) struct AttributeLimit {
 
 /// The attributes of one message.
 #[derive(Debug, Default)]
-pub(crate) struct AttributeTable {
+pub(crate) struct AttributeList {
+    entries: EntryBuffer,
     slots: Vec<Slot>,
     /// Indices into `slots`, at the place that the hash says or the next vacant one; empty while there are few.
     /// A power of two, at least twice as many as there are slots.
     buckets: Vec<u32>,
+    /// Where an entry is encoded that may turn out not to be kept, or not at the end.
+    scratch: Vec<u8>,
     dropped: u32,
 }
 
-/// Where an encoded attribute begins: eight bytes, so that a search reads few of them; the rest is in the encoded bytes.
+/// Where an encoded attribute begins: eight bytes, so that a search reads few of them; the rest is in the entry.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     /// The last bytes of the key and its length: keys that differ seldom have the same.
@@ -44,97 +47,93 @@ struct Slot {
 
 impl Slot {
     #[inline]
-    fn new(key: &str, start: usize) -> Self {
-        Slot { mark: mark(key.as_bytes()), start: start as u32 }
-    }
-
-    #[inline]
     fn start(self) -> usize {
         self.start as usize
     }
 
     /// The length of the entry: its tag, which is one byte, its length and its content.
-    fn len(self, bytes: &[u8]) -> usize {
-        let (content_len, content) = length_at(bytes, self.start() + 1);
+    fn len(self, entries: &[u8]) -> usize {
+        let (content_len, content) = length_at(entries, self.start() + 1);
         content + content_len - self.start()
     }
 
-    fn key(self, bytes: &[u8]) -> &[u8] {
-        let (_, content) = length_at(bytes, self.start() + 1);
-        let (key_len, key) = length_at(bytes, content + 1);
-        &bytes[key..key + key_len]
+    fn key(self, entries: &[u8]) -> &[u8] {
+        let (_, content) = length_at(entries, self.start() + 1);
+        let (key_len, key) = length_at(entries, content + 1);
+        &entries[key..key + key_len]
     }
 }
 
-impl AttributeTable {
-    /// Encodes an attribute as `field`, below 16, at the end of `bytes`, or in the place of an earlier one with the same
-    /// key. What a limit forbids, or what would make `bytes` longer than `max_len`, is counted instead.
-    pub(crate) fn set(
-        &mut self,
-        bytes: &mut Vec<u8>,
-        max_len: usize,
-        field: u32,
-        key: &str,
-        value: ValueRef<'_>,
-        limit: AttributeLimit,
-    ) {
+impl AttributeList {
+    /// Encodes an attribute as `field`, below 16, at the end or in the place of an earlier one with the same key. What a
+    /// limit forbids, or what would make the list longer than `max_len` bytes, is counted instead.
+    pub(crate) fn set(&mut self, field: u32, key: &str, value: ValueRef<'_>, limit: &AttributeLimit, max_len: usize) {
         // Not even looked at if it cannot fit.
         if key.len() > max_len {
             return self.drop_one();
         }
-        let earlier = self.find(bytes, key.as_bytes());
-        if earlier.is_none() && self.slots.len() >= limit.count {
-            return self.drop_one();
+        let mark = mark(key.as_bytes());
+        let earlier = self.find(mark, key.as_bytes());
+        if earlier.is_none() {
+            if self.slots.len() >= limit.count {
+                return self.drop_one();
+            }
+            let start = self.entries.len();
+            if start + short_entry::LONGEST <= max_len
+                && short_entry::put(&mut self.entries, field, key, value, limit.value_length)
+            {
+                return self.push(Slot { mark, start: start as u32 });
+            }
         }
-        let start = bytes.len();
-        if earlier.is_none()
-            && start + short_entry::LONGEST <= max_len
-            && short_entry::put(bytes, field, key, value, limit.value_length)
-        {
-            return self.push(bytes, Slot::new(key, start));
-        }
-        self.set_any(bytes, max_len, field, key, value, limit, earlier);
+        self.set_any(field, key, value, limit.value_length, max_len, earlier);
     }
 
-    /// As [`AttributeTable::set`], for values of any type and size, new or not.
+    /// As [`AttributeList::set`], for values of any type and size, new or not.
     #[inline(never)]
-    #[expect(clippy::too_many_arguments, reason = "what is known already is not looked up again")]
     fn set_any(
         &mut self,
-        bytes: &mut Vec<u8>,
-        max_len: usize,
         field: u32,
         key: &str,
         value: ValueRef<'_>,
-        limit: AttributeLimit,
+        limit: ValueLimit,
+        max_len: usize,
         earlier: Option<usize>,
     ) {
-        let value_len = encode::any_value_len(value, limit.value_length);
+        let value_len = encode::any_value_len(value, limit);
         let content_len = encode::bytes_len(1, key.len()) + encode::bytes_len(2, value_len);
         let len = encode::bytes_len(field, content_len);
-        let replaced = earlier.map_or(0, |index| self.slots[index].len(bytes));
-        if len > (max_len + replaced).saturating_sub(bytes.len()) {
+        let replaced = earlier.map_or(0, |index| self.slots[index].len(self.entries.bytes()));
+        if len > (max_len + replaced).saturating_sub(self.entries.len()) {
             return self.drop_one();
         }
 
-        let start = bytes.len();
-        let mut entry = Uncommitted::new(bytes);
-        entry.reserve(len);
-        encode::put_len(&mut entry, field, content_len);
-        encode::put_bytes(&mut entry, 1, key.as_bytes());
-        encode::put_len(&mut entry, 2, value_len);
-        encode::put_any_value(&mut entry, value, limit.value_length);
+        // Apart from the list, for code of the user runs here and may unwind.
+        self.scratch.clear();
+        self.scratch.reserve(len);
+        encode::put_len(&mut self.scratch, field, content_len);
+        encode::put_bytes(&mut self.scratch, 1, key.as_bytes());
+        encode::put_len(&mut self.scratch, 2, value_len);
+        encode::put_any_value(&mut self.scratch, value, limit);
         // A value that answers differently when asked twice would spoil the whole batch.
-        if entry.appended() != len {
-            drop(entry);
+        if self.scratch.len() != len {
             return self.drop_one();
         }
-        entry.commit();
 
+        let start = match earlier {
+            Some(index) => self.slots[index].start(),
+            None => self.entries.len(),
+        };
+        self.entries.splice(start, replaced, &self.scratch);
         match earlier {
-            Some(index) => self.replace(bytes, index, start),
-            None => self.push(bytes, Slot::new(key, start)),
+            Some(_) => self.shift_after(start, replaced, len),
+            None => self.push(Slot { mark: mark(key.as_bytes()), start: start as u32 }),
         }
+    }
+
+    /// The encoded attributes.
+    #[inline]
+    pub(crate) fn entries(&self) -> &[u8] {
+        self.entries.bytes()
     }
 
     /// How many attributes were not taken.
@@ -143,22 +142,20 @@ impl AttributeTable {
         self.dropped
     }
 
-    /// Says that bytes in front of all attributes have grown or shrunk.
-    pub(crate) fn shift(&mut self, from: usize, to: usize) {
-        self.shift_after(0, from, to);
-    }
-
     #[inline]
     pub(crate) fn clear(&mut self) {
+        self.entries.clear();
         self.slots.clear();
         self.buckets.clear();
         self.dropped = 0;
     }
 
-    /// The memory it occupies, in bytes.
+    /// The size of its largest buffer, in bytes.
     #[inline]
-    pub(crate) fn memory(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot>() + self.buckets.capacity() * size_of::<u32>()
+    pub(crate) fn largest_buffer(&self) -> usize {
+        let slots = self.slots.capacity() * size_of::<Slot>();
+        let buckets = self.buckets.capacity() * size_of::<u32>();
+        slots.max(buckets).max(self.scratch.capacity()).max(self.entries.capacity())
     }
 
     #[inline]
@@ -167,32 +164,31 @@ impl AttributeTable {
     }
 
     #[inline]
-    fn find(&self, bytes: &[u8], key: &[u8]) -> Option<usize> {
+    fn find(&self, mark: u32, key: &[u8]) -> Option<usize> {
         if !self.buckets.is_empty() {
-            return self.find_among_many(bytes, key);
+            return self.find_among_many(key);
         }
-        let mark = mark(key);
-        self.slots.iter().position(|slot| slot.mark == mark && slot.key(bytes) == key)
+        self.slots.iter().position(|slot| slot.mark == mark && slot.key(self.entries.bytes()) == key)
     }
 
     #[cold]
-    fn find_among_many(&self, bytes: &[u8], key: &[u8]) -> Option<usize> {
+    fn find_among_many(&self, key: &[u8]) -> Option<usize> {
         // There are always vacant buckets: at most half are taken.
         let taken = self.places(key).map(|place| self.buckets[place]).take_while(|index| *index != VACANT);
-        taken.map(|index| index as usize).find(|index| self.slots[*index].key(bytes) == key)
+        taken.map(|index| index as usize).find(|index| self.slots[*index].key(self.entries.bytes()) == key)
     }
 
     #[inline]
-    fn push(&mut self, bytes: &[u8], slot: Slot) {
+    fn push(&mut self, slot: Slot) {
         self.slots.push(slot);
         if self.slots.len() > SEARCHED {
-            self.enter_last(bytes);
+            self.enter_last();
         }
     }
 
     /// Gives the last slot a bucket, all of them if there were too few buckets.
     #[cold]
-    fn enter_last(&mut self, bytes: &[u8]) {
+    fn enter_last(&mut self) {
         let mut first = self.slots.len() - 1;
         if self.slots.len() * 2 > self.buckets.len() {
             self.buckets.clear();
@@ -200,8 +196,8 @@ impl AttributeTable {
             first = 0;
         }
         for index in first..self.slots.len() {
-            let vacant = self.places(self.slots[index].key(bytes)).find(|place| self.buckets[*place] == VACANT);
-            if let Some(place) = vacant {
+            let mut places = self.places(self.slots[index].key(self.entries.bytes()));
+            if let Some(place) = places.find(|place| self.buckets[*place] == VACANT) {
                 self.buckets[place] = index as u32;
             }
         }
@@ -213,26 +209,13 @@ impl AttributeTable {
         (hash(key) as usize..).map(move |place| place & mask)
     }
 
-    /// Moves the entry at `appended`, the last one of `bytes`, to the place of that of the slot at `index`.
-    fn replace(&mut self, bytes: &mut Vec<u8>, index: usize, appended: usize) {
-        let (start, old_len, new_len) =
-            (self.slots[index].start(), self.slots[index].len(bytes), bytes.len() - appended);
-        if old_len == new_len {
-            bytes.copy_within(appended.., start);
-            bytes.truncate(appended);
-        } else {
-            bytes.copy_within(start + old_len.., start);
-            bytes.truncate(bytes.len() - old_len);
-            bytes[start..].rotate_right(new_len);
-            self.shift_after(start + 1, old_len, new_len);
-        }
-    }
-
-    /// Moves the slots at or after `offset` by the difference of `to` and `from`.
-    pub(crate) fn shift_after(&mut self, offset: usize, from: usize, to: usize) {
+    /// Moves the slots after `offset` by the difference of `to` and `from`.
+    fn shift_after(&mut self, offset: usize, from: usize, to: usize) {
         let difference = (to as u32).wrapping_sub(from as u32);
-        for slot in self.slots.iter_mut().filter(|slot| slot.start() >= offset) {
-            slot.start = slot.start.wrapping_add(difference);
+        if difference != 0 {
+            for slot in self.slots.iter_mut().filter(|slot| slot.start() > offset) {
+                slot.start = slot.start.wrapping_add(difference);
+            }
         }
     }
 }
@@ -247,10 +230,10 @@ fn length_at(bytes: &[u8], at: usize) -> (usize, usize) {
 /// The last bytes of a key, by which the names of semantic conventions differ most, and its length.
 #[inline]
 fn mark(key: &[u8]) -> u32 {
-    let last = key.last_chunk().map_or_else(
-        || key.iter().fold(0, |word, byte| word << 8 | u32::from(*byte)),
-        |last| u32::from_le_bytes(*last),
-    );
+    let last = match key.last_chunk() {
+        Some(last) => u32::from_le_bytes(*last),
+        None => key.iter().fold(0, |word, byte| word << 8 | u32::from(*byte)),
+    };
     last ^ (key.len() as u32).rotate_right(8)
 }
 
@@ -293,8 +276,8 @@ mod tests {
 
     #[test]
     fn a_key_set_again_replaces_the_value_in_its_place_at_any_length() {
-        let (mut table, mut bytes) = (AttributeTable::default(), Vec::new());
-        let mut set = |key: &str, value| table.set(&mut bytes, 1000, 9, key, ValueRef::I64(value), ALL);
+        let mut list = AttributeList::default();
+        let mut set = |key: &str, value| list.set(9, key, ValueRef::I64(value), &ALL, 1000);
         set("a", 1);
         set("b", 2);
         set("c", 3);
@@ -303,50 +286,50 @@ mod tests {
         set("c", 5);
         set("b", 6);
         set("a", -1);
-        assert_eq!(bytes, encoded(&[("a", -1), ("b", 6), ("c", 5)]));
-        assert_eq!(table.dropped(), 0);
+        assert_eq!(list.entries(), encoded(&[("a", -1), ("b", 6), ("c", 5)]));
+        assert_eq!(list.dropped(), 0);
     }
 
     #[test]
     fn very_many_keys_are_found_through_buckets() {
-        let (mut table, mut bytes) = (AttributeTable::default(), Vec::new());
+        let mut list = AttributeList::default();
         let keys: Vec<String> = (0..20_000).map(|number| format!("key {number}")).collect();
         for (value, key) in keys.iter().enumerate() {
-            table.set(&mut bytes, usize::MAX >> 1, 9, key, ValueRef::I64(value as i64 + 1000), ALL);
+            list.set(9, key, ValueRef::I64(value as i64 + 1000), &ALL, usize::MAX >> 1);
         }
         for key in keys.iter().rev() {
-            table.set(&mut bytes, usize::MAX >> 1, 9, key, ValueRef::I64(1000), ALL);
+            list.set(9, key, ValueRef::I64(1000), &ALL, usize::MAX >> 1);
         }
         let expected: Vec<(&str, i64)> = keys.iter().map(|key| (key.as_str(), 1000)).collect();
-        assert_eq!(bytes.len(), encoded(&expected).len());
-        assert_eq!(table.slots.len(), keys.len());
+        assert_eq!(list.entries().len(), encoded(&expected).len());
+        assert_eq!(list.slots.len(), keys.len());
     }
 
     #[test]
     fn a_full_table_drops_new_keys_and_still_replaces_old_ones() {
-        let (mut table, mut bytes) = (AttributeTable::default(), Vec::new());
+        let mut list = AttributeList::default();
         let limit = AttributeLimit { count: 2, value_length: None };
-        let mut set = |key: &str, value| table.set(&mut bytes, 1000, 9, key, ValueRef::I64(value), limit);
+        let mut set = |key: &str, value| list.set(9, key, ValueRef::I64(value), &limit, 1000);
         set("a", 1);
         set("b", 2);
         set("c", 3);
         set("a", 4);
-        assert_eq!(bytes, encoded(&[("a", 4), ("b", 2)]));
-        assert_eq!(table.dropped(), 1);
+        assert_eq!(list.entries(), encoded(&[("a", 4), ("b", 2)]));
+        assert_eq!(list.dropped(), 1);
     }
 
     #[test]
     fn what_does_not_fit_is_dropped_and_a_replacement_may_use_the_room_of_what_it_replaces() {
-        let (mut table, mut bytes) = (AttributeTable::default(), Vec::new());
+        let mut list = AttributeList::default();
         let full = encoded(&[("a", 1), ("b", 2)]).len();
-        let mut set = |key: &str, value| table.set(&mut bytes, full, 9, key, ValueRef::I64(value), ALL);
+        let mut set = |key: &str, value| list.set(9, key, ValueRef::I64(value), &ALL, full);
         set("a", 1);
         set("b", 2);
         set("c", 3);
         set("a", 4);
         set("a", i64::MAX);
-        assert_eq!(bytes, encoded(&[("a", 4), ("b", 2)]));
-        assert_eq!(table.dropped(), 2);
+        assert_eq!(list.entries(), encoded(&[("a", 4), ("b", 2)]));
+        assert_eq!(list.dropped(), 2);
     }
 
     /// A map that yields another entry at each visit.
@@ -377,27 +360,27 @@ mod tests {
 
     #[test]
     fn a_value_that_lies_about_its_length_or_panics_leaves_no_byte() {
-        let (mut table, mut bytes) = (AttributeTable::default(), Vec::new());
-        table.set(&mut bytes, 1000, 9, "a", ValueRef::I64(1), ALL);
-        table.set(&mut bytes, 1000, 9, "fickle", ValueRef::Map(&Fickle(Cell::new(0))), ALL);
-        assert_eq!(table.dropped(), 1);
+        let mut list = AttributeList::default();
+        list.set(9, "a", ValueRef::I64(1), &ALL, 1000);
+        list.set(9, "fickle", ValueRef::Map(&Fickle(Cell::new(0))), &ALL, 1000);
+        assert_eq!(list.dropped(), 1);
         let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            table.set(&mut bytes, 1000, 9, "bursting", ValueRef::Array(&Bursting(Cell::new(0))), ALL);
+            list.set(9, "bursting", ValueRef::Array(&Bursting(Cell::new(0))), &ALL, 1000);
         }));
         assert!(unwound.is_err());
-        table.set(&mut bytes, 1000, 9, "b", ValueRef::I64(2), ALL);
-        assert_eq!(bytes, encoded(&[("a", 1), ("b", 2)]));
+        list.set(9, "b", ValueRef::I64(2), &ALL, 1000);
+        assert_eq!(list.entries(), encoded(&[("a", 1), ("b", 2)]));
     }
 
     #[test]
     fn keys_with_the_same_mark_are_told_apart() {
         let keys = ["first size", "other size", "", "a", "aa", "aaa"];
         assert_eq!(mark(keys[0].as_bytes()), mark(keys[1].as_bytes()));
-        let (mut table, mut bytes) = (AttributeTable::default(), Vec::new());
+        let mut list = AttributeList::default();
         for value in 0..2 {
-            keys.iter().for_each(|key| table.set(&mut bytes, 1000, 9, key, ValueRef::I64(value), ALL));
+            keys.iter().for_each(|key| list.set(9, key, ValueRef::I64(value), &ALL, 1000));
         }
-        assert_eq!(bytes, encoded(&keys.map(|key| (key, 1))));
+        assert_eq!(list.entries(), encoded(&keys.map(|key| (key, 1))));
     }
 
     #[test]

@@ -1,0 +1,124 @@
+//! Whatever is recorded, answered and flushed, in whatever order: each record has one fate, and the ledger is their sum.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use otlp_batch::{BatchConfig, DropReason, OnFull};
+use otlp_core::{Outcome, PartialSuccess};
+use proptest::prelude::*;
+
+use crate::scripted::{Fates, Scripted, error, pipeline, spans};
+
+/// What an exporter answers to a batch.
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    Deliver,
+    Reject(u64),
+    Refuse,
+    GiveUp,
+    TooLargeAbove(u64),
+}
+
+/// What the application does.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Record(u64),
+    RecordOnTwoThreads(u64),
+    Flush,
+}
+
+fn answers() -> impl Strategy<Value = Vec<Answer>> {
+    let answer = prop_oneof![
+        4 => Just(Answer::Deliver),
+        1 => (0..20u64).prop_map(Answer::Reject),
+        1 => Just(Answer::Refuse),
+        1 => Just(Answer::GiveUp),
+        2 => (0..10u64).prop_map(Answer::TooLargeAbove),
+    ];
+    proptest::collection::vec(answer, 1..20)
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => (1..200u64).prop_map(Step::Record),
+        2 => (1..100u64).prop_map(Step::RecordOnTwoThreads),
+        1 => Just(Step::Flush),
+    ];
+    proptest::collection::vec(step, 1..12)
+}
+
+fn exporter(answers: Vec<Answer>) -> Arc<Scripted> {
+    let answers = Mutex::new(answers.into_iter().cycle());
+    Scripted::new("model", move |batch| {
+        let answer = answers.lock().expect("not poisoned").next().unwrap_or(Answer::Deliver);
+        let outcome = match answer {
+            Answer::Deliver => Outcome::delivered(),
+            Answer::Reject(rejected) => {
+                Outcome::Delivered(PartialSuccess { rejected: rejected.min(batch.items()), message: String::new() })
+            }
+            Answer::Refuse => Outcome::Refused(error("no")),
+            Answer::GiveUp => Outcome::retry(error("later")),
+            Answer::TooLargeAbove(items) if batch.items() > items => Outcome::TooLarge(error("large")),
+            Answer::TooLargeAbove(_) => Outcome::delivered(),
+        };
+        async { outcome }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_record_has_one_fate_and_the_ledger_is_their_sum(
+        answers in answers(),
+        steps in steps(),
+        max_batch_size in 1..50usize,
+        max_queue_size in 1..200usize,
+        on_full in prop_oneof![Just(OnFull::DropNewest), Just(OnFull::DropOldest), Just(OnFull::Block)],
+    ) {
+        let exporter = exporter(answers);
+        let fates = Arc::new(Fates::default());
+        let config = BatchConfig { max_batch_size, max_queue_size, on_full, ..BatchConfig::default() };
+        let pipeline = pipeline(config, &exporter).observer(fates.clone()).start().expect("the pipeline starts");
+        let mut next = 0;
+        let deadline = Duration::from_secs(20);
+        for step in steps {
+            match step {
+                Step::Record(count) => {
+                    spans(pipeline.intake(), next..next + count);
+                    next += count;
+                }
+                Step::RecordOnTwoThreads(count) => {
+                    std::thread::scope(|threads| {
+                        for first in [next, next + count] {
+                            let intake = pipeline.intake();
+                            threads.spawn(move || spans(intake, first..first + count));
+                        }
+                    });
+                    next += 2 * count;
+                }
+                Step::Flush => prop_assert!(pipeline.flush_blocking(deadline).complete),
+            }
+        }
+        let ledger = pipeline.shutdown_blocking(deadline).ledgers[0].traces;
+        prop_assert!(ledger.balances() && ledger.pending == 0 && ledger.accepted == next, "{}", ledger);
+        let seen = fates.sorted();
+        let numbers: Vec<u64> = seen.iter().map(|(number, _)| *number).collect();
+        prop_assert_eq!(numbers, (0..next).collect::<Vec<_>>());
+        let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+        for (_, fate) in &seen {
+            *sums.entry(fate).or_default() += 1;
+        }
+        for reason in DropReason::ALL {
+            prop_assert_eq!(ledger.dropped[reason], sums.get(reason.name()).copied().unwrap_or(0), "{}", reason);
+        }
+        prop_assert_eq!(ledger.delivered + ledger.rejected, next - ledger.dropped.total());
+        prop_assert_eq!(exporter.numbers().len() as u64, sums.get("delivered").copied().unwrap_or(0));
+        if on_full == OnFull::Block {
+            prop_assert_eq!(ledger.dropped[DropReason::QueueFull], 0);
+        }
+    }
+}
