@@ -1,20 +1,32 @@
 //! [`ExplicitHistogram`]: a distribution over buckets with given bounds.
 //!
-//! Each cell is a whole distribution behind a lock that a record takes with one try: count, sum and extremes of a
-//! point belong together, which separate atomics could not promise. A thread that finds the lock taken goes to another
-//! cell.
+//! Each cell is a whole distribution that a record claims with one exchange and frees with one store: count, sum and
+//! extremes of a point belong together, which separate atomics could not promise. A thread that finds a cell claimed
+//! goes to another one.
 
-use std::sync::Arc;
-
-use parking_lot::Mutex;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use super::Take;
 use crate::metrics::{number::saturating_sum, striped::Striped};
 
 /// A distribution that threads record into.
 pub(in crate::metrics) struct ExplicitHistogram {
-    cells: Striped<Mutex<Distribution>>,
+    cells: Striped<DistributionCell>,
     bounds: Arc<[f64]>,
+}
+
+/// A distribution that one thread at a time may touch. The numbers are atomic only so that the compiler need not know
+/// who that is: between claim and release they are read and written one by one.
+struct DistributionCell {
+    claimed: AtomicBool,
+    buckets: Box<[AtomicU64]>,
+    /// The bits of a double, as the next two.
+    sum: AtomicU64,
+    min: AtomicU64,
+    max: AtomicU64,
 }
 
 /// How many values fell into each bucket, with their sum and extremes.
@@ -32,7 +44,7 @@ pub(in crate::metrics) struct Distribution {
 
 impl ExplicitHistogram {
     pub(super) fn new(bounds: Arc<[f64]>) -> Self {
-        ExplicitHistogram { cells: Striped::new(Mutex::new(Distribution::new(bounds.len() + 1))), bounds }
+        ExplicitHistogram { cells: Striped::new(DistributionCell::new(bounds.len() + 1)), bounds }
     }
 
     /// Records a value, which is finite.
@@ -40,12 +52,20 @@ impl ExplicitHistogram {
     pub(in crate::metrics) fn record(&self, value: f64) {
         // Upper bounds are inclusive.
         let bucket = self.bounds.partition_point(|bound| *bound < value);
-        let attempt = |cell: &Mutex<Distribution>| {
-            cell.try_lock().map(|mut distribution| distribution.record(bucket, value)).is_some()
+        let attempt = |cell: &DistributionCell| {
+            let claimed = cell.try_claim();
+            if claimed {
+                cell.record(bucket, value);
+                cell.release();
+            }
+            claimed
         };
-        let insist = |cell: &Mutex<Distribution>| cell.lock().record(bucket, value);
-        let another = || Mutex::new(Distribution::new(self.bounds.len() + 1));
-        self.cells.update(attempt, insist, another);
+        let insist = |cell: &DistributionCell| {
+            cell.claim();
+            cell.record(bucket, value);
+            cell.release();
+        };
+        self.cells.update(attempt, insist, || DistributionCell::new(self.bounds.len() + 1));
     }
 
     /// Puts the distribution into `into`, whatever was there, and returns how many values it has; where `take` says so,
@@ -53,11 +73,12 @@ impl ExplicitHistogram {
     pub(in crate::metrics) fn collect(&self, take: Take, into: &mut Distribution) -> u64 {
         into.clear(self.bounds.len() + 1);
         self.cells.for_each(|cell| {
-            let mut distribution = cell.lock();
-            into.merge(&distribution);
+            cell.claim();
+            cell.add_to(into);
             if take == Take::All {
-                distribution.clear(self.bounds.len() + 1);
+                cell.clear();
             }
+            cell.release();
         });
         into.count()
     }
@@ -65,9 +86,86 @@ impl ExplicitHistogram {
     /// Whether nothing was recorded since all was taken.
     pub(in crate::metrics) fn is_idle(&self) -> bool {
         let mut idle = true;
-        self.cells.for_each(|cell| idle &= cell.lock().count() == 0);
+        // A bucket once counted stays so until all is taken: one reading of each is enough.
+        self.cells.for_each(|cell| idle &= cell.buckets.iter().all(|count| count.load(Ordering::Acquire) == 0));
         idle
     }
+}
+
+impl DistributionCell {
+    fn new(buckets: usize) -> Self {
+        let cell = DistributionCell {
+            claimed: AtomicBool::new(false),
+            buckets: (0..buckets).map(|_| AtomicU64::new(0)).collect(),
+            sum: AtomicU64::new(0),
+            min: AtomicU64::new(0),
+            max: AtomicU64::new(0),
+        };
+        cell.clear();
+        cell
+    }
+
+    /// Whether the cell is the caller's now.
+    #[inline]
+    fn try_claim(&self) -> bool {
+        !self.claimed.swap(true, Ordering::Acquire)
+    }
+
+    /// Waits until the cell is the caller's: for as long as it takes to add one number to another, unless the system
+    /// has stopped the thread that does so.
+    #[inline]
+    fn claim(&self) {
+        let mut tries = 0;
+        while !self.try_claim() {
+            tries += 1;
+            if tries % 64 == 0 { std::thread::yield_now() } else { std::hint::spin_loop() }
+        }
+    }
+
+    #[inline]
+    fn release(&self) {
+        self.claimed.store(false, Ordering::Release);
+    }
+
+    #[inline]
+    fn record(&self, bucket: usize, value: f64) {
+        if let Some(count) = self.buckets.get(bucket) {
+            count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        }
+        store(&self.sum, saturating_sum(load(&self.sum), value));
+        if value < load(&self.min) {
+            store(&self.min, value);
+        }
+        if value > load(&self.max) {
+            store(&self.max, value);
+        }
+    }
+
+    fn add_to(&self, into: &mut Distribution) {
+        for (count, more) in into.buckets.iter_mut().zip(&self.buckets) {
+            *count += more.load(Ordering::Relaxed);
+        }
+        into.sum = saturating_sum(into.sum, load(&self.sum));
+        into.min = into.min.min(load(&self.min));
+        into.max = into.max.max(load(&self.max));
+    }
+
+    fn clear(&self) {
+        self.buckets.iter().for_each(|count| count.store(0, Ordering::Relaxed));
+        store(&self.sum, 0.0);
+        store(&self.min, f64::INFINITY);
+        store(&self.max, f64::NEG_INFINITY);
+    }
+}
+
+#[inline]
+fn load(double: &AtomicU64) -> f64 {
+    f64::from_bits(double.load(Ordering::Relaxed))
+}
+
+#[inline]
+fn store(double: &AtomicU64, value: f64) {
+    double.store(value.to_bits(), Ordering::Relaxed);
 }
 
 impl Distribution {
@@ -85,21 +183,6 @@ impl Distribution {
     /// as readers take for granted (`HistogramDataPoint.sum`).
     pub(in crate::metrics) fn reported_sum(&self) -> Option<f64> {
         (self.min >= 0.0).then_some(self.sum)
-    }
-
-    #[inline]
-    fn record(&mut self, bucket: usize, value: f64) {
-        self.buckets[bucket] += 1;
-        self.sum = saturating_sum(self.sum, value);
-        self.min = self.min.min(value);
-        self.max = self.max.max(value);
-    }
-
-    fn merge(&mut self, other: &Distribution) {
-        self.buckets.iter_mut().zip(&other.buckets).for_each(|(count, more)| *count += more);
-        self.sum = saturating_sum(self.sum, other.sum);
-        self.min = self.min.min(other.min);
-        self.max = self.max.max(other.max);
     }
 
     fn clear(&mut self, buckets: usize) {

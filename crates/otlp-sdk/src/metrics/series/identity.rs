@@ -125,9 +125,9 @@ impl Identity {
     /// Takes the value apart here, for the same reason as the hash does.
     #[inline(always)]
     fn is_pair(&self, pair: &Pair, key: &str, value: ValueRef<'_>) -> bool {
-        is_same(self.part(pair.key), key.as_bytes())
+        self.part(pair.key) == key.as_bytes()
             && match (&pair.value, value) {
-                (Kept::Text(span), ValueRef::Str(text)) => is_same(self.part(*span), text.as_bytes()),
+                (Kept::Text(span), ValueRef::Str(text)) => self.part(*span) == text.as_bytes(),
                 (Kept::I64(value), ValueRef::I64(given)) => *value == given,
                 (Kept::I64(value), ValueRef::U64(given)) => i64::try_from(given) == Ok(*value),
                 (Kept::Bool(value), ValueRef::Bool(given)) => *value == given,
@@ -146,23 +146,6 @@ impl Identity {
         let start = span.start as usize;
         &self.encoded[start..start + span.len as usize]
     }
-}
-
-/// Whether the bytes are the same, without a call for the 8 to 32 of them that most keys and values are: four
-/// overlapping reads of each side cover those.
-#[inline(always)]
-fn is_same(kept: &[u8], given: &[u8]) -> bool {
-    let len = kept.len();
-    if len != given.len() || !(8..=32).contains(&len) {
-        return kept == given;
-    }
-    let last = len - 8;
-    let step = last.min(8);
-    let word = |bytes: &[u8], start: usize| {
-        bytes.get(start..).and_then(<[u8]>::first_chunk).map_or(0, |chunk| u64::from_le_bytes(*chunk))
-    };
-    let difference = [0, step, last - step, last].map(|start| word(kept, start) ^ word(given, start));
-    difference == [0; 4]
 }
 
 impl Span {
