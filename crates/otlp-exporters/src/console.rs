@@ -7,7 +7,7 @@ use std::{
 
 use otlp_batch::{Attempts, Batch, BatchExporter, ExportFuture, Fragment};
 use otlp_core::{
-    ErrorKind, ExportError, Outcome, Signal,
+    ErrorKind, ExportError, Outcome, Signal, Value,
     data::{Number, StatusCode},
     wire::{
         decode::DecodeError,
@@ -105,7 +105,8 @@ fn span_line(text: &mut String, service: &str, scope: &str, span: &SpanView<'_>)
 }
 
 fn log_line(text: &mut String, service: &str, scope: &str, log: &LogView<'_>) -> Result<(), DecodeError> {
-    let _ = write!(text, "log    {service}/{scope} {} {:?}", log.severity, log.body.to_value()?);
+    let _ = write!(text, "log    {service}/{scope} {} ", log.severity);
+    value(text, &log.body.to_value()?);
     if let (Some(trace), Some(span)) = (log.trace_id, log.span_id) {
         let _ = write!(text, " trace={trace} span={span}");
     }
@@ -162,7 +163,36 @@ fn metric_lines(text: &mut String, service: &str, scope: &str, metric: &MetricVi
 fn attributes(text: &mut String, attributes: &AttributesView<'_>) -> Result<(), DecodeError> {
     for attribute in attributes.iter() {
         let attribute = attribute?;
-        let _ = write!(text, " {}={:?}", attribute.key, attribute.value.to_value()?);
+        let _ = write!(text, " {}=", attribute.key);
+        value(text, &attribute.value.to_value()?);
     }
     Ok(())
+}
+
+/// A value as one would write it in a program.
+fn value(text: &mut String, value: &Value) {
+    let _ = match value {
+        Value::Empty => write!(text, "none"),
+        Value::String(value) => write!(text, "{value:?}"),
+        Value::Bool(value) => write!(text, "{value}"),
+        Value::I64(value) => write!(text, "{value}"),
+        Value::F64(value) => write!(text, "{value:?}"),
+        Value::Bytes(bytes) => write!(text, "{} bytes", bytes.len()),
+        Value::Array(values) => {
+            text.push('[');
+            for (index, one) in values.iter().enumerate() {
+                text.push_str(if index == 0 { "" } else { ", " });
+                self::value(text, one);
+            }
+            write!(text, "]")
+        }
+        Value::Map(entries) => {
+            text.push('{');
+            for (index, entry) in entries.iter().enumerate() {
+                let _ = write!(text, "{}{}=", if index == 0 { "" } else { ", " }, entry.key);
+                self::value(text, &entry.value);
+            }
+            write!(text, "}}")
+        }
+    };
 }

@@ -8,11 +8,14 @@ use tokio::{
     time::{Instant, MissedTickBehavior},
 };
 
-use super::{
-    Report,
-    builder::{OnHurry, OnTick},
-};
+use super::Report;
 use crate::{BatchConfig, Intake, dispatcher};
+
+/// Called on the background thread, again and again.
+pub(super) type OnTick = Box<dyn Fn() + Send>;
+
+/// Called when a flush or a shutdown begins.
+pub(super) type OnHurry = Box<dyn Fn() + Send + Sync>;
 
 pub(super) enum Command {
     Flush { deadline: Instant, reply: Reply },

@@ -6,17 +6,14 @@ use otlp_core::data::Resource;
 use parking_lot::Mutex;
 use tokio::{runtime, sync::mpsc};
 
-use super::{Pipeline, Report, StartError, background::Background};
+use super::{
+    Pipeline, Report, StartError,
+    background::{Background, OnHurry, OnTick},
+};
 use crate::{
     BatchConfig, BatchExporter, DeliveryObserver, Intake, MemoryConfig, MemoryQueue, destination::Destination,
     pool::BufferPool, thread_slots,
 };
-
-/// Called on the background thread, again and again.
-pub(super) type OnTick = Box<dyn Fn() + Send>;
-
-/// Called when a flush or a shutdown begins.
-pub(super) type OnHurry = Box<dyn Fn() + Send + Sync>;
 
 /// Called with the report of the shutdown that a drop makes.
 pub(super) type OnDrop = Box<dyn Fn(&Report) + Send + Sync>;

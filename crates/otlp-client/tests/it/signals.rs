@@ -85,3 +85,38 @@ transports! {
     http_json_with_gzip: HttpJson, Compression::Gzip;
     http_json_with_zstd: HttpJson, Compression::Zstd;
 }
+
+#[test]
+fn the_environment_is_enough() {
+    let receiver = receiver();
+    let endpoint = receiver.http_endpoint();
+    let environment = otlp_client::Environment::read(|name| {
+        let value = match name {
+            "OTEL_EXPORTER_OTLP_ENDPOINT" => endpoint.as_str(),
+            "OTEL_EXPORTER_OTLP_PROTOCOL" => "http/json",
+            "OTEL_EXPORTER_OTLP_COMPRESSION" => "gzip",
+            "OTEL_EXPORTER_OTLP_HEADERS" => "x-tenant=seven%20seas",
+            "OTEL_SERVICE_NAME" => "from the environment",
+            "OTEL_RESOURCE_ATTRIBUTES" => "service.name=beaten,host.name=h",
+            "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE" => "delta",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    });
+    let client = otlp_client::EnhancedOtlpClient::builder().with_environment(environment).build_blocking().unwrap();
+    client.tracer("test").start("work").end();
+    client.meter("test").u64_counter("count").init().add(1, &());
+    assert_eq!(client.shutdown_blocking(DEADLINE).ledgers[0].lost(), 0);
+
+    let span = &receiver.store().spans()[0];
+    assert_eq!(span.resource.service_name(), Some("from the environment"));
+    assert_eq!(span.resource.attributes.get("host.name"), Some(&Value::from("h")));
+    let MetricPoints::Sum { temporality, .. } = receiver.store().metrics()[0].points else {
+        panic!("a counter is a sum");
+    };
+    assert_eq!(temporality, Temporality::Delta);
+    let request = receiver.requests().last().unwrap();
+    assert_eq!(request.content_type(), Some("application/json"));
+    assert_eq!(request.header("x-tenant"), Some("seven seas"));
+    assert_eq!(request.header("content-encoding"), Some("gzip"));
+}

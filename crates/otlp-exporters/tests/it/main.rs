@@ -1,0 +1,7 @@
+//! Exporters at the end of a real pipeline.
+
+#![allow(clippy::unwrap_used, reason = "clippy exempts test functions, but not the functions that they share")]
+
+mod console;
+mod custom;
+mod records;
