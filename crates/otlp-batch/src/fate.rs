@@ -27,7 +27,8 @@ pub struct Settled<'a> {
     pub fate: Fate<'a>,
     /// How many items they are.
     pub items: u64,
-    /// The records, encoded; read them with the views of `otlp-core`.
+    /// The records, encoded; read them with the views of `otlp-core`. None for records that never got into a chunk, if
+    /// the observer does not read them.
     pub fragments: &'a [Fragment],
 }
 
@@ -36,6 +37,12 @@ pub struct Settled<'a> {
 /// Called on the background thread, and for records that never got into a chunk on the thread that recorded them.
 /// An implementation must be quick and must not block; a panic in it is contained.
 pub trait DeliveryObserver: Send + Sync {
+    /// Whether the observer looks at [`Settled::fragments`]. If it does not, records that never got into a chunk are not
+    /// encoded for it, which keeps the recording thread fast when a dead destination has filled the queue.
+    fn reads_records(&self) -> bool {
+        true
+    }
+
     /// The fate of `settled` is final.
     fn settled(&self, settled: &Settled<'_>);
 }

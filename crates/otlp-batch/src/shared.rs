@@ -117,14 +117,14 @@ impl Shared {
             thread_slots::with_slot(self.id, || self.new_slot(), |slot| self.append_to(slot, record, &mut write));
         let refused = refused.unwrap_or_else(|| self.append_to(&self.last_resort, record, &mut write));
         if let (Some(reason), Some(observer)) = (refused, &self.observer) {
-            let mut entries = Vec::with_capacity(record.len);
-            if let Some(write) = write {
+            let fragment = write.filter(|_| observer.reads_records()).map(|write| {
+                let mut entries = Vec::with_capacity(record.len);
                 write(&mut entries);
-            }
-            let fragment = Fragment { scope: Arc::clone(record.scope), entries: entries.into(), items: record.items };
-            let fate = Fate::Dropped(reason, None);
+                Fragment { scope: Arc::clone(record.scope), entries: entries.into(), items: record.items }
+            });
             let Record { signal, items, .. } = *record;
-            tell(observer, &Settled { destination: "", signal, fate, items, fragments: &[fragment] });
+            let (fate, fragments) = (Fate::Dropped(reason, None), fragment.as_slice());
+            tell(observer, &Settled { destination: "", signal, fate, items, fragments });
         }
     }
 

@@ -329,6 +329,10 @@ fn default_retry() -> RetryPolicy {
 fn observers(diagnostics: Arc<Diagnostics>, user: Option<Arc<dyn DeliveryObserver>>) -> Arc<dyn DeliveryObserver> {
     struct Both(Arc<Diagnostics>, Arc<dyn DeliveryObserver>);
     impl DeliveryObserver for Both {
+        fn reads_records(&self) -> bool {
+            self.1.reads_records()
+        }
+
         fn settled(&self, settled: &Settled<'_>) {
             self.0.settled(settled);
             self.1.settled(settled);

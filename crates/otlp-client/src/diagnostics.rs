@@ -4,16 +4,17 @@
 //! fill the log of the program it observes.
 
 use std::{
-    collections::HashMap,
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use otlp_batch::{DeliveryObserver, DropReason, Fate, Settled};
 use otlp_core::{ExportError, Signal};
 use otlp_exporters::AttemptObserver;
-use parking_lot::Mutex;
 
 /// How long a kind of message is silent after it was given.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -63,29 +64,66 @@ pub(crate) fn to_standard_error() -> Sink {
 }
 
 /// Gives messages to a sink, at a limited rate.
+///
+/// With a dead backend this is called for every record, on the thread that made it: a message that is held back costs a
+/// reading of the clock and a count.
 pub(crate) struct Diagnostics {
     sink: Sink,
-    recent: Mutex<HashMap<Kind, Recent>>,
+    started: Instant,
+    /// By [`Kind::index`].
+    recent: [Recent; Kind::COUNT],
 }
 
 /// What messages are held back by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
-    Dropped(Signal, DropReason),
     Rejected(Signal),
     PartlyRejected(Signal),
     ReceiverWarning(Signal),
     AttemptFailed(Signal),
+    Dropped(Signal, DropReason),
 }
 
+impl Kind {
+    const COUNT: usize = 3 * (4 + DropReason::ALL.len());
+
+    fn index(self) -> usize {
+        let (signal, kind) = match self {
+            Kind::Rejected(signal) => (signal, 0),
+            Kind::PartlyRejected(signal) => (signal, 1),
+            Kind::ReceiverWarning(signal) => (signal, 2),
+            Kind::AttemptFailed(signal) => (signal, 3),
+            Kind::Dropped(signal, reason) => (signal, 4 + reason as usize),
+        };
+        signal.index() + 3 * kind
+    }
+}
+
+/// When a kind of message was given last, and how many were held back since.
+#[derive(Default)]
 struct Recent {
-    last: Instant,
-    suppressed: u64,
+    /// Milliseconds since the start, plus one; zero if never.
+    given: AtomicU64,
+    suppressed: AtomicU64,
+}
+
+impl Recent {
+    /// How many messages were held back since the last one, if it is time for another.
+    fn due(&self, now: Duration) -> Option<u64> {
+        let (now, silence) = (now.as_millis() as u64 + 1, SILENCE.as_millis() as u64);
+        let given = self.given.load(Ordering::Relaxed);
+        let is_due = given == 0 || now >= given + silence;
+        if is_due && self.given.compare_exchange(given, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            return Some(self.suppressed.swap(0, Ordering::Relaxed));
+        }
+        self.suppressed.fetch_add(1, Ordering::Relaxed);
+        None
+    }
 }
 
 impl Diagnostics {
     pub(crate) fn new(sink: Sink) -> Self {
-        Diagnostics { sink, recent: Mutex::default() }
+        Diagnostics { sink, started: Instant::now(), recent: std::array::from_fn(|_| Recent::default()) }
     }
 
     /// Gives a message that is not held back.
@@ -94,60 +132,41 @@ impl Diagnostics {
     }
 
     fn limited(&self, kind: Kind, severity: DiagnosticSeverity, message: impl FnOnce() -> String) {
-        let now = Instant::now();
-        let mut recent = self.recent.lock();
-        let suppressed = match recent.get_mut(&kind) {
-            Some(one) if now.duration_since(one.last) < SILENCE => {
-                one.suppressed += 1;
-                return;
-            }
-            Some(one) => {
-                one.last = now;
-                std::mem::take(&mut one.suppressed)
-            }
-            None => {
-                recent.insert(kind, Recent { last: now, suppressed: 0 });
-                0
-            }
-        };
-        drop(recent);
-        (self.sink)(&Diagnostic { severity, message: message(), suppressed });
+        if let Some(suppressed) = self.recent[kind.index()].due(self.started.elapsed()) {
+            (self.sink)(&Diagnostic { severity, message: message(), suppressed });
+        }
     }
 }
 
 impl DeliveryObserver for Diagnostics {
+    fn reads_records(&self) -> bool {
+        false
+    }
+
     fn settled(&self, settled: &Settled<'_>) {
+        use DiagnosticSeverity::{Error, Warning};
         let Settled { destination, signal, items, .. } = *settled;
         let what = signal.items();
-        let (kind, severity, message): (_, _, Box<dyn FnOnce() -> String + '_>) = match settled.fate {
-            Fate::Delivered(partial) if partial.rejected > 0 => (
-                Kind::PartlyRejected(signal),
-                DiagnosticSeverity::Error,
-                Box::new(move || {
+        match settled.fate {
+            Fate::Delivered(partial) if partial.rejected > 0 => {
+                self.limited(Kind::PartlyRejected(signal), Error, || {
                     format!("{destination} rejected {} of {items} {what}: {}", partial.rejected, partial.message)
-                }),
-            ),
-            Fate::Delivered(partial) if !partial.message.is_empty() => (
-                Kind::ReceiverWarning(signal),
-                DiagnosticSeverity::Warning,
-                Box::new(move || format!("{destination} took {items} {what} and says: {}", partial.message)),
-            ),
-            Fate::Rejected(error) => (
-                Kind::Rejected(signal),
-                DiagnosticSeverity::Error,
-                Box::new(move || format!("{destination} refused {items} {what} for good: {error}")),
-            ),
-            Fate::Dropped(reason, error) => (
-                Kind::Dropped(signal, reason),
-                DiagnosticSeverity::Error,
-                Box::new(move || {
-                    let last = error.map(|error| format!("; the last error was: {error}")).unwrap_or_default();
-                    format!("dropped {items} {what}: {}{last}", advice(reason))
-                }),
-            ),
-            _ => return,
-        };
-        self.limited(kind, severity, message);
+                });
+            }
+            Fate::Delivered(partial) if !partial.message.is_empty() => {
+                self.limited(Kind::ReceiverWarning(signal), Warning, || {
+                    format!("{destination} took {items} {what} and says: {}", partial.message)
+                });
+            }
+            Fate::Rejected(error) => self.limited(Kind::Rejected(signal), Error, || {
+                format!("{destination} refused {items} {what} for good: {error}")
+            }),
+            Fate::Dropped(reason, error) => self.limited(Kind::Dropped(signal, reason), Error, || {
+                let last = error.map(|error| format!("; the last error was: {error}")).unwrap_or_default();
+                format!("dropped {items} {what}: {}{last}", advice(reason))
+            }),
+            _ => {}
+        }
     }
 }
 
@@ -186,6 +205,8 @@ fn advice(reason: DropReason) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use parking_lot::Mutex;
+
     use super::*;
 
     #[test]
@@ -204,6 +225,29 @@ mod tests {
         let said = said.lock();
         assert_eq!(said.len(), 2, "{said:?}");
         assert!(said[0].starts_with("otlp: error: dropped 3 spans: the client was shut down"), "{}", said[0]);
-        assert_eq!(diagnostics.recent.lock()[&Kind::Dropped(Signal::Traces, DropReason::ShutDown)].suppressed, 999);
+    }
+
+    #[test]
+    fn after_its_silence_a_kind_is_due_again_with_the_count_of_what_was_held_back() {
+        let recent = Recent::default();
+        let start = Duration::from_secs(5);
+        assert_eq!(recent.due(start), Some(0));
+        assert_eq!(recent.due(start + SILENCE / 2), None);
+        assert_eq!(recent.due(start + SILENCE - Duration::from_millis(1)), None);
+        assert_eq!(recent.due(start + SILENCE), Some(2));
+        assert_eq!(recent.due(start + SILENCE), None);
+    }
+
+    #[test]
+    fn each_kind_has_a_place_of_its_own() {
+        let mut indices = Vec::new();
+        for signal in Signal::ALL {
+            for kind in [Kind::Rejected, Kind::PartlyRejected, Kind::ReceiverWarning, Kind::AttemptFailed] {
+                indices.push(kind(signal).index());
+            }
+            indices.extend(DropReason::ALL.map(|reason| Kind::Dropped(signal, reason).index()));
+        }
+        indices.sort_unstable();
+        assert_eq!(indices, (0..Kind::COUNT).collect::<Vec<_>>());
     }
 }
