@@ -99,8 +99,12 @@ impl Shared {
         envelope
     }
 
+    /// Takes a producer in, unless nobody will ask it any more.
     pub(crate) fn register(&self, producer: Arc<dyn Producer>) {
-        self.producers.lock().push(producer);
+        let mut producers = self.producers.lock();
+        if !self.is_closed() {
+            producers.push(producer);
+        }
     }
 
     /// Asks every producer for its records.
@@ -285,6 +289,8 @@ impl Shared {
             }
         }
         self.pool.wake();
+        // Producers hold the intake, and the intake holds them: here the circle ends.
+        self.producers.lock().clear();
         self.sweep()
     }
 

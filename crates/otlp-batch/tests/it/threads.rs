@@ -126,6 +126,29 @@ fn records_made_while_a_thread_local_is_destroyed_are_accepted() {
 }
 
 #[test]
+fn a_pipeline_that_ended_lets_go_of_its_producers_and_memory() {
+    /// Holds the intake, as a meter provider does.
+    struct Holding {
+        _intake: Intake,
+    }
+    impl Producer for Holding {
+        fn produce(&self, _: &Intake) {}
+    }
+    let exporter = Scripted::accepting();
+    let pipeline = pipeline(slow(), &exporter).start().unwrap();
+    let intake = pipeline.intake().clone();
+    let producer = Arc::new(Holding { _intake: intake.clone() });
+    let witness = Arc::downgrade(&producer);
+    intake.register(producer);
+    pipeline.shutdown_blocking(DEADLINE);
+    assert!(witness.upgrade().is_none());
+    let late = Arc::new(Holding { _intake: intake.clone() });
+    let witness = Arc::downgrade(&late);
+    intake.register(late);
+    assert!(witness.upgrade().is_none());
+}
+
+#[test]
 fn producers_are_asked_at_each_flush() {
     struct OnePoint(std::sync::atomic::AtomicU64);
     impl Producer for OnePoint {
