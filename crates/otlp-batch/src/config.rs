@@ -18,7 +18,8 @@ pub struct BatchConfig {
     pub max_queue_size: usize,
     /// How many batches of one signal are in flight to one destination at a time. 1 to 1,024; default 4.
     pub max_in_flight: usize,
-    /// The largest record that is taken, in encoded bytes: larger ones could never be delivered in one request.
+    /// The largest record that is taken, in encoded bytes: larger ones could never be delivered in one request. The whole
+    /// memory budget, if that is less.
     /// 1 KiB to 64 MiB; default 3.5 MiB, which with its envelope stays below the 4 MiB that gRPC servers accept.
     pub max_record_bytes: usize,
     /// What happens to a record for which there is no room. Default [`OnFull::DropNewest`].

@@ -106,17 +106,20 @@ impl PipelineBuilder {
     pub fn start(self) -> Result<Pipeline, StartError> {
         self.batch.validate()?;
         self.memory.validate()?;
+        // What the budget can never hold is too large, and not a record that waits for room.
+        let batch =
+            BatchConfig { max_record_bytes: self.batch.max_record_bytes.min(self.memory.max_bytes), ..self.batch };
         let pool = BufferPool::new(self.memory);
         let destinations = self.exporters.into_iter().map(|exporter| {
             Destination::new(exporter, &pool, self.observer.as_ref(), |_| Box::new(MemoryQueue::new()))
         });
         let intake =
-            Intake::new(self.resource, self.batch, Arc::clone(&pool), destinations.collect(), self.observer.clone());
+            Intake::new(self.resource, batch, Arc::clone(&pool), destinations.collect(), self.observer.clone());
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (commands, inbox) = mpsc::unbounded_channel();
         let background = Background {
             intake: intake.clone(),
-            batch: self.batch,
+            batch,
             metric_interval: self.metric_interval,
             on_tick: self.on_tick,
             on_hurry: self.on_hurry,

@@ -141,6 +141,24 @@ fn a_record_beyond_the_limit_is_dropped_with_its_reason_and_not_written() {
 }
 
 #[test]
+fn a_record_larger_than_the_whole_memory_budget_is_dropped_and_nobody_waits_for_room() {
+    let exporter = Scripted::accepting();
+    let config = BatchConfig { on_full: OnFull::Block, ..BatchConfig::default() };
+    let memory = MemoryConfig { max_bytes: 256 << 10, chunk_bytes: 16 << 10 };
+    let pipeline = Arc::new(pipeline(config, &exporter).memory(memory).start().unwrap());
+    let (done, finished) = std::sync::mpsc::channel();
+    let recording = Arc::clone(&pipeline);
+    std::thread::spawn(move || {
+        let scope = scope(recording.intake());
+        recording.intake().append(Signal::Logs, &scope, 1, 300 << 10, |out| out.resize(out.len() + (300 << 10), 0));
+        let _ = done.send(());
+    });
+    assert!(finished.recv_timeout(DEADLINE).is_ok(), "no room for it will ever appear");
+    let ledger = pipeline.shutdown_blocking(DEADLINE).ledgers[0].logs;
+    assert_eq!((ledger.dropped[DropReason::RecordTooLarge], ledger.pending), (1, 0));
+}
+
+#[test]
 fn settings_out_of_range_are_named() {
     let refused = |config| Pipeline::builder(resource()).batch(config).start().unwrap_err().to_string();
     let default = BatchConfig::default();
