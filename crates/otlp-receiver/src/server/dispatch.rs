@@ -1,6 +1,9 @@
 //! Which protocol a request speaks, and its entry in the log of requests.
 
-use http::{HeaderMap, Request, Response, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, Request, Response,
+    header::{CONTENT_TYPE, HeaderName},
+};
 use hyper::body::Incoming;
 
 use super::{
@@ -8,6 +11,7 @@ use super::{
     connection::Context,
     grpc, http as http_protocol,
 };
+use crate::Encoding;
 
 /// Answers a request. An error makes the HTTP layer reset the stream, or the connection of HTTP/1.
 pub(super) async fn answer(context: Context, request: Request<Incoming>) -> Result<Response<AnswerBody>, StreamReset> {
@@ -26,4 +30,10 @@ pub(super) async fn answer(context: Context, request: Request<Incoming>) -> Resu
 pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     Some(value.split(';').next().unwrap_or(value).trim())
+}
+
+/// The compression that a header names; `None` if it is not one that we know.
+pub(super) fn encoding(headers: &HeaderMap, name: &HeaderName) -> Option<Encoding> {
+    let name = headers.get(name).map_or(Some("identity"), |value| value.to_str().ok());
+    name.and_then(Encoding::from_name)
 }

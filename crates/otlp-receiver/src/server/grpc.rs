@@ -16,7 +16,7 @@ use super::{
     answer::{AnswerBody, StreamReset},
     body,
     connection::Context,
-    dispatch::content_type,
+    dispatch::{self, content_type},
     export::{self, Export, Verdict},
 };
 use crate::{
@@ -58,8 +58,7 @@ pub(super) async fn answer(
     request: Incoming,
 ) -> Result<Response<AnswerBody>, StreamReset> {
     let requests = context.shared.requests.clone();
-    let encoding = headers.get(GRPC_ENCODING).map_or(Some("identity"), |value| value.to_str().ok());
-    let encoding = encoding.and_then(Encoding::from_name);
+    let encoding = dispatch::encoding(&headers, &GRPC_ENCODING);
     let is_grpc = matches!(content_type(&headers), Some("application/grpc" | "application/grpc+proto"));
     let id = requests.begin(context.control.id(), parts.uri.path(), headers);
     requests.update(id, |record| {

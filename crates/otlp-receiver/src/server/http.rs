@@ -15,7 +15,7 @@ use super::{
     answer::{AnswerBody, StreamReset},
     body,
     connection::Context,
-    dispatch::content_type,
+    dispatch::{self, content_type},
     export::{self, Export, Verdict},
 };
 use crate::{
@@ -55,8 +55,7 @@ pub(super) async fn answer(
         Some(name) if name.eq_ignore_ascii_case(JSON) => Some(Protocol::HttpJson),
         _ => None,
     };
-    let encoding = headers.get(CONTENT_ENCODING).map_or(Some("identity"), |value| value.to_str().ok());
-    let encoding = encoding.and_then(Encoding::from_name);
+    let encoding = dispatch::encoding(&headers, &CONTENT_ENCODING);
     let id = requests.begin(context.control.id(), parts.uri.path(), headers);
     requests.update(id, |record| {
         (record.protocol, record.signal, record.encoding) = (protocol, signal, encoding);

@@ -124,7 +124,7 @@ impl Origin {
         match self.send(connection, outgoing, sent).await {
             Err(failure) if reused && failure.connection_broken && !failure.may_be_processed => {
                 *sent.lock() = None;
-                let Checkout { connection, .. } = self.checkout_new().await?;
+                let Checkout { connection, .. } = self.checkout_fresh().await?;
                 self.send(connection, outgoing, sent).await
             }
             result => result,
@@ -222,11 +222,11 @@ impl Origin {
         if let Some(connection) = self.idle.take() {
             return Ok(Checkout { connection: Connection::Http1(connection), reused: true });
         }
-        self.checkout_new().await
+        self.checkout_fresh().await
     }
 
     /// A connection that no request has failed on: a new one, or a shared one that others opened meanwhile.
-    async fn checkout_new(&self) -> Result<Checkout, Failure> {
+    async fn checkout_fresh(&self) -> Result<Checkout, Failure> {
         let connection = if self.speaks_http1.load(Ordering::Relaxed) {
             self.open().await?
         } else {
