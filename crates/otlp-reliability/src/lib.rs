@@ -26,20 +26,51 @@
 //! # }
 //! ```
 
+mod adaptive;
+mod bulkhead;
+mod circuit_breaker;
 mod clock;
 mod config;
+mod control;
 mod error;
+mod fallback;
+mod health;
+mod hedge;
 mod observer;
+mod observers;
+mod outlier;
+mod pipeline;
 mod policy;
+pub mod prelude;
+mod rate_limiter;
+mod registry;
 mod retry;
+mod sync;
+mod timeline;
 mod timeout;
+#[cfg(feature = "tower")]
+pub mod tower;
+mod unified_error;
+mod verdict;
 
 pub use self::{
+    adaptive::*,
+    bulkhead::*,
+    circuit_breaker::*,
     clock::{Clock, TokioClock},
     config::ConfigError,
+    control::{Control, Controlled, PolicyConfig, Snapshot},
     error::{Error, Rejection},
+    fallback::*,
+    health::*,
+    hedge::*,
     observer::{Event, GiveUp, Observer},
-    policy::Policy,
-    retry::{Backoff, Classify, Decision, Jitter, Retry, RetryErrors, RetryPolicy},
-    timeout::Timeout,
+    policy::{BlockingPolicy, Policy},
+    rate_limiter::*,
+    retry::{
+        Backoff, Classify, Decision, Jitter, Retry, RetryBudgetConfig, RetryBudgetSnapshot, RetryErrors, RetryPolicy,
+        RetrySnapshot,
+    },
+    timeout::{Timeout, TimeoutConfig, TimeoutSnapshot},
+    verdict::{FailOnError, Judge, Verdict},
 };

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use crate::{CircuitState, Health, Rejection};
+
 /// What a policy just did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -35,6 +37,45 @@ pub enum Event {
         /// The time it was given.
         after: Duration,
     },
+    /// A policy turned a call away without running its operation.
+    Rejected(Rejection),
+    /// A circuit breaker went from one state to another.
+    StateChanged {
+        /// The state before.
+        from: CircuitState,
+        /// The state now.
+        to: CircuitState,
+    },
+    /// An adaptive limit moved.
+    LimitChanged {
+        /// How many calls at once it let through before.
+        from: u32,
+        /// How many it lets through now.
+        to: u32,
+    },
+    /// A hedge started another attempt beside those under way.
+    Hedged {
+        /// Which one it is, counted from 1.
+        attempt: u32,
+    },
+    /// A fallback answered for an operation that failed.
+    FellBack,
+    /// The state of a dependency, or of all of them together, changed.
+    HealthChanged {
+        /// The state before.
+        from: Health,
+        /// The state now.
+        to: Health,
+    },
+    /// An endpoint was taken out because it is worse than the others.
+    Ejected {
+        /// For how long.
+        duration: Duration,
+    },
+    /// An endpoint that had been taken out is used again.
+    Restored,
+    /// The policy has other settings.
+    Reloaded,
 }
 
 /// The limit that ended a retry.
@@ -45,6 +86,8 @@ pub enum GiveUp {
     MaxAttempts,
     /// The time for all attempts together was used up, or the next wait would have used it up.
     MaxElapsed,
+    /// The retry budget had nothing left.
+    Budget,
 }
 
 /// Takes a policy's events.

@@ -9,9 +9,11 @@
 //! - The clock is read only if a limit on the elapsed time is set.
 
 mod backoff;
+mod budget;
 mod classify;
 mod policy;
 mod progress;
+mod snapshot;
 
 use std::{
     future::Future,
@@ -21,8 +23,10 @@ use std::{
 use self::progress::{Next, Progress};
 pub use self::{
     backoff::{Backoff, Jitter},
+    budget::{RetryBudgetConfig, RetryBudgetSnapshot},
     classify::{Classify, Decision, RetryErrors},
     policy::RetryPolicy,
+    snapshot::RetrySnapshot,
 };
 use crate::{Clock, Event, GiveUp, Observer, Policy, TokioClock};
 

@@ -36,13 +36,17 @@ use crate::ConfigError;
 /// # Ok::<(), otlp_reliability::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct RetryPolicy {
     max_attempts: Option<u32>,
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     initial_delay: Duration,
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     max_delay: Duration,
     backoff_multiplier: f64,
     jitter: Jitter,
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     max_elapsed: Option<Duration>,
 }
 
@@ -152,6 +156,16 @@ impl RetryPolicy {
     ///
     /// The first setting that the table above does not accept.
     pub fn build(self) -> Result<Retry, ConfigError> {
+        self.validate()?;
+        Ok(Retry::from_checked(self))
+    }
+
+    /// Whether the settings can work.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that the table above does not accept.
+    pub fn validate(&self) -> Result<(), ConfigError> {
         if let Some(0) = self.max_attempts {
             return Err(ConfigError::new("max_attempts", 0, "1 or more, or None for no limit"));
         }
@@ -176,7 +190,7 @@ impl RetryPolicy {
         if self.max_elapsed == Some(Duration::ZERO) {
             return Err(ConfigError::new("max_elapsed", Duration::ZERO, "more than zero, or None for no limit"));
         }
-        Ok(Retry::from_checked(self))
+        Ok(())
     }
 }
 

@@ -3,6 +3,8 @@
 //! The operation is polled before a timer exists, so one that completes at once costs no clock read and no timer. The
 //! time therefore counts from the operation's first wait; nothing could be cancelled before it anyway.
 
+mod config;
+
 use std::{
     future::{Future, poll_fn},
     pin::pin,
@@ -12,6 +14,7 @@ use std::{
 
 use tokio::task::coop::unconstrained;
 
+pub use self::config::{TimeoutConfig, TimeoutSnapshot};
 use crate::{Clock, Event, Observer, Policy, Rejection, TokioClock};
 
 /// Cancels an operation that does not complete in time.
