@@ -21,6 +21,7 @@ mod batcher;
 mod chunk;
 mod config;
 mod destination;
+mod disk;
 mod dispatcher;
 mod envelope;
 mod exporter;

@@ -1,0 +1,15 @@
+//! The disk queue.
+
+mod file_system;
+mod format;
+mod index;
+mod lock;
+mod log;
+mod recovery;
+mod scan;
+mod segment;
+
+#[cfg(test)]
+mod simulated_disk;
+#[cfg(test)]
+mod tests;
