@@ -8,6 +8,7 @@ mod log;
 mod recovery;
 mod scan;
 mod segment;
+mod stored_batch;
 
 #[cfg(test)]
 mod simulated_disk;
