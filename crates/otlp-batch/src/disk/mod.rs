@@ -1,5 +1,6 @@
 //! The disk queue.
 
+mod config;
 mod file_system;
 mod format;
 mod index;
@@ -8,6 +9,7 @@ mod log;
 mod recovery;
 mod scan;
 mod segment;
+mod spool;
 mod stored_batch;
 
 #[cfg(test)]

@@ -1,0 +1,129 @@
+//! What a disk queue may occupy and how sure it is of what it holds.
+
+use std::{path::PathBuf, time::Duration};
+
+use crate::ConfigError;
+
+/// Settings of a disk queue.
+///
+/// | setting | default | accepted |
+/// |---|---|---|
+/// | `directory` | | a directory that the process may write to, or create |
+/// | `durability` | `Interval(500 ms)` | an interval of 10 ms to 1 minute |
+/// | `max_bytes` | 1 GiB | 4 MiB to 1 PiB |
+/// | `segment_bytes` | 8 MiB | 64 KiB to 1 GiB, at most a quarter of `max_bytes` |
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct DiskQueueConfig {
+    directory: PathBuf,
+    durability: Durability,
+    max_bytes: u64,
+    segment_bytes: u64,
+}
+
+/// When a batch that nobody has acknowledged is on the disk for good.
+///
+/// A batch that is delivered before that never touches the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// As soon as it is complete. Batches that are complete at the same time share one sync.
+    Always,
+    /// No later than this after it is complete.
+    Interval(Duration),
+    /// When memory is short and when the client shuts down. It is then with the system, which writes it when it likes:
+    /// what is there survives the process, and not a power cut.
+    None,
+}
+
+impl DiskQueueConfig {
+    /// The defaults, in `directory`. Below it each destination has a directory of its own.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        DiskQueueConfig {
+            directory: directory.into(),
+            durability: Durability::Interval(Duration::from_millis(500)),
+            max_bytes: 1 << 30,
+            segment_bytes: 8 << 20,
+        }
+    }
+
+    /// Sets when batches are on the disk.
+    pub fn with_durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Sets how many bytes the files of one destination may have together. What happens when they have is
+    /// [`BatchConfig::on_full`](crate::BatchConfig::on_full).
+    pub fn with_max_bytes(mut self, max_bytes: u64) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+
+    /// Sets at how many bytes a file ends and another begins. A file is removed when everything in it was delivered.
+    pub fn with_segment_bytes(mut self, segment_bytes: u64) -> Self {
+        self.segment_bytes = segment_bytes;
+        self
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &std::path::Path {
+        &self.directory
+    }
+
+    /// When batches are on the disk.
+    pub fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// How many bytes the files of one destination may have.
+    pub fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
+    /// At how many bytes a file ends.
+    pub fn segment_bytes(&self) -> u64 {
+        self.segment_bytes
+    }
+
+    /// Names the first setting that cannot work.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let refused = |field, value: String, accepted| Err(ConfigError { field, value, accepted });
+        if self.directory.as_os_str().is_empty() {
+            return refused("directory", "\"\"".into(), "the path of a directory");
+        }
+        if let Durability::Interval(interval) = self.durability
+            && !(Duration::from_millis(10)..=Duration::from_secs(60)).contains(&interval)
+        {
+            return refused("durability", format!("Interval({interval:?})"), "an interval of 10 ms to 1 minute");
+        }
+        if !(4 << 20..=1 << 50).contains(&self.max_bytes) {
+            return refused("max_bytes", self.max_bytes.to_string(), "4194304 bytes to 1 PiB");
+        }
+        if !(64 << 10..=1 << 30).contains(&self.segment_bytes) || self.segment_bytes > self.max_bytes / 4 {
+            let accepted = "65536 to 1073741824 bytes, and at most a quarter of max_bytes";
+            return refused("segment_bytes", self.segment_bytes.to_string(), accepted);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(config: DiskQueueConfig) -> &'static str {
+        config.validate().unwrap_err().field
+    }
+
+    #[test]
+    fn a_refusal_names_the_setting() {
+        let config = DiskQueueConfig::new("/var/spool/telemetry");
+        assert_eq!(config.validate(), Ok(()));
+        assert_eq!(refused(DiskQueueConfig::new("")), "directory");
+        assert_eq!(refused(config.clone().with_durability(Durability::Interval(Duration::ZERO))), "durability");
+        assert_eq!(refused(config.clone().with_max_bytes(1)), "max_bytes");
+        assert_eq!(refused(config.clone().with_max_bytes(u64::MAX)), "max_bytes");
+        assert_eq!(refused(config.clone().with_segment_bytes(0)), "segment_bytes");
+        assert_eq!(refused(config.with_max_bytes(8 << 20)), "segment_bytes");
+    }
+}
