@@ -20,7 +20,6 @@ mod snapshot;
 
 use std::{future::Future, sync::Arc};
 
-use self::{call::Call, core::Core};
 pub use self::{
     backoff::{Backoff, Jitter},
     budget::{PercentageBudget, RetryBudget, RetryBudgetConfig, RetryBudgetSnapshot, TokenBudget},
@@ -28,6 +27,7 @@ pub use self::{
     policy::RetryPolicy,
     snapshot::RetrySnapshot,
 };
+use self::{call::Call, core::Core};
 use crate::{BlockingPolicy, Clock, Control, Controlled, Observer, Policy, Rejection, Timeout, TokioClock};
 
 /// Runs operations again while their result calls for it. Built by [`RetryPolicy::build`].
@@ -78,13 +78,7 @@ pub struct Retry<C = RetryErrors, K = TokioClock, O = ()> {
 
 impl Retry {
     fn from_checked(policy: RetryPolicy) -> Self {
-        Retry {
-            core: Core::announced(policy),
-            budget: None,
-            classifier: RetryErrors,
-            clock: TokioClock,
-            observer: (),
-        }
+        Retry { core: Core::announced(policy), budget: None, classifier: RetryErrors, clock: TokioClock, observer: () }
     }
 }
 

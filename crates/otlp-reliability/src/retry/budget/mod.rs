@@ -280,7 +280,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_withdrawal_that_is_not_spent_is_given_back() {
         for settings in [
-            RetryBudgetConfig::from(PercentageBudget::new(0.0).with_period(Duration::from_secs(1)).with_min_per_second(1)),
+            RetryBudgetConfig::from(
+                PercentageBudget::new(0.0).with_period(Duration::from_secs(1)).with_min_per_second(1),
+            ),
             TokenBudget::new(1, 1.0).into(),
         ] {
             let budget = settings.build().unwrap();
