@@ -132,6 +132,12 @@ impl Batch {
         let part = |fragments| Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments);
         (!first.is_empty() && !second.is_empty()).then(|| (part(first), part(second)))
     }
+
+    /// This part of a batch with the one behind it, as one again.
+    pub(crate) fn followed_by(&self, next: &Batch) -> Batch {
+        let fragments = self.fragments.iter().chain(&next.fragments).cloned().collect();
+        Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments)
+    }
 }
 
 impl fmt::Debug for Fragment {

@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use otlp_batch::{Attempts, Batch, BatchExporter, ExportFuture};
+use otlp_batch::{Attempts, Batch, BatchExporter, ExportFuture, Exported};
 use otlp_core::{ExportError, Outcome, Signal};
 use otlp_reliability::{Classify, Decision, Retry};
 
@@ -63,10 +63,10 @@ impl<A: Attempt> Retrying<A> {
         self
     }
 
-    async fn deliver(&self, batch: &Batch, attempts: &Attempts<'_>) -> Outcome {
+    async fn deliver(&self, batch: &Batch, attempts: &Attempts<'_>) -> Exported {
         let prepared = match self.attempt.prepare(batch) {
             Ok(prepared) => prepared,
-            Err(error) => return Outcome::Refused(error),
+            Err(error) => return Outcome::Refused(error).into(),
         };
         let once = || async {
             attempts.begin();
@@ -77,7 +77,7 @@ impl<A: Attempt> Retrying<A> {
             }
             outcome
         };
-        self.retry.execute(once).await
+        self.retry.execute(once).await.into()
     }
 }
 
