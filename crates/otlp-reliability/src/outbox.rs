@@ -81,7 +81,8 @@ mod tests {
         let outbox = Outbox::new();
         outbox.put(1);
         outbox.put(2);
-        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| outbox.deliver(|_| panic!("observer"))));
+        let panicked =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| outbox.deliver(|_| panic!("observer"))));
         assert!(panicked.is_err());
         let mut seen = Vec::new();
         outbox.deliver(|event| seen.push(event));

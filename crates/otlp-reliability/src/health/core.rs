@@ -8,11 +8,7 @@ use std::{
 use tokio::{sync::MutexGuard, task::AbortHandle};
 
 use super::{
-    CheckConfig, CheckOutcome, Health, HealthError, HealthStatus,
-    check::Look,
-    record::Record,
-    round,
-    status::aggregate,
+    CheckConfig, CheckOutcome, Health, HealthError, HealthStatus, check::Look, record::Record, round, status::aggregate,
 };
 use crate::{
     Clock, Event,

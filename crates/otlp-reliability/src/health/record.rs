@@ -153,9 +153,8 @@ mod tests {
         use Health::{Healthy, Unhealthy};
         let config = CheckConfig::new().with_rise(2).with_fall(3);
         let outcomes = [Pass, fail(), fail(), Pass, fail(), fail(), fail(), Pass, fail(), Pass, Pass];
-        let expected = [
-            Healthy, Healthy, Healthy, Healthy, Healthy, Healthy, Unhealthy, Unhealthy, Unhealthy, Unhealthy, Healthy,
-        ];
+        let expected =
+            [Healthy, Healthy, Healthy, Healthy, Healthy, Healthy, Unhealthy, Unhealthy, Unhealthy, Unhealthy, Healthy];
         assert_eq!(states(&config, outcomes), expected);
     }
 
@@ -192,7 +191,8 @@ mod tests {
             record.apply(&config, CheckOutcome::Pass, Duration::from_millis(second), now);
         }
         let status = record.status("db", &config, start + Duration::from_secs(4));
-        let kept: Vec<_> = status.history.iter().map(|round| (round.latency.as_millis(), round.age.as_secs())).collect();
+        let kept: Vec<_> =
+            status.history.iter().map(|round| (round.latency.as_millis(), round.age.as_secs())).collect();
         assert_eq!(kept, [(2, 2), (3, 1)]);
         assert_eq!(status.unchanged_for, Duration::from_secs(3));
         assert_eq!((status.rounds, status.consecutive_successes), (3, 3));

@@ -250,8 +250,7 @@ mod tests {
         ]);
         let text = status.render_verbose(Probe::All);
         assert_eq!(text.content_type, "text/plain; charset=utf-8");
-        let expected =
-            "[+]db ok\n[-]mail failed (optional): gone\\n[+]forged ok\nhealth check passed: degraded\n";
+        let expected = "[+]db ok\n[-]mail failed (optional): gone\\n[+]forged ok\nhealth check passed: degraded\n";
         assert_eq!(text.body, expected);
     }
 

@@ -156,7 +156,9 @@ impl Drop for Dropped {
     }
 }
 
-fn hanging(dropped: &Arc<AtomicU32>) -> impl Fn() -> std::pin::Pin<Box<dyn Future<Output = CheckOutcome> + Send>> + use<> {
+fn hanging(
+    dropped: &Arc<AtomicU32>,
+) -> impl Fn() -> std::pin::Pin<Box<dyn Future<Output = CheckOutcome> + Send>> + use<> {
     let dropped = dropped.clone();
     move || {
         let held = Dropped(dropped.clone());

@@ -5,6 +5,7 @@
 mod cancellation;
 mod clocks;
 mod composition;
+mod health;
 mod retry;
 mod timeout;
 
