@@ -54,6 +54,10 @@ pub mod tower;
 mod unified_error;
 mod verdict;
 
+#[cfg(feature = "metrics")]
+pub use self::observers::MetricsObserver;
+#[cfg(feature = "tracing")]
+pub use self::observers::TracingObserver;
 pub use self::{
     adaptive::*,
     bulkhead::*,
