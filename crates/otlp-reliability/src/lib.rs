@@ -75,8 +75,8 @@ pub use self::{
     rate_limiter::*,
     registry::{Metrics, Registry, RegistryError, get_metrics, init, register, shutdown},
     retry::{
-        Backoff, Classify, Decision, Jitter, Retry, RetryBudgetConfig, RetryBudgetSnapshot, RetryErrors, RetryPolicy,
-        RetrySnapshot,
+        Backoff, Classify, Decision, Jitter, PercentageBudget, Retry, RetryBudget, RetryBudgetConfig,
+        RetryBudgetSnapshot, RetryErrors, RetryPolicy, RetrySnapshot, RetryTransient, TokenBudget,
     },
     timeout::{Timeout, TimeoutConfig, TimeoutSnapshot},
     unified_error::UnifiedError,
