@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod bulkhead;
 mod cancellation;
 mod clocks;
 mod composition;
+mod health;
+mod observers;
 mod retry;
 mod timeout;
 
