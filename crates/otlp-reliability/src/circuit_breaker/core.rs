@@ -16,8 +16,7 @@ use crate::{Clock, ConfigError, Control, Event, Observer, PolicyConfig, Snapshot
 #[derive(Debug)]
 pub(super) struct Core<K> {
     pub(super) machine: Machine,
-    /// Shared with the retries of [`execute_with_retry`](super::CircuitBreaker::execute_with_retry).
-    pub(super) clock: Arc<K>,
+    pub(super) clock: K,
     timeline: Timeline,
     /// Told whenever a call may have a chance that it had not before.
     pub(super) news: Notify,
@@ -27,8 +26,7 @@ impl<K: Clock + 'static> Core<K> {
     /// A closed breaker; the settings have been checked.
     pub(super) fn announced(config: CircuitBreakerConfig, clock: K) -> Arc<Self> {
         let timeline = Timeline::starting_at(clock.now());
-        let core =
-            Arc::new(Core { machine: Machine::new(config), clock: Arc::new(clock), timeline, news: Notify::new() });
+        let core = Arc::new(Core { machine: Machine::new(config), clock, timeline, news: Notify::new() });
         let control: Weak<dyn Control> = Arc::<Self>::downgrade(&core);
         registry::announce(control);
         core

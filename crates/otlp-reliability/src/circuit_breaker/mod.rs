@@ -32,7 +32,7 @@ use self::core::{Core, Host};
 pub use self::{
     break_duration::BreakDuration,
     config::{CircuitBreakerConfig, OnCancel, Window},
-    permit::Permit,
+    permit::CircuitPermit,
     snapshot::CircuitBreakerSnapshot,
 };
 use crate::{
@@ -175,7 +175,7 @@ impl<J, K: Clock, O: Observer> CircuitBreaker<J, K, O> {
     ///
     /// [`Rejection::Open`], with the rest of the break. It has no `retry_after` while the breaker is isolated, or while
     /// it waits for its probes.
-    pub fn try_acquire(&self) -> Result<Permit<'_, J, K, O>, Rejection> {
+    pub fn try_acquire(&self) -> Result<CircuitPermit<'_, J, K, O>, Rejection> {
         let mut permit = self.admit()?;
         permit.begin_to_wait();
         Ok(permit)
@@ -212,9 +212,9 @@ impl<J, K: Clock, O: Observer> CircuitBreaker<J, K, O> {
     }
 
     #[inline]
-    fn admit(&self) -> Result<Permit<'_, J, K, O>, Rejection> {
+    fn admit(&self) -> Result<CircuitPermit<'_, J, K, O>, Rejection> {
         match self.core.machine.admit(&self.host()) {
-            Ok(ticket) => Ok(Permit::new(self, ticket)),
+            Ok(ticket) => Ok(CircuitPermit::new(self, ticket)),
             Err(rejection) => {
                 self.observer.on_event(Event::Rejected(rejection));
                 Err(rejection)

@@ -32,15 +32,15 @@ use crate::{Clock, Judge, Observer, Verdict};
 /// ```
 #[derive(Debug)]
 #[must_use = "a permit that is dropped is a cancelled call"]
-pub struct Permit<'a, J, K: Clock, O: Observer> {
+pub struct CircuitPermit<'a, J, K: Clock, O: Observer> {
     breaker: &'a CircuitBreaker<J, K, O>,
     pub(super) ticket: Option<Ticket>,
 }
 
-impl<'a, J, K: Clock, O: Observer> Permit<'a, J, K, O> {
+impl<'a, J, K: Clock, O: Observer> CircuitPermit<'a, J, K, O> {
     #[inline]
     pub(super) fn new(breaker: &'a CircuitBreaker<J, K, O>, ticket: Ticket) -> Self {
-        Permit { breaker, ticket: Some(ticket) }
+        CircuitPermit { breaker, ticket: Some(ticket) }
     }
 
     /// Has the breaker judge the result.
@@ -94,7 +94,7 @@ impl<'a, J, K: Clock, O: Observer> Permit<'a, J, K, O> {
     }
 }
 
-impl<J, K: Clock, O: Observer> Drop for Permit<'_, J, K, O> {
+impl<J, K: Clock, O: Observer> Drop for CircuitPermit<'_, J, K, O> {
     #[inline]
     fn drop(&mut self) {
         if self.ticket.is_some() {

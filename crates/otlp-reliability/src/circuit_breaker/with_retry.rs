@@ -5,7 +5,7 @@ use std::future::Future;
 use super::CircuitBreaker;
 use crate::{Clock, Judge, Observer, Rejection, RetryPolicy};
 
-impl<J, K: Clock + 'static, O: Observer> CircuitBreaker<J, K, O> {
+impl<J, K: Clock, O: Observer> CircuitBreaker<J, K, O> {
     /// Runs `operation` as `policy` says, again after each `Err` until a limit is reached, and takes the last result
     /// into account once. An open breaker rejects the call before the first attempt; attempts under way are not
     /// interrupted when it opens. Waits between attempts are on the breaker's clock.
@@ -46,7 +46,7 @@ impl<J, K: Clock + 'static, O: Observer> CircuitBreaker<J, K, O> {
         J: Judge<Result<T, E>>,
     {
         let retry = match policy.clone().build() {
-            Ok(retry) => retry.with_clock(std::sync::Arc::clone(&self.core.clock)),
+            Ok(retry) => retry.with_clock(&self.core.clock),
             Err(error) => {
                 let rejection = Rejection::Misconfigured { field: error.field(), accepted: error.accepted() };
                 return Err(rejection.into());
