@@ -41,6 +41,8 @@ mod observers;
 mod outlier;
 mod pipeline;
 mod policy;
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 pub mod prelude;
 mod rate_limiter;
 mod registry;

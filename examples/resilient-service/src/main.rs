@@ -3,7 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "it is a program for people")]
 
-use std::{error::Error, io, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{error::Error, io, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use otlp_reliability::PipelineConfig;
@@ -29,6 +29,9 @@ struct Arguments {
     /// A JSON file with settings of policies, in the form that `PUT /policies` takes.
     #[arg(long)]
     policies: Option<PathBuf>,
+    /// How often the provider is asked how it is, in milliseconds.
+    #[arg(long, default_value_t = 250)]
+    check_interval: u64,
     /// Play an outage and a recovery under load, print what clients saw, and end.
     #[arg(long)]
     play: bool,
@@ -45,7 +48,13 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
         None => PipelineConfig::new(),
     };
     let upstream = Upstream::start(arguments.upstream).await?;
-    let settings = Settings { listen: arguments.listen, admin: arguments.admin, provider: upstream.url(), policies };
+    let settings = Settings {
+        listen: arguments.listen,
+        admin: arguments.admin,
+        provider: upstream.url(),
+        check_interval: Duration::from_millis(arguments.check_interval),
+        policies,
+    };
     let checkout = Checkout::start(settings).await?;
     println!("checkout  {}\nadmin     {}\nprovider  {}\n", checkout.url(), checkout.admin_url(), upstream.url());
     let code = if arguments.play {

@@ -28,6 +28,17 @@ pub struct Payment {
     pub amount_cents: u64,
 }
 
+/// What is wrong with a payment that is not sound.
+pub(crate) const UNSOUND: &str = "order takes 1 to 64 letters, digits and hyphens, amount_cents takes more than zero";
+
+impl Payment {
+    /// Whether it can be passed on: the order becomes an idempotency key, which travels in a header.
+    pub(crate) fn is_sound(&self) -> bool {
+        let is_key = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        (1..=64).contains(&self.order.len()) && self.order.bytes().all(is_key) && self.amount_cents > 0
+    }
+}
+
 /// What a client gets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {

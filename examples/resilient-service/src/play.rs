@@ -103,8 +103,8 @@ pub async fn play(
             provider: upstream.mode(),
             seen: load.take(),
             reached: charges - reached,
-            breaker: checkout.breaker_state(),
-            ready: checkout.is_ready().await,
+            breaker: checkout.policies().breaker().state(),
+            ready: checkout.is_ready(),
         };
         reached = charges;
         writeln!(out, "{second}")?;
@@ -122,10 +122,10 @@ fn judged(seconds: &[Second], checkout: &Checkout, upstream: &Upstream) -> Vec<P
     let (paid_before, answered_before) = paid(before);
     let (paid_after, answered_after) = paid(after);
     let slowest = seconds.iter().map(|second| second.seen.slowest()).max().unwrap_or_default();
-    let patience = checkout.deadline() + Duration::from_millis(500);
+    let patience = checkout.policies().deadline() + Duration::from_millis(500);
     let usual = outage.iter().map(|second| second.seen.median()).max().unwrap_or_default();
     let (reached, sent) = (sum(outage, |one| one.reached), sum(outage, |one| one.seen.sent));
-    let (most, places) = (upstream.traffic().most_in_flight, checkout.places());
+    let (most, places) = (upstream.traffic().most_in_flight, checkout.policies().places());
     let silent = sum(seconds, |one| one.seen.without_retry_after);
     let refused = sum(seconds, |one| one.seen.with_status(503));
     let twice = upstream.orders_charged_twice();
@@ -138,11 +138,11 @@ fn judged(seconds: &[Second], checkout: &Checkout, upstream: &Upstream) -> Vec<P
         promise(
             "nobody waits much longer than the deadline",
             slowest <= patience,
-            format!("{} ms, the deadline is {} ms", slowest.as_millis(), checkout.deadline().as_millis()),
+            format!("{} ms, the deadline is {} ms", slowest.as_millis(), checkout.policies().deadline().as_millis()),
         ),
         promise(
             "in the outage, half of the answers come at once",
-            usual <= checkout.deadline() / 4,
+            usual <= checkout.policies().deadline() / 4,
             format!("within {} ms in the worst second", usual.as_millis()),
         ),
         promise(

@@ -15,8 +15,8 @@ use std::{
 };
 
 use otlp_reliability::{
-    Bulkhead, BulkheadConfig, CircuitBreaker, CircuitBreakerConfig, CircuitState, ConfigError, Pipeline,
-    PipelineConfig, PipelineSnapshot, Retry, RetryBudget, RetryBudgetConfig, RetryPolicy, Timeout, TimeoutConfig,
+    Bulkhead, BulkheadConfig, CircuitBreaker, CircuitBreakerConfig, ConfigError, Pipeline,
+    PipelineConfig, PipelineSnapshot, Retry, RetryBudgetConfig, RetryPolicy, Timeout, TimeoutConfig,
     TokioClock, Window,
 };
 
@@ -36,7 +36,6 @@ pub struct Policies {
     places: Bulkhead,
     breaker: Breaker,
     attempt: Timeout,
-    budget: RetryBudget,
     /// What is in force, for people to look at and start from.
     settings: Mutex<PipelineConfig>,
 }
@@ -55,6 +54,8 @@ impl Policies {
             .with_window(Window::Count(50))
             .with_failure_rate(0.5)
             .with_minimum_calls(10)
+            // With it the breaker can tell a client that left early from a provider that hangs.
+            .with_slow_call_duration(Duration::from_millis(250))
             .with_half_open_probes(3)
             .with_break_duration(Duration::from_secs(1));
         let attempt = TimeoutConfig::new(Duration::from_millis(250));
@@ -67,7 +68,7 @@ impl Policies {
 
         let budget = RetryBudgetConfig::new().build()?;
         let (deadline, attempt) = (deadline.build()?, attempt.build()?);
-        let retry = retry.build()?.with_classifier(WorthAnotherAttempt).with_budget(budget.clone());
+        let retry = retry.build()?.with_classifier(WorthAnotherAttempt).with_budget(budget);
         let places = places.build()?;
         let breaker = breaker.build()?.with_judge(ProviderHealth).with_observer(events.of("breaker"));
         let pipeline = Pipeline::builder("payments")
@@ -79,7 +80,7 @@ impl Policies {
             .with_observer(events.of("payments"))
             .build()?;
         let policies =
-            Policies { pipeline, deadline, places, breaker, attempt, budget, settings: Mutex::new(defaults) };
+            Policies { pipeline, deadline, places, breaker, attempt, settings: Mutex::new(defaults) };
         policies.reload(settings)?;
         Ok(policies)
     }
@@ -94,6 +95,21 @@ impl Policies {
     /// balancer is told that this instance is not ready.
     pub fn ping(&self) -> (Breaker, Timeout) {
         (self.breaker.clone(), self.attempt.clone())
+    }
+
+    /// The breaker, for an operator who knows more than it does.
+    pub fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    /// By when a client is answered.
+    pub fn deadline(&self) -> Duration {
+        self.deadline.after()
+    }
+
+    /// How many calls may be with the provider at once.
+    pub fn places(&self) -> u64 {
+        u64::from(self.places.snapshot().max_concurrent)
     }
 
     /// Gives the named stages other settings, all or none of them.
