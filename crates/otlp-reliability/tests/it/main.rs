@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod bulkhead;
 mod cancellation;
 mod clocks;
 mod composition;
+mod observers;
 mod retry;
 mod timeout;
 
