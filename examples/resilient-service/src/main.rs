@@ -93,7 +93,9 @@ async fn serve(checkout: &Checkout) -> io::Result<()> {
 fn invite(checkout: &Checkout, upstream: &Upstream) {
     let (url, admin, provider) = (checkout.url(), checkout.admin_url(), upstream.url());
     let json = "-H 'content-type: application/json'";
-    println!("Pay:           curl -i {url}/pay {json} -H 'x-client: shop' -d '{{\"order\": \"1\", \"amount_cents\": 4200}}'");
+    println!(
+        "Pay:           curl -i {url}/pay {json} -H 'x-client: shop' -d '{{\"order\": \"1\", \"amount_cents\": 4200}}'"
+    );
     println!("Break it:      curl -X PUT {provider}/mode {json} -d '{{\"mode\": \"hanging\"}}'");
     println!("               also: ok, failing, flapping, {{\"mode\": \"slow\", \"delay_ms\": 200}}");
     println!("Look:          curl -i {admin}/ready; curl {admin}/policies; curl {admin}/metrics");

@@ -214,7 +214,6 @@ mod tests {
 
     #[test]
     fn what_the_provider_says_is_judged_and_passed_on() {
-
         let unreachable = ProviderError::Unreachable("connection refused".to_owned());
         assert_eq!(reading(Error::Inner(ProviderError::Declined)), ("declined", 402, None, Verdict::Success, false));
         assert_eq!(

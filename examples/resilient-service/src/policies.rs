@@ -15,9 +15,8 @@ use std::{
 };
 
 use otlp_reliability::{
-    Bulkhead, BulkheadConfig, CircuitBreaker, CircuitBreakerConfig, ConfigError, Pipeline,
-    PipelineConfig, PipelineSnapshot, Retry, RetryBudgetConfig, RetryPolicy, Timeout, TimeoutConfig,
-    TokioClock, Window,
+    Bulkhead, BulkheadConfig, CircuitBreaker, CircuitBreakerConfig, ConfigError, Pipeline, PipelineConfig,
+    PipelineSnapshot, Retry, RetryBudgetConfig, RetryPolicy, Timeout, TimeoutConfig, TokioClock, Window,
 };
 
 use crate::{
@@ -79,8 +78,7 @@ impl Policies {
             .with("attempt", attempt.clone())
             .with_observer(events.of("payments"))
             .build()?;
-        let policies =
-            Policies { pipeline, deadline, places, breaker, attempt, settings: Mutex::new(defaults) };
+        let policies = Policies { pipeline, deadline, places, breaker, attempt, settings: Mutex::new(defaults) };
         policies.reload(settings)?;
         Ok(policies)
     }

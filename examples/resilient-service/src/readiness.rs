@@ -27,13 +27,12 @@ pub(crate) async fn watch(
     events: &Events,
 ) -> Result<HealthChecker, HealthError> {
     let events = events.clone();
-    let checker = HealthChecker::new()
-        .with_check_interval(interval)
-        .with_timeout(PATIENCE)
-        .with_observer(move |check: Option<&str>, event: Event| match check {
+    let checker = HealthChecker::new().with_check_interval(interval).with_timeout(PATIENCE).with_observer(
+        move |check: Option<&str>, event: Event| match check {
             Some(_) => {}
             None => events.send("health", event),
-        });
+        },
+    );
     let ask = move || {
         let provider = provider.clone();
         async move { provider.ping().await }

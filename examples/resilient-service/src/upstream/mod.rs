@@ -116,8 +116,9 @@ impl Shared {
     fn charge(&self, key: &str, payment: Payment) -> Receipt {
         let mut charges = self.charges();
         let number = charges.len() + 1;
-        let receipt =
-            charges.entry(key.to_owned()).or_insert(Receipt { order: payment.order, charge: format!("charge-{number}") });
+        let receipt = charges
+            .entry(key.to_owned())
+            .or_insert(Receipt { order: payment.order, charge: format!("charge-{number}") });
         receipt.clone()
     }
 

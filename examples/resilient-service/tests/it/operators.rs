@@ -50,8 +50,14 @@ async fn a_bad_reload_says_what_is_wrong_and_changes_nothing() {
     let before = shop.look("/policies").await.body["settings"].take();
     let good = json!({ "kind": "timeout", "after": "1ms" });
     let cases = [
-        (json!({ "attempt": good, "retry": { "kind": "retry", "max_attempts": 0 } }), "payments.retry.max_attempts = 0"),
-        (json!({ "attempt": good, "breaker": { "kind": "circuit_breaker", "failure_rate": 1.5 } }), "payments.breaker.failure_rate = 1.5"),
+        (
+            json!({ "attempt": good, "retry": { "kind": "retry", "max_attempts": 0 } }),
+            "payments.retry.max_attempts = 0",
+        ),
+        (
+            json!({ "attempt": good, "breaker": { "kind": "circuit_breaker", "failure_rate": 1.5 } }),
+            "payments.breaker.failure_rate = 1.5",
+        ),
         (json!({ "attempt": good, "retry": { "kind": "timeout", "after": "1s" } }), "payments.retry.kind"),
         (json!({ "attempt": good, "braker": { "kind": "circuit_breaker" } }), r#"the nearest is "breaker""#),
         (json!({ "attempt": good, "retry": { "kind": "retry", "attempts": 3 } }), "attempts"),

@@ -1,7 +1,10 @@
 //! What becomes of a payment: once, or not at all, and whose fault it was.
 
 use otlp_reliability::{RetryPolicy, TimeoutConfig};
-use resilient_service::{payment::Receipt, upstream::{CREDIT_LIMIT_CENTS, Mode}};
+use resilient_service::{
+    payment::Receipt,
+    upstream::{CREDIT_LIMIT_CENTS, Mode},
+};
 
 use crate::{MILLI, Shop, breaker, policies};
 
