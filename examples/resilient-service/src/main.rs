@@ -41,7 +41,7 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> Result<ExitCode, Box<dyn Error>> {
+async fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let arguments = Arguments::parse();
     let policies = match &arguments.policies {
         Some(path) => serde_json::from_slice(&std::fs::read(path)?)?,

@@ -18,13 +18,13 @@ const OTHERS: &str = "others";
 
 /// Counts outcomes.
 #[derive(Debug, Default)]
-pub struct Outcomes {
+pub(crate) struct Outcomes {
     clients: Mutex<BTreeMap<String, BTreeMap<Outcome, u64>>>,
 }
 
 impl Outcomes {
     /// Counts one payment of `client`.
-    pub fn count(&self, client: &str, outcome: Outcome) {
+    pub(crate) fn count(&self, client: &str, outcome: Outcome) {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let client = if clients.contains_key(client) || clients.len() < MAX_CLIENTS { client } else { OTHERS };
         // Looked up before it is entered: the name is copied once per client and not once per payment.
@@ -36,7 +36,7 @@ impl Outcomes {
     }
 
     /// The metrics, one line per client and outcome.
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let mut text = String::from(
             "# HELP checkout_payments_total Payments, by client and by how they ended.\n\
              # TYPE checkout_payments_total counter\n",

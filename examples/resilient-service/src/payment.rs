@@ -135,8 +135,8 @@ impl Outcome {
         }
     }
 
-    /// The status that a client sees. The client's own mistakes are 4xx and ours are 5xx; among ours, 504 says that the
-    /// payment may have happened, and 503 that it has not and when to come back.
+    /// The status that a client sees: its own mistakes are 4xx, ours are 5xx. A 503 says when to come back; a 504 that
+    /// nobody knows how the payment ended. After either, the same order can be sent again: it is paid once.
     pub fn status(self) -> StatusCode {
         match self {
             Outcome::Paid => StatusCode::OK,

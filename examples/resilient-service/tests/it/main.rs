@@ -78,7 +78,7 @@ impl Shop {
         Shop { upstream, checkout, http }
     }
 
-    fn paying(&self, order: &str, amount_cents: u64) -> impl Future<Output = Answer> + Send + 'static {
+    fn paying(&self, order: &str, amount_cents: u64) -> impl Future<Output = Answer> + use<> {
         let payment = Payment { order: order.to_owned(), amount_cents };
         let url = format!("{}/pay", self.checkout.url());
         let request = self.http.post(url).header(CLIENT, "shop").json(&payment);

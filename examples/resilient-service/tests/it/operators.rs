@@ -61,7 +61,10 @@ async fn a_bad_reload_says_what_is_wrong_and_changes_nothing() {
         (json!({ "attempt": good, "retry": { "kind": "timeout", "after": "1s" } }), "payments.retry.kind"),
         (json!({ "attempt": good, "braker": { "kind": "circuit_breaker" } }), r#"the nearest is "breaker""#),
         (json!({ "attempt": good, "retry": { "kind": "retry", "attempts": 3 } }), "attempts"),
-        (json!({ "attempt": { "kind": "timeout", "after": "soon" } }), "after"),
+        (
+            json!({ "attempt": { "kind": "timeout", "after": "soon" } }),
+            r#"attempt: invalid value: string "soon", expected a duration"#,
+        ),
         (json!({ "attempt": { "kind": "nap" } }), "nap"),
         (json!([]), "expected a map"),
     ];

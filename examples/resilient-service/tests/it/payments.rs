@@ -35,7 +35,8 @@ async fn single_failures_are_retried_and_no_client_sees_them() {
 #[tokio::test]
 async fn a_payment_whose_answer_was_lost_is_not_paid_twice() {
     let retry = RetryPolicy::constant(MILLI).with_max_attempts(3);
-    let shop = Shop::open(policies().with("retry", retry)).await;
+    let policies = policies().with("retry", retry).with("breaker", breaker().with_minimum_calls(8));
+    let shop = Shop::open(policies).await;
     shop.upstream.set_mode(Mode::Hanging);
     assert_eq!(shop.pay("order").await.status, 504);
     assert_eq!(shop.upstream.traffic().charges, 3, "each attempt may have been the one");
