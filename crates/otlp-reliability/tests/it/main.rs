@@ -8,6 +8,7 @@ mod clocks;
 mod composition;
 mod health;
 mod observers;
+mod outlier;
 mod retry;
 mod timeout;
 
