@@ -1,1 +1,1 @@
-//! Outlier ejection.
+//! To be filled by its owner.

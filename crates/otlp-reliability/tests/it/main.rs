@@ -6,10 +6,13 @@ mod bulkhead;
 mod cancellation;
 mod clocks;
 mod composition;
-mod health;
 mod observers;
+mod pipeline;
+mod registry;
 mod retry;
 mod timeout;
+#[cfg(feature = "tower")]
+mod tower_layers;
 
 use std::sync::{Arc, Mutex};
 
