@@ -38,6 +38,7 @@ mod health;
 mod hedge;
 mod observer;
 mod observers;
+mod outbox;
 mod outlier;
 mod pipeline;
 mod policy;
@@ -69,6 +70,7 @@ pub use self::{
     health::*,
     hedge::*,
     observer::{Event, GiveUp, Observer},
+    outlier::*,
     pipeline::{Misorder, OrderWarning, Pipeline, PipelineBuilder, PipelineConfig, PipelineSnapshot},
     policy::{BlockingPolicy, Policy},
     rate_limiter::*,
@@ -78,5 +80,6 @@ pub use self::{
         RetryBudgetSnapshot, RetryErrors, RetryPolicy, RetrySnapshot, RetryTransient, TokenBudget,
     },
     timeout::{Timeout, TimeoutConfig, TimeoutSnapshot},
+    unified_error::UnifiedError,
     verdict::{FailOnError, Judge, Verdict},
 };
