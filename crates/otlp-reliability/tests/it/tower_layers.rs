@@ -145,11 +145,8 @@ async fn a_breaker_judges_results_and_rejects_without_calling() {
 #[tokio::test(start_paused = true)]
 async fn pitfall_07_a_probe_that_is_dropped_makes_room_for_the_next() {
     let inner = Gated::new();
-    let breaker = CircuitBreakerConfig::new()
-        .with_half_open_probes(1)
-        .with_on_cancel(OnCancel::Ignore)
-        .build()
-        .unwrap();
+    let breaker =
+        CircuitBreakerConfig::new().with_half_open_probes(1).with_on_cancel(OnCancel::Ignore).build().unwrap();
     let mut service = CircuitBreakerLayer::new(breaker.clone()).layer(inner.clone());
     breaker.half_open();
     let mut clones: Vec<_> = (0..10).map(|_| service.clone()).collect();
