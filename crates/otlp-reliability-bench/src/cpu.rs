@@ -1,17 +1,29 @@
-//! CPU time of the calling thread: on a machine that does other work as well, wall time is the other work's.
+//! Time on a core and time in line for one: on a machine that does other work as well, wall time is also the other
+//! work's.
+//!
+//! The numbers are the kernel's own, in nanoseconds, from `schedstat`: the standard library has no call for the clock of a
+//! thread.
 
 use std::{fs, thread};
 
 use crate::Failure;
 
-/// Nanoseconds that the calling thread has spent on a CPU.
+/// Nanoseconds that the calling thread has spent on a core.
 ///
-/// The clock that `CLOCK_THREAD_CPUTIME_ID` reads, as the kernel shows it: the standard library has no call for it. The
-/// kernel brings it up to date when the thread is scheduled away, so this yields once.
-pub(crate) fn of_this_thread() -> Result<u64, Failure> {
+/// The kernel brings the number up to date when the thread is scheduled away, so this yields once.
+pub(crate) fn on_core() -> Result<u64, Failure> {
     thread::yield_now();
-    let schedstat = fs::read_to_string("/proc/thread-self/schedstat")?;
-    Ok(schedstat.split_whitespace().next().ok_or("schedstat is empty")?.parse()?)
+    schedstat(0)
+}
+
+/// Nanoseconds that the calling thread could have run and had no core.
+pub(crate) fn in_line() -> Result<u64, Failure> {
+    schedstat(1)
+}
+
+fn schedstat(field: usize) -> Result<u64, Failure> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(text.split_whitespace().nth(field).ok_or("schedstat is short")?.parse()?)
 }
 
 #[cfg(test)]
@@ -22,13 +34,13 @@ mod tests {
 
     #[test]
     fn work_counts_and_sleep_does_not() {
-        let start = of_this_thread().unwrap();
+        let start = on_core().unwrap();
         let mut value = 0_u64;
-        while of_this_thread().unwrap() - start < 2_000_000 {
+        while on_core().unwrap() - start < 2_000_000 {
             value = black_box(value.wrapping_add(1));
         }
-        let worked = of_this_thread().unwrap();
+        let worked = on_core().unwrap();
         thread::sleep(Duration::from_millis(50));
-        assert!(of_this_thread().unwrap() - worked < 40_000_000);
+        assert!(on_core().unwrap() - worked < 40_000_000);
     }
 }

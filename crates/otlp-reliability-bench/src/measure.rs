@@ -24,20 +24,21 @@ impl Effort {
 /// One sample of two threads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
-    /// CPU time of a call, in nanoseconds.
+    /// What a call takes of a core's time, in nanoseconds; waiting for the other thread counts, waiting for a core does
+    /// not.
     pub(crate) ns_per_call: f64,
-    /// The share of the time, from 0 to 1, that the threads were on a core each. Below, they did not disturb each other
-    /// and the figure flatters.
-    pub(crate) overlap: f64,
+    /// The share of the time, from 0 to 1, that a thread had to wait for a core. Meanwhile the other one was not
+    /// disturbed, so the figure flatters.
+    pub(crate) in_line: f64,
 }
 
 /// How many calls make a sample.
 pub(crate) fn calibrate(worker: &mut dyn Worker, effort: Effort) -> Result<u64, Failure> {
     let mut calls: u64 = 64;
     loop {
-        let start = cpu::of_this_thread()?;
+        let start = cpu::on_core()?;
         worker.run(calls);
-        let elapsed = (cpu::of_this_thread()? - start).max(1);
+        let elapsed = (cpu::on_core()? - start).max(1);
         if elapsed >= effort.sample_ns / 8 {
             return Ok((calls * effort.sample_ns / elapsed).max(1));
         }
@@ -47,9 +48,9 @@ pub(crate) fn calibrate(worker: &mut dyn Worker, effort: Effort) -> Result<u64, 
 
 /// Nanoseconds of CPU time for each of so many calls.
 pub(crate) fn one_thread(worker: &mut dyn Worker, calls: u64) -> Result<f64, Failure> {
-    let start = cpu::of_this_thread()?;
+    let start = cpu::on_core()?;
     worker.run(calls);
-    Ok((cpu::of_this_thread()? - start) as f64 / calls as f64)
+    Ok((cpu::on_core()? - start) as f64 / calls as f64)
 }
 
 /// Two threads, until one of them has made so many calls.
@@ -66,41 +67,37 @@ pub(crate) fn two_threads(case: &Case, calls: u64) -> Result<Sample, Failure> {
         (run(), other.join())
     });
     let (left, right) = (left?, right.map_err(|_| "a thread panicked")??);
-    let on_cpu = (left.cpu_ns + right.cpu_ns) as f64;
+    let core_ns = (2 * left.wall_ns.max(right.wall_ns)) as f64;
+    let in_line_ns = (left.in_line_ns + right.in_line_ns) as f64;
     Ok(Sample {
-        ns_per_call: on_cpu / (left.calls + right.calls) as f64,
-        overlap: on_cpu / (2 * left.wall_ns.max(right.wall_ns)) as f64,
+        ns_per_call: (core_ns - in_line_ns) / (left.calls + right.calls) as f64,
+        in_line: in_line_ns / core_ns,
     })
 }
 
 /// What one of two threads did.
 struct Lap {
     calls: u64,
-    cpu_ns: u64,
     wall_ns: u64,
+    in_line_ns: u64,
 }
 
 fn race(worker: &mut dyn Worker, calls: u64, waiting: &AtomicU32, is_over: &AtomicBool) -> Result<Lap, Failure> {
     let chunk = (calls / 64).max(1);
     worker.run(chunk);
-    // Before the others are waited for, because reading this clock yields the core.
-    let mut cpu_start = cpu::of_this_thread()?;
-    let wait = Instant::now();
     waiting.fetch_sub(1, Relaxed);
     // Spinning and not asleep: a thread that has to be woken is late.
     while waiting.load(Relaxed) != 0 {
         hint::spin_loop();
     }
-    let start = Instant::now();
-    cpu_start += (start - wait).as_nanos() as u64;
+    let (start, in_line) = (Instant::now(), cpu::in_line()?);
     let mut made = 0;
     while made < calls && !is_over.load(Relaxed) {
         worker.run(chunk);
         made += chunk;
     }
     is_over.store(true, Relaxed);
-    let wall_ns = start.elapsed().as_nanos() as u64;
-    Ok(Lap { calls: made, cpu_ns: cpu::of_this_thread()?.saturating_sub(cpu_start), wall_ns })
+    Ok(Lap { calls: made, in_line_ns: cpu::in_line()? - in_line, wall_ns: start.elapsed().as_nanos() as u64 })
 }
 
 /// Allocations and reallocations for each of a thousand calls, once the first thousand have been made.

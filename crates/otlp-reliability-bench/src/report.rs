@@ -8,7 +8,7 @@ use crate::{
     Failure,
     budgets::{Verdict, over_bare},
     case::{Promise, Scene, Side},
-    rounds::{LEAST_OVERLAP, Row},
+    rounds::{MOST_IN_LINE, Row},
 };
 
 const WIDTH: usize = 116;
@@ -19,7 +19,7 @@ pub(crate) fn print_tables(rows: &[Row], verdicts: &[Verdict]) -> Result<(), Fai
     for of_scene in rows.chunk_by(|left, right| left.scene == right.scene) {
         let Some(first) = of_scene.first() else { continue };
         let what = if first.scene == Scene::Rejected { "in all" } else { "over the bare call" };
-        writeln!(text, "{}: CPU ns per call {what}, least / median of the rounds", first.scene)?;
+        writeln!(text, "{}: ns per call {what}, least / median of the rounds", first.scene)?;
         table(&mut text, of_scene, rows)?;
         text.push('\n');
     }
@@ -112,7 +112,10 @@ fn budgets(text: &mut String, verdicts: &[Verdict]) -> Result<(), Failure> {
                     (false, false) => writeln!(text, "over, gates from {} on", verdict.gate)?,
                 }
             }
-            _ => writeln!(text, "not measured: no round had both threads on a core for {LEAST_OVERLAP} of its time")?,
+            _ => writeln!(
+                text,
+                "not measured: in each round, more than {MOST_IN_LINE} of the time was waiting for a core"
+            )?,
         }
     }
     writeln!(text, "  allocations per call of ours: {} of {counted} cases have none", counted - allocating)?;
@@ -132,7 +135,7 @@ struct RowReport {
     is_ours: bool,
     beside: Option<&'static str>,
     promise: Option<Promise>,
-    /// Nanoseconds of CPU time per call, the bare call included.
+    /// Nanoseconds on a core per call, the bare call included.
     least_ns: Option<f64>,
     median_ns: Option<f64>,
     allocations: Option<f64>,

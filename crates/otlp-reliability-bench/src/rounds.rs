@@ -23,17 +23,21 @@ pub(crate) struct Row {
     pub(crate) scene: Scene,
     pub(crate) name: &'static str,
     pub(crate) side: Side,
-    /// CPU time per call in nanoseconds, of each round that counts.
+    /// Time on a core per call in nanoseconds, of each round that counts.
     pub(crate) ns: Vec<f64>,
     /// `None` where it is not counted: with two threads it is what it is with one.
     pub(crate) allocations: Option<f64>,
 }
 
-/// The share of the time that two threads must have been on a core each for their round to count.
-pub(crate) const LEAST_OVERLAP: f64 = 0.9;
+/// The share of the time that two threads may wait for a core in a round that counts.
+pub(crate) const MOST_IN_LINE: f64 = 0.1;
 
 /// How often a round of two threads is taken until it counts.
-const TRIES: usize = 4;
+const TRIES: usize = 8;
+
+/// The share of a sample's calls that two threads make: a short time is had undisturbed more often, and calls that are in
+/// each other's way take longer.
+const SHARE_OF_TWO: u64 = 10;
 
 /// How many calls tell whether a case does what its scene says.
 const PROOF: u64 = 1_000;
@@ -117,8 +121,8 @@ impl Contender<'_> {
             return Ok(Some(measure::one_thread(&mut *self.worker, self.calls)?));
         }
         for _ in 0..TRIES {
-            let sample = measure::two_threads(self.case, self.calls)?;
-            if sample.overlap >= LEAST_OVERLAP {
+            let sample = measure::two_threads(self.case, self.calls.div_ceil(SHARE_OF_TWO))?;
+            if sample.in_line <= MOST_IN_LINE {
                 return Ok(Some(sample.ns_per_call));
             }
         }

@@ -1,6 +1,6 @@
 //! otlp-reliability: each policy by itself, and together.
 
-use otlp_reliability::{Policy, RetryPolicy, Timeout};
+use otlp_reliability::{RetryPolicy, Timeout};
 
 use super::LONG;
 use crate::{

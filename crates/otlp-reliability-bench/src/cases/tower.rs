@@ -6,7 +6,7 @@ use tower::{ServiceBuilder, retry, service_fn};
 
 use super::{CONCURRENT, LONG};
 use crate::{
-    call::{Behaviour, CallError},
+    call::Behaviour,
     case::{Case, Peer, Promise, Scene, Side},
 };
 
