@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     Failure,
-    budgets::{Verdict, over_bare},
+    budgets::{Verdict, OverBare},
     case::{Promise, Scene, Side},
     rounds::{MOST_IN_LINE, Row},
 };
@@ -33,25 +33,21 @@ fn table(text: &mut String, of_scene: &[Row], rows: &[Row]) -> Result<(), Failur
     let header = ["case", "least", "median", "allocations", "beside ours"].map(str::to_owned);
     let mut lines = vec![header];
     for row in of_scene {
-        let figure = match row.side {
-            // What is taken off all the others.
-            Side::Bare => row.least().zip(row.median()),
-            Side::Ours | Side::Peer(_) => over_bare(row, rows),
-        };
+        let figure = OverBare::of(row, rows);
         let beside = match row.side {
             Side::Bare | Side::Ours => String::new(),
             Side::Peer(peer) => {
-                let ours = of_scene.iter().find(|ours| ours.name == peer.beside).and_then(|ours| over_bare(ours, rows));
+                let ours = of_scene.iter().find(|ours| ours.name == peer.beside).and_then(|ours| OverBare::of(ours, rows));
                 let times =
-                    ours.zip(figure).map_or("-".to_owned(), |(ours, figure)| format!("{:.1}x", figure.0 / ours.0));
+                    ours.zip(figure).map_or("-".to_owned(), |(ours, figure)| format!("{:.1}x", figure.decisive() / ours.decisive()));
                 let less = if peer.promise == Promise::Less { ", promises less" } else { "" };
                 format!("{times} {}{less}", peer.beside)
             }
         };
         lines.push([
             row.name.to_owned(),
-            figure.map_or("-".to_owned(), |(least, _)| nanos(least)),
-            figure.map_or("-".to_owned(), |(_, median)| nanos(median)),
+            figure.map_or("-".to_owned(), |figure| nanos(figure.least)),
+            figure.map_or("-".to_owned(), |figure| nanos(figure.median)),
             row.allocations.map_or(String::new(), |count| format!("{count:.2}")),
             beside,
         ]);

@@ -19,6 +19,7 @@ pub(crate) struct Selection {
 }
 
 /// All that was measured of a case.
+#[derive(Clone)]
 pub(crate) struct Row {
     pub(crate) scene: Scene,
     pub(crate) name: &'static str,
