@@ -53,6 +53,10 @@ pub mod tower;
 mod unified_error;
 mod verdict;
 
+#[cfg(feature = "metrics")]
+pub use self::observers::MetricsObserver;
+#[cfg(feature = "tracing")]
+pub use self::observers::TracingObserver;
 pub use self::{
     adaptive::*,
     bulkhead::*,
@@ -70,8 +74,8 @@ pub use self::{
     rate_limiter::*,
     registry::{Metrics, Registry, RegistryError, get_metrics, init, register, shutdown},
     retry::{
-        Backoff, Classify, Decision, Jitter, Retry, RetryBudgetConfig, RetryBudgetSnapshot, RetryErrors, RetryPolicy,
-        RetrySnapshot,
+        Backoff, Classify, Decision, Jitter, PercentageBudget, Retry, RetryBudget, RetryBudgetConfig,
+        RetryBudgetSnapshot, RetryErrors, RetryPolicy, RetrySnapshot, RetryTransient, TokenBudget,
     },
     timeout::{Timeout, TimeoutConfig, TimeoutSnapshot},
     verdict::{FailOnError, Judge, Verdict},

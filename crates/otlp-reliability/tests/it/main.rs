@@ -6,6 +6,7 @@ mod bulkhead;
 mod cancellation;
 mod clocks;
 mod composition;
+mod observers;
 mod retry;
 mod timeout;
 
