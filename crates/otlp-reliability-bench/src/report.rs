@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     Failure,
-    budgets::{Verdict, OverBare},
+    budgets::{OverBare, Verdict},
     case::{Promise, Scene, Side},
     rounds::{MOST_IN_LINE, Row},
 };
@@ -37,9 +37,11 @@ fn table(text: &mut String, of_scene: &[Row], rows: &[Row]) -> Result<(), Failur
         let beside = match row.side {
             Side::Bare | Side::Ours => String::new(),
             Side::Peer(peer) => {
-                let ours = of_scene.iter().find(|ours| ours.name == peer.beside).and_then(|ours| OverBare::of(ours, rows));
-                let times =
-                    ours.zip(figure).map_or("-".to_owned(), |(ours, figure)| format!("{:.1}x", figure.decisive() / ours.decisive()));
+                let ours =
+                    of_scene.iter().find(|ours| ours.name == peer.beside).and_then(|ours| OverBare::of(ours, rows));
+                let times = ours
+                    .zip(figure)
+                    .map_or("-".to_owned(), |(ours, figure)| format!("{:.1}x", figure.decisive() / ours.decisive()));
                 let less = if peer.promise == Promise::Less { ", promises less" } else { "" };
                 format!("{times} {}{less}", peer.beside)
             }

@@ -1,6 +1,6 @@
 //! Policies together.
 
-use otlp_reliability::{Bulkhead, Timeout};
+use otlp_reliability::{Bulkhead, Pipeline, Timeout};
 
 use super::{case, retry};
 use crate::{
@@ -14,6 +14,10 @@ pub(super) fn cases(scene: Scene) -> Result<Vec<Case>, Failure> {
         return Ok(Vec::new());
     }
     let bulkhead = || Bulkhead::new(CONCURRENT as u32);
-    let three = (retry(scene)?, (bulkhead(), Timeout::new(LONG)));
+    let three = Pipeline::builder("three")
+        .with("retry", retry(scene)?)
+        .with("bulkhead", bulkhead())
+        .with("timeout", Timeout::new(LONG))
+        .build()?;
     Ok(vec![case(scene, "pipeline of retry, bulkhead, timeout", three)])
 }
