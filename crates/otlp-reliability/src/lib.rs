@@ -38,6 +38,7 @@ mod health;
 mod hedge;
 mod observer;
 mod observers;
+mod outbox;
 mod outlier;
 mod pipeline;
 mod policy;
@@ -78,5 +79,6 @@ pub use self::{
         RetryBudgetSnapshot, RetryErrors, RetryPolicy, RetrySnapshot, RetryTransient, TokenBudget,
     },
     timeout::{Timeout, TimeoutConfig, TimeoutSnapshot},
+    unified_error::UnifiedError,
     verdict::{FailOnError, Judge, Verdict},
 };

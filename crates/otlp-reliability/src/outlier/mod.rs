@@ -1,1 +1,1 @@
-//! To be filled by its owner.
+//! Outlier ejection.

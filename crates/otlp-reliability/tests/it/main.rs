@@ -6,6 +6,7 @@ mod bulkhead;
 mod cancellation;
 mod clocks;
 mod composition;
+mod health;
 mod observers;
 mod retry;
 mod timeout;
