@@ -1,9 +1,10 @@
 //! otlp-reliability: each policy by itself, and policies together.
 
+mod breakers;
 mod pipelines;
 mod single;
 
-use otlp_reliability::{Policy, Retry, RetryPolicy};
+use otlp_reliability::{ConfigError, Policy, Retry, RetryPolicy};
 
 use crate::{
     Failure,
@@ -12,7 +13,8 @@ use crate::{
 };
 
 pub(super) fn cases(scene: Scene) -> Result<Vec<Case>, Failure> {
-    let mut cases = single::cases(scene)?;
+    let mut cases = breakers::cases(scene)?;
+    cases.extend(single::cases(scene)?);
     cases.extend(pipelines::cases(scene)?);
     Ok(cases)
 }
@@ -27,8 +29,8 @@ where
     })
 }
 
-/// Three attempts; the last of all where calls fail, because a wait is not what is measured.
-fn retry(scene: Scene) -> Result<Retry, Failure> {
+/// Three attempts, or the last one of all where calls fail, because a wait is not what is measured.
+fn retry(scene: Scene) -> Result<Retry, ConfigError> {
     let attempts = if scene.behaviour() == Behaviour::Succeeds { 3 } else { 1 };
-    Ok(RetryPolicy::new().with_max_attempts(attempts).build()?)
+    RetryPolicy::new().with_max_attempts(attempts).build()
 }
