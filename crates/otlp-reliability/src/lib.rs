@@ -70,6 +70,7 @@ pub use self::{
     health::*,
     hedge::*,
     observer::{Event, GiveUp, Observer},
+    outlier::*,
     pipeline::{Misorder, OrderWarning, Pipeline, PipelineBuilder, PipelineConfig, PipelineSnapshot},
     policy::{BlockingPolicy, Policy},
     rate_limiter::*,
