@@ -8,8 +8,14 @@ mod clocks;
 mod composition;
 mod health;
 mod observers;
+mod outlier;
+mod pipeline;
+mod registry;
 mod retry;
+mod seed;
 mod timeout;
+#[cfg(feature = "tower")]
+mod tower_layers;
 
 use std::sync::{Arc, Mutex};
 
