@@ -140,6 +140,17 @@ impl Batch {
     }
 }
 
+#[cfg(test)]
+impl Batch {
+    /// A batch of traces that says it has so many items.
+    pub(crate) fn of_items(sequence: u64, items: u64) -> Arc<Batch> {
+        let scope = Arc::new(ScopeEnvelope::new(0, Scope::default()));
+        let resource = Arc::new(ResourceEnvelope::new(Resource::default()));
+        let fragment = Fragment { scope, entries: Bytes::new(), items };
+        Arc::new(Batch::new(Signal::Traces, sequence, resource, vec![fragment]))
+    }
+}
+
 impl fmt::Debug for Fragment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fragment")

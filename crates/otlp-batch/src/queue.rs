@@ -149,27 +149,11 @@ impl Queue for MemoryQueue {
 
 #[cfg(test)]
 mod tests {
-    use otlp_core::{
-        Signal,
-        data::{Resource, Scope},
-    };
-
     use super::*;
-    use crate::{
-        Fragment,
-        envelope::{ResourceEnvelope, ScopeEnvelope},
-    };
-
-    fn batch(sequence: u64, items: u64) -> Arc<Batch> {
-        let scope = Arc::new(ScopeEnvelope::new(0, Scope::default()));
-        let fragment = Fragment { scope, entries: bytes::Bytes::new(), items };
-        let resource = Arc::new(ResourceEnvelope::new(Resource::default()));
-        Arc::new(Batch::new(Signal::Traces, sequence, resource, vec![fragment]))
-    }
 
     fn queue(sequences: std::ops::RangeInclusive<u64>) -> MemoryQueue {
         let queue = MemoryQueue::new();
-        sequences.for_each(|sequence| queue.put(batch(sequence, 10)));
+        sequences.for_each(|sequence| queue.put(Batch::of_items(sequence, 10)));
         queue
     }
 
@@ -191,7 +175,7 @@ mod tests {
     fn what_is_given_back_is_counted_as_waiting_without_the_part_that_has_its_fate() {
         let queue = queue(1..=2);
         queue.take();
-        queue.give_back(batch(1, 4));
+        queue.give_back(Batch::of_items(1, 4));
         let expected = QueueDepth { waiting_batches: 2, waiting_items: 14, in_flight_batches: 0, in_flight_items: 0 };
         assert_eq!((queue.depth(), queue.oldest()), (expected, Some(1)));
     }

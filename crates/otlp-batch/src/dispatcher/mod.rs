@@ -3,6 +3,9 @@
 //! While the destination is down, batches stay in the queue, and those that were in flight go back: an outage costs
 //! memory and then what the queue's policy drops, never what the limits of retry would have dropped.
 
+#[cfg(test)]
+mod tests;
+
 use std::{future::pending, sync::Arc};
 
 use otlp_core::{ErrorKind, ExportError, Outcome};
@@ -31,11 +34,13 @@ pub(crate) async fn run(lane: Arc<Lane>, exporter: Arc<dyn BatchExporter>, mut s
 /// The next batch, once there is one, the destination takes it, and it may be in flight. Holds nothing when dropped.
 async fn next(lane: &Lane, exporter: &dyn BatchExporter) -> (Permit, Arc<Batch>) {
     loop {
-        // The line has room for the one dispatcher. Were it full all the same, the end of a delivery would bring us back.
-        let Ok(permit) = lane.in_flight.acquire().await else { return pending().await };
+        // Before the permit, which counts as a batch in flight. Should the destination go down while we wait for the
+        // permit, it puts the batch off.
         if let Some(ready) = exporter.unready(lane.signal()) {
             ready.await;
         }
+        // The line has room for the one dispatcher. Were it full all the same, the end of a delivery would bring us back.
+        let Ok(permit) = lane.in_flight.acquire().await else { return pending().await };
         if let Some(batch) = lane.take() {
             return (permit, batch);
         }
