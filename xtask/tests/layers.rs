@@ -27,8 +27,19 @@ const FORBIDDEN: [(&str, &[&str]); 3] = [
 ];
 
 /// Crates that no published crate may depend on.
-const PEERS: [&str; 5] =
-    ["opentelemetry", "opentelemetry_sdk", "opentelemetry-otlp", "opentelemetry-proto", "opentelemetry-http"];
+const PEERS: [&str; 11] = [
+    "opentelemetry",
+    "opentelemetry_sdk",
+    "opentelemetry-otlp",
+    "opentelemetry-proto",
+    "opentelemetry-http",
+    "failsafe",
+    "recloser",
+    "tower-resilience-bulkhead",
+    "tower-resilience-circuitbreaker",
+    "tower-resilience-retry",
+    "tower-resilience-timelimiter",
+];
 
 fn metadata() -> Metadata {
     MetadataCommand::new()

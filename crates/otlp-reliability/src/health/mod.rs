@@ -12,6 +12,7 @@ mod breaker;
 mod check;
 mod checker;
 mod config;
+mod control;
 mod core;
 mod error;
 mod outcome;
