@@ -38,6 +38,7 @@ mod health;
 mod hedge;
 mod observer;
 mod observers;
+mod outbox;
 mod outlier;
 mod pipeline;
 mod policy;
@@ -53,6 +54,10 @@ pub mod tower;
 mod unified_error;
 mod verdict;
 
+#[cfg(feature = "metrics")]
+pub use self::observers::MetricsObserver;
+#[cfg(feature = "tracing")]
+pub use self::observers::TracingObserver;
 pub use self::{
     adaptive::*,
     bulkhead::*,
@@ -65,14 +70,16 @@ pub use self::{
     health::*,
     hedge::*,
     observer::{Event, GiveUp, Observer},
+    outlier::*,
     pipeline::{Misorder, OrderWarning, Pipeline, PipelineBuilder, PipelineConfig, PipelineSnapshot},
     policy::{BlockingPolicy, Policy},
     rate_limiter::*,
     registry::{Metrics, Registry, RegistryError, get_metrics, init, register, shutdown},
     retry::{
-        Backoff, Classify, Decision, Jitter, Retry, RetryBudgetConfig, RetryBudgetSnapshot, RetryErrors, RetryPolicy,
-        RetrySnapshot,
+        Backoff, Classify, Decision, Jitter, PercentageBudget, Retry, RetryBudget, RetryBudgetConfig,
+        RetryBudgetSnapshot, RetryErrors, RetryPolicy, RetrySnapshot, RetryTransient, TokenBudget,
     },
     timeout::{Timeout, TimeoutConfig, TimeoutSnapshot},
+    unified_error::UnifiedError,
     verdict::{FailOnError, Judge, Verdict},
 };

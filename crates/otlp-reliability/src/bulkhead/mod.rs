@@ -158,6 +158,12 @@ impl<K: Clock, O: Observer> Bulkhead<K, O> {
         }
     }
 
+    /// A permit, if there is room and nobody waits for it; if not, nobody was turned away yet.
+    #[cfg(feature = "tower")]
+    pub(crate) fn acquire_at_once(&self) -> Option<Permit> {
+        self.core.gate.try_enter().map(|entered| self.permit(entered))
+    }
+
     fn permit(&self, entered: Entered<'_>) -> Permit {
         entered.keep();
         Permit::taking_over(Arc::clone(&self.core))

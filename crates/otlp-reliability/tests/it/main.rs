@@ -7,8 +7,15 @@ mod bulkhead;
 mod cancellation;
 mod clocks;
 mod composition;
+mod health;
+mod observers;
+mod outlier;
+mod pipeline;
+mod registry;
 mod retry;
 mod timeout;
+#[cfg(feature = "tower")]
+mod tower_layers;
 
 use std::sync::{Arc, Mutex};
 
