@@ -91,8 +91,7 @@ impl Vegas {
     }
 
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
-        // Negated, so that NaN is refused as well.
-        if !(self.alpha > 0.0) {
+        if self.alpha.is_nan() || self.alpha <= 0.0 {
             return Err(ConfigError::new("alpha", self.alpha, "above zero"));
         }
         if !(self.beta > self.alpha && self.beta <= 1000.0) {
