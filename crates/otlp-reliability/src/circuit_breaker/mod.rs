@@ -12,6 +12,7 @@ mod config;
 mod core;
 mod limits;
 mod machine;
+mod owned_permit;
 mod permit;
 mod ready;
 mod snapshot;
@@ -32,6 +33,7 @@ use self::core::{Core, Host};
 pub use self::{
     break_duration::BreakDuration,
     config::{CircuitBreakerConfig, OnCancel, Window},
+    owned_permit::OwnedCircuitPermit,
     permit::CircuitPermit,
     snapshot::CircuitBreakerSnapshot,
 };

@@ -33,7 +33,7 @@ use crate::{Clock, Judge, Observer, Verdict};
 #[derive(Debug)]
 #[must_use = "a permit that is dropped is a cancelled call"]
 pub struct CircuitPermit<'a, J, K: Clock, O: Observer> {
-    breaker: &'a CircuitBreaker<J, K, O>,
+    pub(super) breaker: &'a CircuitBreaker<J, K, O>,
     pub(super) ticket: Option<Ticket>,
 }
 

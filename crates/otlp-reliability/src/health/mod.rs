@@ -11,6 +11,7 @@
 mod check;
 mod checker;
 mod config;
+mod control;
 mod core;
 mod error;
 mod outcome;

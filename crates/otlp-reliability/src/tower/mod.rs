@@ -43,6 +43,7 @@
 
 mod admitted;
 mod bulkhead;
+mod circuit_breaker;
 mod retry;
 mod timeout;
 
@@ -51,6 +52,7 @@ use std::{future::Future, pin::Pin};
 pub use self::{
     admitted::{Admitted, Held},
     bulkhead::{BulkheadLayer, BulkheadService},
+    circuit_breaker::{CircuitBreakerLayer, CircuitBreakerService},
     retry::{RetryLayer, RetryService},
     timeout::{TimeoutFuture, TimeoutLayer, TimeoutService},
 };

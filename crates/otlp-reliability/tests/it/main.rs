@@ -13,6 +13,7 @@ mod outlier;
 mod pipeline;
 mod registry;
 mod retry;
+mod seed;
 mod timeout;
 #[cfg(feature = "tower")]
 mod tower_layers;

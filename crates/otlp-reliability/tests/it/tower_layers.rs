@@ -12,8 +12,9 @@ use std::{
 };
 
 use otlp_reliability::{
-    Bulkhead, BulkheadConfig, Error, Rejection, RetryPolicy, Timeout,
-    tower::{BulkheadLayer, RetryLayer, TimeoutLayer},
+    Bulkhead, BulkheadConfig, CircuitBreaker, CircuitBreakerConfig, CircuitState, Error, OnCancel, Rejection,
+    RetryPolicy, Timeout,
+    tower::{BulkheadLayer, CircuitBreakerLayer, RetryLayer, TimeoutLayer},
 };
 use tokio::{sync::Semaphore, time::Instant};
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
@@ -117,6 +118,68 @@ async fn a_full_bulkhead_answers_with_the_service_s_own_error() {
     let mut service = BulkheadLayer::new(Bulkhead::new(1)).layer(inner);
     let _running = service.call(1);
     assert_eq!(service.call(2).await, Err(Failure::Policy(Rejection::Full)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_judges_results_and_rejects_without_calling() {
+    let breaker = CircuitBreaker::new(2, 10 * SECOND);
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&calls);
+    let mut service = CircuitBreakerLayer::new(breaker.clone()).layer(service_fn(move |fails: bool| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        ready(if fails { Err(Failure::Refused(1)) } else { Ok(()) })
+    }));
+    for fails in [true, false, true, true] {
+        assert_eq!(breaker.state(), CircuitState::Closed);
+        assert_eq!(service.ready().await.unwrap().call(fails).await.is_err(), fails);
+    }
+    assert_eq!(breaker.state(), CircuitState::Open);
+    let rejection = Rejection::Open { retry_after: Some(10 * SECOND) };
+    assert_eq!(service.ready().await.unwrap().call(false).await, Err(Failure::Policy(rejection)));
+    assert_eq!(calls.load(Ordering::Relaxed), 4);
+    tokio::time::advance(10 * SECOND).await;
+    assert_eq!(service.ready().await.unwrap().call(false).await, Ok(()));
+    assert_eq!(breaker.state(), CircuitState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pitfall_07_a_probe_that_is_dropped_makes_room_for_the_next() {
+    let inner = Gated::new();
+    let breaker =
+        CircuitBreakerConfig::new().with_half_open_probes(1).with_on_cancel(OnCancel::Ignore).build().unwrap();
+    let mut service = CircuitBreakerLayer::new(breaker.clone()).layer(inner.clone());
+    breaker.half_open();
+    let mut clones: Vec<_> = (0..10).map(|_| service.clone()).collect();
+    for clone in &mut clones {
+        clone.ready().await.unwrap();
+    }
+    let mut probe = task(service.call(1));
+    assert!(probe.poll().is_pending());
+    assert!(service.call(2).await.is_err(), "one probe at a time");
+    drop(probe);
+    inner.gate.add_permits(1);
+    assert_eq!(service.call(3).await, Ok(3));
+    assert_eq!(breaker.state(), CircuitState::Closed);
+}
+
+#[tokio::test]
+async fn pitfall_06_a_panic_in_the_service_is_a_failure_and_no_cancelled_call() {
+    let ignoring = CircuitBreakerConfig::new().with_consecutive_failures(1).with_on_cancel(OnCancel::Ignore);
+    let breaker = ignoring.build().unwrap();
+    let bulkhead = Bulkhead::new(1);
+    let service = ServiceBuilder::new()
+        .layer(CircuitBreakerLayer::new(breaker.clone()))
+        .layer(BulkheadLayer::new(bulkhead.clone()))
+        .service(service_fn(|panics: bool| async move {
+            tokio::task::yield_now().await;
+            if panics { panic!("in the service") } else { Ok::<(), Failure>(()) }
+        }));
+    drop(tokio::time::timeout(Duration::ZERO, service.clone().oneshot(false)).await);
+    assert_eq!(breaker.state(), CircuitState::Closed);
+    let call = tokio::spawn(service.clone().oneshot(true));
+    assert!(call.await.unwrap_err().is_panic());
+    assert_eq!(breaker.state(), CircuitState::Open);
+    assert_eq!(bulkhead.snapshot().in_flight, 0);
 }
 
 #[tokio::test(start_paused = true)]
