@@ -21,8 +21,8 @@ use crate::{Clock, Control, TokioClock, registry};
 /// Each check has a task of its own on the runtime that [`start`](HealthChecker::start) was called on: the first round
 /// starts at once, each further one an interval after the last. Rounds of one check never overlap.
 ///
-/// A [`Clock`] that ends all sleeps early, as that of a service that drains may, lets rounds follow each other without a
-/// wait: such a service [`stop`](HealthChecker::stop)s its checks.
+/// A [`Clock`] that ends all sleeps early, as that of a service that drains may, lets rounds follow each other without
+/// a wait: such a service [`stop`](HealthChecker::stop)s its checks.
 ///
 /// It is a handle: clones share the checks and what is known of them. When the last one is dropped, the tasks end.
 ///

@@ -13,8 +13,8 @@ use crate::{
 /// [`OutlierDetectorConfig::build`].
 ///
 /// Tell it the result of every call ([`Endpoint::record`]), and ask it before each call who is in use
-/// ([`Endpoint::is_ejected`], [`OutlierDetector::healthy`]). It has no task of its own: ejections end, and intervals are
-/// looked at, when it is asked.
+/// ([`Endpoint::is_ejected`], [`OutlierDetector::healthy`]). It has no task of its own: ejections end, and intervals
+/// are looked at, when it is asked.
 ///
 /// It is a handle: clones share endpoints and settings. An `Id` is anything that names an endpoint, such as a
 /// `SocketAddr`.
