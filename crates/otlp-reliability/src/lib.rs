@@ -42,6 +42,8 @@ mod outbox;
 mod outlier;
 mod pipeline;
 mod policy;
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 pub mod prelude;
 mod rate_limiter;
 mod registry;

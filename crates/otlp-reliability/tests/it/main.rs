@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod adaptive;
 mod bulkhead;
 mod cancellation;
 mod clocks;
@@ -12,6 +13,7 @@ mod outlier;
 mod pipeline;
 mod registry;
 mod retry;
+mod seed;
 mod timeout;
 #[cfg(feature = "tower")]
 mod tower_layers;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use otlp_reliability::{
-    self as reliability, Bulkhead, Pipeline, Registry, RegistryError, RetryPolicy, Snapshot, Timeout,
+    self as reliability, Bulkhead, Controlled, HealthChecker, Pipeline, PolicyConfig, Registry, RegistryError,
+    RetryPolicy, Snapshot, Timeout,
 };
 
 fn retry() -> otlp_reliability::Retry {
@@ -37,6 +38,23 @@ fn a_registry_lists_what_lives_in_the_order_in_which_it_came() {
     assert_eq!(registry.metrics().policy("b"), None);
 }
 
+#[tokio::test]
+async fn health_is_shown_beside_the_policies() {
+    let registry = Registry::new();
+    let checker = HealthChecker::new();
+    checker.add_check("database", || async { Err::<(), _>("not there") }).await.unwrap();
+    registry.register("health", &checker);
+    checker.check_now().await;
+    let metrics = registry.metrics();
+    let Some(Snapshot::Health(status)) = metrics.policy("health") else { panic!("{metrics:?}") };
+    assert!(status.check("database").is_some_and(|check| check.failed_rounds == 1));
+    let settings = PolicyConfig::from(RetryPolicy::new());
+    let refused = checker.control().unwrap().reload(&settings).unwrap_err();
+    assert_eq!((refused.field(), refused.accepted()), ("kind", "health"));
+    drop(checker);
+    assert!(registry.metrics().policies.is_empty());
+}
+
 #[test]
 fn a_pipeline_shows_its_stages_itself() {
     let registry = Registry::new();
@@ -49,7 +67,7 @@ fn a_pipeline_shows_its_stages_itself() {
 }
 
 /// Held by each test that uses the registry of the process.
-static TURNS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+pub(crate) static TURNS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// The names that begin with `prefix`: other tests of this process make policies at the same time.
 async fn named(prefix: &str) -> Vec<String> {
