@@ -165,7 +165,7 @@ impl<J, K: Clock, O: Observer> CircuitBreaker<J, K, O> {
             polled
         })
         .await;
-        permit.record(&result);
+        permit.settle_by(&result);
         result
     }
 
@@ -257,9 +257,9 @@ where
     O: Observer,
 {
     fn call<F: Fn() -> Result<T, E>>(&self, operation: F) -> Result<T, E> {
-        let permit = self.admit()?;
+        let mut permit = self.admit()?;
         let result = operation();
-        permit.record(&result);
+        permit.settle_by(&result);
         result
     }
 }

@@ -6,8 +6,7 @@ use std::thread;
 
 use super::{
     CircuitBreaker,
-    core::Host,
-    machine::{Outcome, Surroundings, Ticket},
+    machine::{Outcome, Ticket},
 };
 use crate::{Clock, Judge, Observer, Verdict};
 
@@ -34,26 +33,22 @@ use crate::{Clock, Judge, Observer, Verdict};
 #[must_use = "a permit that is dropped is a cancelled call"]
 pub struct CircuitPermit<'a, J, K: Clock, O: Observer> {
     breaker: &'a CircuitBreaker<J, K, O>,
-    pub(super) ticket: Option<Ticket>,
+    ticket: Ticket,
+    is_settled: bool,
 }
 
 impl<'a, J, K: Clock, O: Observer> CircuitPermit<'a, J, K, O> {
     #[inline]
     pub(super) fn new(breaker: &'a CircuitBreaker<J, K, O>, ticket: Ticket) -> Self {
-        CircuitPermit { breaker, ticket: Some(ticket) }
+        CircuitPermit { breaker, ticket, is_settled: false }
     }
 
     /// Has the breaker judge the result.
-    #[inline]
-    pub fn record<R>(self, result: &R)
+    pub fn record<R>(mut self, result: &R)
     where
         J: Judge<R>,
     {
-        match self.breaker.judge.judge(result) {
-            Verdict::Success => self.success(),
-            Verdict::Failure => self.failure(),
-            Verdict::Ignore => self.ignore(),
-        }
+        self.settle_by(result);
     }
 
     /// The callee works.
@@ -77,19 +72,27 @@ impl<'a, J, K: Clock, O: Observer> CircuitPermit<'a, J, K, O> {
     #[inline]
     pub(super) fn begin_to_wait(&mut self) {
         let host = self.breaker.host();
-        if let Some(ticket) = &mut self.ticket
-            && ticket.started.is_none()
-            && host.core.machine.times_cancelled_calls()
-        {
-            ticket.started = Some(host.now());
-        }
+        host.core.machine.begin_to_wait(&host, &mut self.ticket);
+    }
+
+    #[inline]
+    pub(super) fn settle_by<R>(&mut self, result: &R)
+    where
+        J: Judge<R>,
+    {
+        self.settle(match self.breaker.judge.judge(result) {
+            Verdict::Success => Outcome::Success,
+            Verdict::Failure => Outcome::Failure,
+            Verdict::Ignore => Outcome::Ignored,
+        });
     }
 
     #[inline]
     fn settle(&mut self, outcome: Outcome) {
-        if let Some(ticket) = self.ticket.take() {
-            let host: Host<'_, K, O> = self.breaker.host();
-            host.core.machine.settle(&host, ticket, outcome);
+        if !self.is_settled {
+            self.is_settled = true;
+            let host = self.breaker.host();
+            host.core.machine.settle(&host, &self.ticket, outcome);
         }
     }
 }
@@ -97,7 +100,7 @@ impl<'a, J, K: Clock, O: Observer> CircuitPermit<'a, J, K, O> {
 impl<J, K: Clock, O: Observer> Drop for CircuitPermit<'_, J, K, O> {
     #[inline]
     fn drop(&mut self) {
-        if self.ticket.is_some() {
+        if !self.is_settled {
             self.settle(if thread::panicking() { Outcome::Failure } else { Outcome::Cancelled });
         }
     }
