@@ -22,6 +22,7 @@ mod with_retry;
 mod word;
 
 use std::{
+    fmt,
     future::{Future, poll_fn},
     pin::pin,
     sync::Arc,
@@ -85,7 +86,6 @@ pub enum CircuitState {
 ///
 /// [`CircuitBreakerConfig`] has the settings, [`with_judge`](Self::with_judge) says what a failure is, and
 /// [`try_acquire`](Self::try_acquire) serves loops that are no closures.
-#[derive(Debug)]
 pub struct CircuitBreaker<J = FailOnError, K = TokioClock, O = ()> {
     core: Arc<Core<K>>,
     judge: J,
@@ -267,5 +267,11 @@ where
 impl<J, K: Clock + 'static, O> Controlled for CircuitBreaker<J, K, O> {
     fn control(&self) -> Option<Arc<dyn Control>> {
         Some(Arc::<Core<K>>::clone(&self.core))
+    }
+}
+
+impl<J, K, O> fmt::Debug for CircuitBreaker<J, K, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CircuitBreaker").field("state", &self.state()).field("config", &self.config()).finish()
     }
 }

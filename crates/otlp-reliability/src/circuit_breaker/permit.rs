@@ -2,7 +2,7 @@
 //!
 //! What must hold: each permit ends once, with a result or when it is dropped.
 
-use std::thread;
+use std::{fmt, thread};
 
 use super::{
     CircuitBreaker,
@@ -29,7 +29,6 @@ use crate::{Clock, Judge, Observer, Verdict};
 /// assert_eq!(breaker.state(), CircuitState::Open);
 /// # Ok::<(), Rejection>(())
 /// ```
-#[derive(Debug)]
 #[must_use = "a permit that is dropped is a cancelled call"]
 pub struct CircuitPermit<'a, J, K: Clock, O: Observer> {
     breaker: &'a CircuitBreaker<J, K, O>,
@@ -103,5 +102,11 @@ impl<J, K: Clock, O: Observer> Drop for CircuitPermit<'_, J, K, O> {
         if !self.is_settled {
             self.settle(if thread::panicking() { Outcome::Failure } else { Outcome::Cancelled });
         }
+    }
+}
+
+impl<J, K: Clock, O: Observer> fmt::Debug for CircuitPermit<'_, J, K, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CircuitPermit").field("ticket", &self.ticket).finish_non_exhaustive()
     }
 }

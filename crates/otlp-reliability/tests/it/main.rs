@@ -4,6 +4,9 @@
 
 mod bulkhead;
 mod cancellation;
+mod circuit_breaker;
+mod circuit_breaker_control;
+mod circuit_breaker_pitfalls;
 mod clocks;
 mod composition;
 mod health;
