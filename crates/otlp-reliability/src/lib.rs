@@ -42,6 +42,8 @@ mod outbox;
 mod outlier;
 mod pipeline;
 mod policy;
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 pub mod prelude;
 mod rate_limiter;
 mod registry;
@@ -70,6 +72,7 @@ pub use self::{
     health::*,
     hedge::*,
     observer::{Event, GiveUp, Observer},
+    outlier::*,
     pipeline::{Misorder, OrderWarning, Pipeline, PipelineBuilder, PipelineConfig, PipelineSnapshot},
     policy::{BlockingPolicy, Policy},
     rate_limiter::*,

@@ -89,3 +89,37 @@ mod tests {
         assert_eq!(seen, [2]);
     }
 }
+
+#[cfg(all(test, otlp_loom))]
+mod loom_tests {
+    use loom::{
+        sync::{Arc, Mutex},
+        thread,
+    };
+
+    use super::*;
+
+    #[test]
+    fn loom_every_event_is_delivered_once_whoever_delivers() {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
+            let outbox = Arc::new(Outbox::new());
+            let seen = Arc::new(Mutex::new(Vec::new()));
+            let put = |first: u32| {
+                let (outbox, seen) = (outbox.clone(), seen.clone());
+                move || {
+                    outbox.put(first);
+                    outbox.put(first + 1);
+                    outbox.deliver(|event| seen.lock().unwrap().push(event));
+                }
+            };
+            let other = thread::spawn(put(10));
+            put(20)();
+            other.join().unwrap();
+            let seen = seen.lock().unwrap().clone();
+            let of = |first: u32| seen.iter().copied().filter(|event| event / 10 == first / 10).collect::<Vec<_>>();
+            assert_eq!((of(10), of(20)), (vec![10, 11], vec![20, 21]));
+        });
+    }
+}

@@ -8,10 +8,12 @@
 
 mod break_duration;
 mod cache_line;
+mod call;
 mod config;
 mod core;
 mod limits;
 mod machine;
+mod owned_permit;
 mod permit;
 mod ready;
 mod snapshot;
@@ -29,12 +31,16 @@ use std::{
     time::Duration,
 };
 
-use self::core::{Core, Host};
 pub use self::{
     break_duration::BreakDuration,
     config::{CircuitBreakerConfig, OnCancel, Window},
+    owned_permit::OwnedCircuitPermit,
     permit::CircuitPermit,
     snapshot::CircuitBreakerSnapshot,
+};
+use self::{
+    call::Call,
+    core::{Core, Host},
 };
 use crate::{
     BlockingPolicy, Clock, Control, Controlled, Event, FailOnError, Judge, Observer, Policy, Rejection, TokioClock,
@@ -169,18 +175,6 @@ impl<J, K: Clock, O: Observer> CircuitBreaker<J, K, O> {
         result
     }
 
-    /// A permit for one call, if the breaker lets it through.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejection::Open`], with the rest of the break. It has no `retry_after` while the breaker is isolated, or while
-    /// it waits for its probes.
-    pub fn try_acquire(&self) -> Result<CircuitPermit<'_, J, K, O>, Rejection> {
-        let mut permit = self.admit()?;
-        permit.begin_to_wait();
-        Ok(permit)
-    }
-
     /// Opens the breaker for a break, as if it had tripped. An open one begins its break anew.
     pub fn force_open(&self) {
         self.force(CircuitState::Open);
@@ -212,9 +206,9 @@ impl<J, K: Clock, O: Observer> CircuitBreaker<J, K, O> {
     }
 
     #[inline]
-    fn admit(&self) -> Result<CircuitPermit<'_, J, K, O>, Rejection> {
+    fn begin_call(&self) -> Result<Call, Rejection> {
         match self.core.machine.admit(&self.host()) {
-            Ok(ticket) => Ok(CircuitPermit::new(self, ticket)),
+            Ok(ticket) => Ok(Call::new(ticket)),
             Err(rejection) => {
                 self.observer.on_event(Event::Rejected(rejection));
                 Err(rejection)

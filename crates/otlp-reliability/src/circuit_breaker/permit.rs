@@ -1,14 +1,9 @@
 //! A call that a breaker let through, until it is known how it ended.
-//!
-//! What must hold: each permit ends once, with a result or when it is dropped.
 
-use std::{fmt, thread};
+use std::fmt;
 
-use super::{
-    CircuitBreaker,
-    machine::{Outcome, Ticket},
-};
-use crate::{Clock, Judge, Observer, Verdict};
+use super::{CircuitBreaker, call::Call, machine::Outcome};
+use crate::{Clock, Judge, Observer, Rejection};
 
 /// A call that a [`CircuitBreaker`] let through. Whoever has the result says so.
 ///
@@ -32,16 +27,29 @@ use crate::{Clock, Judge, Observer, Verdict};
 #[must_use = "a permit that is dropped is a cancelled call"]
 pub struct CircuitPermit<'a, J, K: Clock, O: Observer> {
     breaker: &'a CircuitBreaker<J, K, O>,
-    ticket: Ticket,
-    is_settled: bool,
+    call: Call,
 }
 
-impl<'a, J, K: Clock, O: Observer> CircuitPermit<'a, J, K, O> {
-    #[inline]
-    pub(super) fn new(breaker: &'a CircuitBreaker<J, K, O>, ticket: Ticket) -> Self {
-        CircuitPermit { breaker, ticket, is_settled: false }
+impl<J, K: Clock, O: Observer> CircuitBreaker<J, K, O> {
+    /// A permit for one call, if the breaker lets it through.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Open`], with the rest of the break. It has no `retry_after` while the breaker is isolated, or while
+    /// it waits for its probes.
+    pub fn try_acquire(&self) -> Result<CircuitPermit<'_, J, K, O>, Rejection> {
+        let mut permit = self.admit()?;
+        permit.begin_to_wait();
+        Ok(permit)
     }
 
+    #[inline]
+    pub(super) fn admit(&self) -> Result<CircuitPermit<'_, J, K, O>, Rejection> {
+        Ok(CircuitPermit { breaker: self, call: self.begin_call()? })
+    }
+}
+
+impl<J, K: Clock, O: Observer> CircuitPermit<'_, J, K, O> {
     /// Has the breaker judge the result.
     pub fn record<R>(mut self, result: &R)
     where
@@ -51,27 +59,23 @@ impl<'a, J, K: Clock, O: Observer> CircuitPermit<'a, J, K, O> {
     }
 
     /// The callee works.
-    #[inline]
     pub fn success(mut self) {
-        self.settle(Outcome::Success);
+        self.call.settle(self.breaker, Outcome::Success);
     }
 
     /// It does not.
-    #[inline]
     pub fn failure(mut self) {
-        self.settle(Outcome::Failure);
+        self.call.settle(self.breaker, Outcome::Failure);
     }
 
     /// The call says nothing about the callee, or was not made. A probe goes to the next call.
     pub fn ignore(mut self) {
-        self.settle(Outcome::Ignored);
+        self.call.settle(self.breaker, Outcome::Ignored);
     }
 
-    /// Notes when the call began to wait, if its end may depend on it.
     #[inline]
     pub(super) fn begin_to_wait(&mut self) {
-        let host = self.breaker.host();
-        host.core.machine.begin_to_wait(&host, &mut self.ticket);
+        self.call.begin_to_wait(self.breaker);
     }
 
     #[inline]
@@ -79,34 +83,19 @@ impl<'a, J, K: Clock, O: Observer> CircuitPermit<'a, J, K, O> {
     where
         J: Judge<R>,
     {
-        self.settle(match self.breaker.judge.judge(result) {
-            Verdict::Success => Outcome::Success,
-            Verdict::Failure => Outcome::Failure,
-            Verdict::Ignore => Outcome::Ignored,
-        });
-    }
-
-    #[inline]
-    fn settle(&mut self, outcome: Outcome) {
-        if !self.is_settled {
-            self.is_settled = true;
-            let host = self.breaker.host();
-            host.core.machine.settle(&host, &self.ticket, outcome);
-        }
+        self.call.settle_by(self.breaker, result);
     }
 }
 
 impl<J, K: Clock, O: Observer> Drop for CircuitPermit<'_, J, K, O> {
     #[inline]
     fn drop(&mut self) {
-        if !self.is_settled {
-            self.settle(if thread::panicking() { Outcome::Failure } else { Outcome::Cancelled });
-        }
+        self.call.abandon(self.breaker);
     }
 }
 
 impl<J, K: Clock, O: Observer> fmt::Debug for CircuitPermit<'_, J, K, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CircuitPermit").field("ticket", &self.ticket).finish_non_exhaustive()
+        f.debug_struct("CircuitPermit").field("call", &self.call).finish_non_exhaustive()
     }
 }

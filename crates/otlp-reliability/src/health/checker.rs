@@ -1,6 +1,11 @@
 //! The checker: runs each check on a schedule and answers for all of them.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use tokio::runtime::Handle;
 
@@ -9,7 +14,7 @@ use super::{
     core::{Core, Watched},
     round,
 };
-use crate::{Clock, TokioClock, sync::lock};
+use crate::{Clock, Control, TokioClock, registry, sync::lock};
 
 /// Runs health checks on a schedule and says how the service is.
 ///
@@ -109,7 +114,13 @@ impl<K> HealthChecker<K> {
 
 impl<K: Clock + 'static> HealthChecker<K> {
     fn on(clock: K, defaults: CheckConfig) -> Self {
-        HealthChecker { defaults, shared: Arc::new(Shared { core: Arc::new(Core::new(clock)) }) }
+        let core = Arc::new(Core::new(clock));
+        registry::announce(Arc::downgrade(&core) as Weak<dyn Control>);
+        HealthChecker { defaults, shared: Arc::new(Shared { core }) }
+    }
+
+    pub(super) fn core(&self) -> Arc<Core<K>> {
+        Arc::clone(&self.shared.core)
     }
 
     /// A checker without checks on another clock, with these defaults and this observer.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod adaptive;
 mod bulkhead;
 mod cancellation;
 mod circuit_breaker;
@@ -11,8 +12,14 @@ mod clocks;
 mod composition;
 mod health;
 mod observers;
+mod outlier;
+mod pipeline;
+mod registry;
 mod retry;
+mod seed;
 mod timeout;
+#[cfg(feature = "tower")]
+mod tower_layers;
 
 use std::sync::{Arc, Mutex};
 
