@@ -14,6 +14,7 @@ mod pipeline;
 mod registry;
 mod retry;
 mod seed;
+mod simulation;
 mod timeout;
 #[cfg(feature = "tower")]
 mod tower_layers;
