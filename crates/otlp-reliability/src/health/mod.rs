@@ -8,6 +8,7 @@
 //! - A result that comes after its check was removed changes nothing.
 //! - Observers hear changes in the order in which they happened, and never under a lock.
 
+mod breaker;
 mod check;
 mod checker;
 mod config;

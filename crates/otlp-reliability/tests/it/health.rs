@@ -10,9 +10,12 @@ use std::{
 };
 
 use otlp_reliability::{
-    Check, CheckConfig, CheckOutcome, Clock, Event, Health, HealthChecker, HealthError, Probe, TokioClock, UnifiedError,
+    Bulkhead, Check, CheckConfig, CheckOutcome, CircuitBreaker, Clock, Controlled, Event, Health, HealthChecker,
+    HealthError, Probe, TokioClock, UnifiedError,
 };
 use tokio::time::sleep;
+
+use crate::Failure;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -426,6 +429,32 @@ async fn waits_and_limits_as_long_as_there_are_panic_nothing() {
     checker.start().await.unwrap();
     sleep(2 * SECOND).await;
     assert_eq!(checker.get_health_status().await.unwrap().overall, Health::Healthy);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_circuit_breaker_is_a_health_source_that_never_keeps_its_own_probe_away() {
+    let breaker = CircuitBreaker::new(1, 10 * SECOND);
+    let checker = HealthChecker::new();
+    checker.add(Check::circuit_breaker("payments", breaker.control().unwrap()).unwrap()).unwrap();
+    checker.start().await.unwrap();
+    let health = async || {
+        sleep(SECOND).await;
+        checker.get_health_status().await.unwrap().overall
+    };
+    assert_eq!(health().await, Health::Healthy);
+    let failed: Result<(), Failure> = breaker.execute(|| ready(Err(Failure::Refused(1)))).await;
+    assert!(failed.is_err());
+    assert_eq!(health().await, Health::Unhealthy);
+    sleep(10 * SECOND).await;
+    assert_eq!(health().await, Health::Degraded, "the break is over: ready for the call that probes");
+    breaker.isolate();
+    assert_eq!(health().await, Health::Unhealthy);
+    breaker.reset();
+    assert_eq!(health().await, Health::Healthy);
+
+    let bulkhead = Bulkhead::new(1).control().unwrap();
+    let error = Check::circuit_breaker("payments", bulkhead).unwrap_err();
+    assert_eq!((error.field(), error.value()), ("control", "\"bulkhead\""));
 }
 
 #[cfg(feature = "serde")]

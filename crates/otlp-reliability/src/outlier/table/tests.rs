@@ -17,7 +17,7 @@ fn config() -> OutlierDetectorConfig {
 }
 
 fn table(config: OutlierDetectorConfig, endpoints: u32) -> Table<u32> {
-    config.validate().unwrap();
+    assert!(config.validate().is_ok(), "{config:?}");
     let mut table = Table::new(config);
     for id in 0..endpoints {
         table.add(id);

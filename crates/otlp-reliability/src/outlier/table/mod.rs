@@ -218,5 +218,4 @@ impl<Id: Clone + Eq + Hash> Table<Id> {
 }
 
 #[cfg(all(test, not(otlp_loom)))]
-#[path = "table_tests.rs"]
 mod tests;
