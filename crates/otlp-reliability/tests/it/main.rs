@@ -6,7 +6,10 @@ mod bulkhead;
 mod cancellation;
 mod clocks;
 mod composition;
+mod fallback;
+mod hedge;
 mod observers;
+mod rate_limiter;
 mod retry;
 mod timeout;
 
