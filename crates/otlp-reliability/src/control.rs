@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     AdaptiveLimitConfig, AdaptiveLimitSnapshot, BulkheadConfig, BulkheadSnapshot, CircuitBreakerConfig,
-    CircuitBreakerSnapshot, ConfigError, FallbackSnapshot, HedgeConfig, HedgeSnapshot, PipelineConfig,
+    CircuitBreakerSnapshot, ConfigError, FallbackSnapshot, HealthStatus, HedgeConfig, HedgeSnapshot, PipelineConfig,
     PipelineSnapshot, RateLimiterConfig, RateLimiterSnapshot, RetryBudgetConfig, RetryBudgetSnapshot, RetryPolicy,
     RetrySnapshot, TimeoutConfig, TimeoutSnapshot,
 };
@@ -97,6 +97,7 @@ pub enum Snapshot {
     Hedge(HedgeSnapshot),
     Fallback(FallbackSnapshot),
     Pipeline(PipelineSnapshot),
+    Health(HealthStatus),
 }
 
 /// The figures of a policy, under the name that it has in a pipeline or a registry.
@@ -165,6 +166,7 @@ impl Snapshot {
             Snapshot::Hedge(_) => "hedge",
             Snapshot::Fallback(_) => "fallback",
             Snapshot::Pipeline(_) => "pipeline",
+            Snapshot::Health(_) => "health",
         }
     }
 }

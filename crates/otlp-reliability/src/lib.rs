@@ -38,9 +38,12 @@ mod health;
 mod hedge;
 mod observer;
 mod observers;
+mod outbox;
 mod outlier;
 mod pipeline;
 mod policy;
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 pub mod prelude;
 mod rate_limiter;
 mod registry;
@@ -69,6 +72,7 @@ pub use self::{
     health::*,
     hedge::*,
     observer::{Event, GiveUp, Observer},
+    outlier::*,
     pipeline::{Misorder, OrderWarning, Pipeline, PipelineBuilder, PipelineConfig, PipelineSnapshot},
     policy::{BlockingPolicy, Policy},
     rate_limiter::*,
@@ -78,5 +82,6 @@ pub use self::{
         RetryBudgetSnapshot, RetryErrors, RetryPolicy, RetrySnapshot, RetryTransient, TokenBudget,
     },
     timeout::{Timeout, TimeoutConfig, TimeoutSnapshot},
+    unified_error::UnifiedError,
     verdict::{FailOnError, Judge, Verdict},
 };

@@ -158,9 +158,15 @@ impl<K: Clock, O: Observer> Bulkhead<K, O> {
         }
     }
 
+    /// A permit, if there is room and nobody waits for it; if not, nobody was turned away yet.
+    #[cfg(feature = "tower")]
+    pub(crate) fn acquire_at_once(&self) -> Option<Permit> {
+        self.core.gate.try_enter().map(|entered| self.permit(entered))
+    }
+
     fn permit(&self, entered: Entered<'_>) -> Permit {
         entered.keep();
-        Permit::of_kept(Arc::clone(&self.core))
+        Permit::taking_over(Arc::clone(&self.core))
     }
 
     #[cold]

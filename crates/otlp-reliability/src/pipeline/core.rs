@@ -45,6 +45,13 @@ impl Stage {
     }
 }
 
+/// Settings, and the stage that accepts them.
+struct Accepted<'a> {
+    stage: &'a str,
+    control: &'a Arc<dyn Control>,
+    settings: &'a PolicyConfig,
+}
+
 pub(super) struct Core<O> {
     name: String,
     stages: Vec<Stage>,
@@ -78,20 +85,17 @@ impl<O> Core<O> {
         warning::warnings(&self.stages)
     }
 
-    /// The controls that each of the settings is for, if every one of them accepts its settings.
-    fn accepted<'a>(
-        &self,
-        settings: &'a PipelineConfig,
-    ) -> Result<Vec<(&Arc<dyn Control>, &'a PolicyConfig)>, ConfigError> {
+    /// The controls that each of the settings is for, if every one of them accepts its settings. Errors begin with the
+    /// stage: how the pipeline is called, whoever has it knows, and a pipeline that is a stage has another name there.
+    fn accepted<'a>(&'a self, settings: &'a PipelineConfig) -> Result<Vec<Accepted<'a>>, ConfigError> {
         settings
             .stages()
-            .map(|(name, settings)| {
-                let control = self.control_of(name)?;
-                control.accepts(settings).map_err(|error| error.within(name))?;
-                Ok((control, settings))
+            .map(|(stage, settings)| {
+                let control = self.control_of(stage)?;
+                control.accepts(settings).map_err(|error| error.within(stage))?;
+                Ok(Accepted { stage, control, settings })
             })
-            .collect::<Result<_, ConfigError>>()
-            .map_err(|error| error.within(&self.name))
+            .collect()
     }
 
     fn control_of(&self, name: &str) -> Result<&Arc<dyn Control>, ConfigError> {
@@ -106,8 +110,8 @@ impl<O> Core<O> {
 impl<O: Observer> Core<O> {
     pub(super) fn reload_stages(&self, settings: &PipelineConfig) -> Result<(), ConfigError> {
         let reloading = lock(&self.reloading);
-        for (control, settings) in self.accepted(settings)? {
-            control.reload(settings).map_err(|error| error.within(&self.name))?;
+        for Accepted { stage, control, settings } in self.accepted(settings)? {
+            control.reload(settings).map_err(|error| error.within(stage))?;
         }
         drop(reloading);
         self.observer.on_event(Event::Reloaded);

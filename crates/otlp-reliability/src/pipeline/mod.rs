@@ -104,7 +104,7 @@ impl<P, O: Observer> Pipeline<P, O> {
     /// A name that no stage has, settings of another kind than the stage, or settings that cannot work. The error says
     /// where; no stage has then changed.
     pub fn reload(&self, settings: &PipelineConfig) -> Result<(), ConfigError> {
-        self.core.reload_stages(settings)
+        self.core.reload_stages(settings).map_err(|error| error.within(self.name()))
     }
 }
 

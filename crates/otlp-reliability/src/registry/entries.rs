@@ -99,17 +99,19 @@ impl Entries {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(otlp_loom)))]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::{ConfigError, PolicyConfig, Snapshot};
+    use crate::{ConfigError, PolicyConfig, Snapshot, Timeout};
 
     /// A control that nothing is behind.
     struct Nothing;
 
     impl Control for Nothing {
         fn snapshot(&self) -> Snapshot {
-            Snapshot::Pipeline(crate::Pipeline::builder("nothing").build().unwrap().snapshot())
+            Snapshot::Timeout(Timeout::new(Duration::ZERO).snapshot())
         }
 
         fn reload(&self, settings: &PolicyConfig) -> Result<(), ConfigError> {

@@ -2,16 +2,25 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod adaptive;
 mod bulkhead;
 mod cancellation;
 mod clocks;
 mod composition;
 mod fallback;
+mod health;
 mod hedge;
 mod observers;
+mod outlier;
+mod pipeline;
 mod rate_limiter;
+mod registry;
 mod retry;
+mod seed;
 mod timeout;
+mod tower_layers;
+#[cfg(feature = "tower")]
+mod tower_layers;
 
 use std::sync::{Arc, Mutex};
 

@@ -79,8 +79,7 @@ mod tracing_observer {
     fn written(write: impl FnOnce()) -> Vec<(Level, String)> {
         let lines = Lines::default();
         tracing::subscriber::with_default(tracing_subscriber::registry().with(lines.clone()), write);
-        let written = lines.0.lock().unwrap().clone();
-        written
+        std::mem::take(&mut *lines.0.lock().unwrap())
     }
 
     #[test]
