@@ -18,7 +18,6 @@ mod registry;
 mod retry;
 mod seed;
 mod timeout;
-mod tower_layers;
 #[cfg(feature = "tower")]
 mod tower_layers;
 
