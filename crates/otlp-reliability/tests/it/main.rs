@@ -5,6 +5,9 @@
 mod adaptive;
 mod bulkhead;
 mod cancellation;
+mod circuit_breaker;
+mod circuit_breaker_control;
+mod circuit_breaker_pitfalls;
 mod clocks;
 mod composition;
 mod fallback;
