@@ -36,7 +36,7 @@ struct Arguments {
     #[arg(long)]
     play: bool,
     /// Payments a second, while playing.
-    #[arg(long, default_value_t = 100, requires = "play", value_parser = clap::value_parser!(u32).range(20..=2000))]
+    #[arg(long, default_value_t = 100, requires = "play", value_parser = clap::value_parser!(u32).range(50..=500))]
     rate: u32,
 }
 
