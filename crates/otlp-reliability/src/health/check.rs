@@ -123,6 +123,11 @@ impl Check {
         self.adjust(|config| config.with_probe(Probe::Readiness))
     }
 
+    /// Part of this probe, or of both.
+    pub fn with_probe(self, probe: Probe) -> Self {
+        self.adjust(move |config| config.with_probe(probe))
+    }
+
     /// The wait from the end of one round to the start of the next.
     pub fn with_interval(self, interval: Duration) -> Self {
         self.adjust(move |config| config.with_interval(interval))

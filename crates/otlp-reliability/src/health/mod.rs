@@ -1,7 +1,7 @@
 //! Health: checks of the dependencies of a service, run on a schedule, summed up for probes.
 //!
 //! The decisions are pure: `record` turns the results of one check into a state, `status` sums states up, `render`
-//! writes them down. `round` runs one check, `checker` runs them all. What must hold:
+//! writes them down. `round` runs one check, `tasks` keeps them running, `core` is what they share. What must hold:
 //!
 //! - No check can hurt another: one that hangs is cancelled, one that panics has failed.
 //! - Rounds of one check never overlap, whoever asks for them.
@@ -15,11 +15,13 @@ mod config;
 mod control;
 mod core;
 mod error;
+mod observer;
 mod outcome;
 mod record;
 mod render;
 mod round;
 mod status;
+mod tasks;
 
 use std::fmt;
 
@@ -27,8 +29,8 @@ pub use self::{
     check::Check,
     checker::HealthChecker,
     config::{CheckConfig, Importance, Probe},
-    core::HealthObserver,
     error::HealthError,
+    observer::HealthObserver,
     outcome::CheckOutcome,
     render::Rendered,
     status::{CheckRound, CheckStatus, HealthStatus},
