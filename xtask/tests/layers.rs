@@ -131,9 +131,9 @@ fn tree_of(package: &str) -> String {
         ])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .output()
-        .unwrap();
+        .expect("cargo tree starts");
     assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
-    String::from_utf8(tree.stdout).unwrap()
+    String::from_utf8(tree.stdout).expect("names of crates are text")
 }
 
 /// The names of all crates below `root`, by normal edges.

@@ -2,6 +2,7 @@
 
 use std::{fmt, future::poll_fn};
 
+use clap::ValueEnum;
 use serde::Serialize;
 use tower::Service;
 
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// What happens to the calls of a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Scene {
     /// They succeed, on one thread.

@@ -20,7 +20,7 @@ use std::{io::Write, process::ExitCode};
 
 use clap::Parser;
 
-use self::{measure::Effort, rounds::Selection};
+use self::{case::Scene, measure::Effort, rounds::Selection};
 
 /// Why something could not be measured.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -39,6 +39,9 @@ struct Cli {
     /// Only cases whose name contains this, and the bare call.
     #[arg(long)]
     only: Option<String>,
+    /// Only these scenes.
+    #[arg(long, value_enum)]
+    scene: Vec<Scene>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -60,6 +63,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
         rounds: cli.rounds as usize,
         effort: if cli.quick { Effort::QUICK } else { Effort::FULL },
         only: cli.only.clone(),
+        scenes: cli.scene.clone(),
     };
     let rows = rounds::run(cases::all()?, &selection)?;
     let verdicts = budgets::verdicts(&rows);

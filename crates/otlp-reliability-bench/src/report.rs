@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     Failure,
-    budgets::{OverBare, Verdict},
+    budgets::{ALLOCATIONS, OverBare, Verdict},
     case::{Promise, Scene, Side},
     rounds::{MOST_IN_LINE, Row},
 };
@@ -95,10 +95,9 @@ fn legend(text: &mut String, rows: &[Row]) -> Result<(), Failure> {
 }
 
 fn budgets(text: &mut String, verdicts: &[Verdict]) -> Result<(), Failure> {
-    let allocating = verdicts.iter().filter(|verdict| verdict.limit == 0.0 && verdict.is_exceeded()).count();
-    let counted = verdicts.iter().filter(|verdict| verdict.limit == 0.0).count();
     writeln!(text, "budgets (of the least; in brackets of the median)")?;
-    for verdict in verdicts.iter().filter(|verdict| verdict.limit > 0.0 || verdict.is_exceeded()) {
+    let (allocations, others): (Vec<_>, Vec<_>) = verdicts.iter().partition(|verdict| verdict.budget == ALLOCATIONS);
+    for verdict in others.iter().chain(allocations.iter().filter(|verdict| verdict.is_exceeded())) {
         write!(text, "  {}; {}: {} <= {}: ", verdict.scene, verdict.name, verdict.budget, verdict.limit)?;
         let digits = if verdict.limit > 1.0 { 1 } else { 2 };
         match (verdict.measured, verdict.median, verdict.is_met()) {
@@ -116,7 +115,8 @@ fn budgets(text: &mut String, verdicts: &[Verdict]) -> Result<(), Failure> {
             )?,
         }
     }
-    writeln!(text, "  allocations per call of ours: {} of {counted} cases have none", counted - allocating)?;
+    let met = allocations.iter().filter(|verdict| verdict.is_met() == Some(true)).count();
+    writeln!(text, "  {ALLOCATIONS} of ours: {met} of {} cases keep their budget", allocations.len())?;
     Ok(())
 }
 

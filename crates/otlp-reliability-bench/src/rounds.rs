@@ -16,6 +16,8 @@ pub(crate) struct Selection {
     pub(crate) effort: Effort,
     /// A part of the names of the cases; all, if `None`.
     pub(crate) only: Option<String>,
+    /// All, if empty.
+    pub(crate) scenes: Vec<Scene>,
 }
 
 /// All that was measured of a case.
@@ -64,7 +66,9 @@ impl Row {
 /// A case whose calls do not go as its scene says.
 pub(crate) fn run(cases: Vec<Case>, selection: &Selection) -> Result<Vec<Row>, Failure> {
     let is_selected = |case: &Case| {
-        matches!(case.side, Side::Bare) || selection.only.as_ref().is_none_or(|part| case.name.contains(part.as_str()))
+        let is_named = selection.only.as_ref().is_none_or(|part| case.name.contains(part.as_str()));
+        (is_named || matches!(case.side, Side::Bare))
+            && (selection.scenes.is_empty() || selection.scenes.contains(&case.scene))
     };
     let mut cases: Vec<Case> = cases.into_iter().filter(is_selected).collect();
     cases.sort_by_key(|case| case.scene);

@@ -25,7 +25,9 @@ fn every_case_is_measured_and_ours_allocate_nothing() {
     }
     for row in rows.iter().filter(|row| row["scene"] != "two_threads") {
         assert!(row["least_ns"].as_f64().unwrap() > 0.0, "{row}");
-        assert!(row["is_ours"] == false || row["allocations"] == 0.0, "{row}");
+        // The retry layer boxes its attempts.
+        let boxes = row["name"].as_str().unwrap().starts_with("layers: retry");
+        assert!(row["is_ours"] == false || row["allocations"] == f64::from(boxes), "{row}");
     }
     // Boxed futures are counted, so the zeros above are zeros.
     assert!(rows.iter().any(|row| row["allocations"].as_f64().is_some_and(|count| count >= 1.0)));

@@ -41,7 +41,8 @@ impl Control for Core {
             return Err(settings.not_for("bulkhead"));
         };
         settings.validate()?;
-        self.gate.configure(settings.max_concurrent(), settings.max_waiting(), settings.max_wait());
+        self.gate.set(settings.max_concurrent(), settings.max_waiting(), settings.max_wait());
+        self.gate.hand_out();
         Ok(())
     }
 }

@@ -131,19 +131,10 @@ impl Gate {
         self.write_limit(limit);
     }
 
-    /// Changes everything that can be set.
-    pub(crate) fn configure(&self, limit: u32, max_waiting: u32, max_wait: Option<Duration>) {
+    /// Changes the limit and who may wait, together, and lets nobody in yet.
+    pub(crate) fn set(&self, limit: u32, max_waiting: u32, max_wait: Option<Duration>) {
         let mut line = lock(&self.line);
         self.write_limit(limit);
-        self.max_waiting.store(max_waiting, Relaxed);
-        line.max_wait = max_wait;
-        drop(line);
-        self.hand_out();
-    }
-
-    /// Changes who may wait.
-    pub(crate) fn configure_line(&self, max_waiting: u32, max_wait: Option<Duration>) {
-        let mut line = lock(&self.line);
         self.max_waiting.store(max_waiting, Relaxed);
         line.max_wait = max_wait;
     }

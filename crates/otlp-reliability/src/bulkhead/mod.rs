@@ -166,7 +166,7 @@ impl<K: Clock, O: Observer> Bulkhead<K, O> {
 
     fn permit(&self, entered: Entered<'_>) -> Permit {
         entered.keep();
-        Permit::of_kept(Arc::clone(&self.core))
+        Permit::taking_over(Arc::clone(&self.core))
     }
 
     #[cold]

@@ -14,8 +14,8 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Takes over a place: whoever calls it has [kept](super::gate::Entered::keep) one.
-    pub(super) fn of_kept(core: Arc<Core>) -> Self {
+    /// Takes over a place: whoever calls it has kept one.
+    pub(super) fn taking_over(core: Arc<Core>) -> Self {
         Permit { core }
     }
 }

@@ -1,8 +1,15 @@
 //! One check of one dependency: its name, how to look, and where its settings differ from those of the others.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::{Future, ready},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
-use super::{CheckConfig, CheckOutcome, Importance, Probe};
+use super::{CheckConfig, CheckOutcome, Importance, Probe, breaker};
+use crate::{ConfigError, Control, Snapshot};
 
 /// Looks at the dependency once.
 pub(super) type Look = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = CheckOutcome> + Send>> + Send + Sync>;
@@ -56,6 +63,41 @@ impl Check {
         Check { name: name.into(), look, adjustments: Vec::new() }
     }
 
+    /// A check of a circuit breaker, by [its controls](crate::Controlled::control): open or isolated is a failure;
+    /// half-open, or open with the break over, is a warning. It is read every second, which costs the breaker nothing.
+    ///
+    /// A breaker opens because of a dependency, so a service that can answer without it declares the check
+    /// [`optional`](Check::optional).
+    ///
+    /// # Errors
+    ///
+    /// The controls of another kind of policy.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use otlp_reliability::{Check, CircuitBreaker, Controlled, Health, HealthChecker};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let breaker = CircuitBreaker::new(5, Duration::from_secs(10));
+    /// let checker = HealthChecker::new();
+    /// if let Some(control) = breaker.control() {
+    ///     checker.add(Check::circuit_breaker("payments", control)?.optional())?;
+    /// }
+    /// breaker.isolate();
+    /// assert_eq!(checker.check_now().await.overall, Health::Degraded);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn circuit_breaker(name: impl Into<Arc<str>>, control: Arc<dyn Control>) -> Result<Self, ConfigError> {
+        let first = control.snapshot();
+        if !matches!(first, Snapshot::CircuitBreaker(_)) {
+            return Err(ConfigError::new("control", first.kind(), "the controls of a circuit breaker"));
+        }
+        let check = Check::new(name, move || ready(breaker::outcome(&control.snapshot())));
+        Ok(check.with_interval(breaker::INTERVAL))
+    }
+
     /// All settings at once, in place of those of the checker.
     pub fn with_config(self, config: CheckConfig) -> Self {
         self.adjust(move |_| config)
@@ -79,6 +121,11 @@ impl Check {
     /// Part of the readiness probe only: the default.
     pub fn readiness(self) -> Self {
         self.adjust(|config| config.with_probe(Probe::Readiness))
+    }
+
+    /// Part of this probe, or of both.
+    pub fn with_probe(self, probe: Probe) -> Self {
+        self.adjust(move |config| config.with_probe(probe))
     }
 
     /// The wait from the end of one round to the start of the next.

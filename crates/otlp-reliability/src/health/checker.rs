@@ -14,12 +14,15 @@ use super::{
     core::{Core, Watched},
     round,
 };
-use crate::{Clock, Control, TokioClock, registry, sync::lock};
+use crate::{Clock, Control, TokioClock, registry};
 
 /// Runs health checks on a schedule and says how the service is.
 ///
 /// Each check has a task of its own on the runtime that [`start`](HealthChecker::start) was called on: the first round
 /// starts at once, each further one an interval after the last. Rounds of one check never overlap.
+///
+/// A [`Clock`] that ends all sleeps early, as that of a service that drains may, lets rounds follow each other without
+/// a wait: such a service [`stop`](HealthChecker::stop)s its checks.
 ///
 /// It is a handle: clones share the checks and what is known of them. When the last one is dropped, the tasks end.
 ///
@@ -141,7 +144,7 @@ impl<K: Clock + 'static> HealthChecker<K> {
             return Err(HealthError::Settings { check: name, error });
         }
         self.shared.core.add(Watched::new(name, look, config))?;
-        self.run_all();
+        self.shared.core.run_all();
         Ok(())
     }
 
@@ -170,8 +173,7 @@ impl<K: Clock + 'static> HealthChecker<K> {
     /// [`HealthError::NoRuntime`] outside of a tokio runtime.
     pub async fn start(&self) -> Result<(), HealthError> {
         let runtime = Handle::try_current().map_err(|_| HealthError::NoRuntime)?;
-        lock(&self.shared.core.state).runtime = Some(runtime);
-        self.run_all();
+        self.shared.core.start(runtime);
         Ok(())
     }
 
@@ -203,29 +205,7 @@ impl<K: Clock + 'static> HealthChecker<K> {
 
     /// Whether the checks have been started and all of their tasks run.
     pub fn is_running(&self) -> bool {
-        let state = lock(&self.shared.core.state);
-        let runs = |entry: &super::core::Entry| entry.task.as_ref().is_some_and(|task| !task.is_finished());
-        state.runtime.is_some() && state.entries.iter().all(runs)
-    }
-
-    /// Gives each check that has none a task, where the checker has been started.
-    fn run_all(&self) {
-        let mut state = lock(&self.shared.core.state);
-        let Some(runtime) = state.runtime.clone() else { return };
-        for entry in &mut state.entries {
-            if entry.task.as_ref().is_none_or(|task| task.is_finished()) {
-                let task = runtime.spawn(watch(Arc::clone(&self.shared.core), Arc::clone(&entry.check)));
-                entry.task = Some(task.abort_handle());
-            }
-        }
-    }
-}
-
-/// The task of a check.
-async fn watch<K: Clock>(core: Arc<Core<K>>, check: Arc<Watched>) {
-    loop {
-        core.round(&check).await;
-        core.clock.sleep(check.config.wait(fastrand::f64())).await;
+        self.shared.core.is_running()
     }
 }
 

@@ -8,7 +8,8 @@ use std::{
 use tokio::{sync::MutexGuard, task::AbortHandle};
 
 use super::{
-    CheckConfig, CheckOutcome, Health, HealthError, HealthStatus, check::Look, record::Record, round, status::aggregate,
+    CheckConfig, CheckOutcome, Health, HealthError, HealthObserver, HealthStatus, check::Look, record::Record, round,
+    status::aggregate,
 };
 use crate::{
     Clock, Event,
@@ -19,27 +20,6 @@ use crate::{
         lock,
     },
 };
-
-/// Hears when the health of a check, or of all together, changes. Any `Fn(Option<&str>, Event)` does.
-///
-/// It is called on the task that ran the check: it must be quick and must neither block nor panic. It may ask the
-/// checker for its status.
-pub trait HealthObserver: Send + Sync {
-    /// Takes an [`Event::HealthChanged`] of the check of this name, or of all checks together (`None`).
-    fn on_event(&self, check: Option<&str>, event: Event);
-}
-
-impl<F: Fn(Option<&str>, Event) + Send + Sync> HealthObserver for F {
-    fn on_event(&self, check: Option<&str>, event: Event) {
-        self(check, event);
-    }
-}
-
-impl<O: HealthObserver + ?Sized> HealthObserver for Arc<O> {
-    fn on_event(&self, check: Option<&str>, event: Event) {
-        (**self).on_event(check, event);
-    }
-}
 
 /// A check as it runs.
 pub(super) struct Watched {
@@ -97,15 +77,6 @@ impl<K> Core<K> {
         lock(&self.state).entries.iter().map(|entry| Arc::clone(&entry.check)).collect()
     }
 
-    /// Ends all tasks; rounds under way are cancelled at their next await.
-    pub(super) fn stop(&self) {
-        let mut state = lock(&self.state);
-        state.runtime = None;
-        for task in state.entries.iter_mut().filter_map(|entry| entry.task.take()) {
-            task.abort();
-        }
-    }
-
     fn deliver(&self) {
         let observer = self.observer();
         self.outbox.deliver(|(check, event)| {
@@ -129,28 +100,29 @@ impl<K: Clock> Core<K> {
     }
 
     /// Adds a check that nobody has looked at.
-    pub(super) fn add(&self, check: Watched) -> Result<Arc<Watched>, HealthError> {
+    pub(super) fn add(&self, check: Watched) -> Result<(), HealthError> {
         let now = self.clock.now();
         let mut state = lock(&self.state);
         if state.entries.iter().any(|entry| entry.check.name == check.name) {
             return Err(HealthError::DuplicateCheck(check.name));
         }
-        let check = Arc::new(check);
-        state.entries.push(Entry { check: Arc::clone(&check), task: None, record: Record::new(now) });
+        state.entries.push(Entry { check: Arc::new(check), task: None, record: Record::new(now) });
         state.sum_up(now);
-        Ok(check)
+        Ok(())
     }
 
     pub(super) fn remove(&self, name: &str) -> bool {
         let now = self.clock.now();
         let mut state = lock(&self.state);
         let Some(position) = state.entries.iter().position(|entry| &*entry.check.name == name) else { return false };
-        if let Some(task) = state.entries.remove(position).task {
-            task.abort();
-        }
+        // Dropped after the lock is released: what the check holds may be a handle of the checker.
+        let removed = state.entries.remove(position);
         state.sum_up(now);
         self.tell_overall(&mut state);
         drop(state);
+        if let Some(task) = &removed.task {
+            task.abort();
+        }
         self.deliver();
         true
     }

@@ -1,24 +1,27 @@
 //! Health: checks of the dependencies of a service, run on a schedule, summed up for probes.
 //!
 //! The decisions are pure: `record` turns the results of one check into a state, `status` sums states up, `render`
-//! writes them down. `round` runs one check, `checker` runs them all. What must hold:
+//! writes them down. `round` runs one check, `tasks` keeps them running, `core` is what they share. What must hold:
 //!
 //! - No check can hurt another: one that hangs is cancelled, one that panics has failed.
 //! - Rounds of one check never overlap, whoever asks for them.
 //! - A result that comes after its check was removed changes nothing.
 //! - Observers hear changes in the order in which they happened, and never under a lock.
 
+mod breaker;
 mod check;
 mod checker;
 mod config;
 mod control;
 mod core;
 mod error;
+mod observer;
 mod outcome;
 mod record;
 mod render;
 mod round;
 mod status;
+mod tasks;
 
 use std::fmt;
 
@@ -26,8 +29,8 @@ pub use self::{
     check::Check,
     checker::HealthChecker,
     config::{CheckConfig, Importance, Probe},
-    core::HealthObserver,
     error::HealthError,
+    observer::HealthObserver,
     outcome::CheckOutcome,
     render::Rendered,
     status::{CheckRound, CheckStatus, HealthStatus},

@@ -2,34 +2,19 @@
 
 use std::{collections::HashSet, fmt, hash::Hash, sync::Arc};
 
-use super::{Endpoint, OutlierDetectorConfig, OutlierDetectorSnapshot, board::Board, tally::Tally};
+use super::{Endpoint, OutlierDetectorConfig, OutlierDetectorSnapshot, OutlierObserver, board::Board, tally::Tally};
 use crate::{
-    Clock, ConfigError, Event, TokioClock, Verdict,
+    Clock, ConfigError, TokioClock, Verdict,
     sync::{Mutex, lock},
     timeline::Timeline,
 };
-
-/// Hears of ejections. Any `Fn(&Id, Event)` does.
-///
-/// It is called by whoever records a result or asks for endpoints: it must be quick and must neither block nor panic. It
-/// may ask the detector.
-pub trait OutlierObserver<Id>: Send + Sync {
-    /// Takes an [`Event::Ejected`] or [`Event::Restored`] of an endpoint.
-    fn on_event(&self, endpoint: &Id, event: Event);
-}
-
-impl<Id, F: Fn(&Id, Event) + Send + Sync> OutlierObserver<Id> for F {
-    fn on_event(&self, endpoint: &Id, event: Event) {
-        self(endpoint, event);
-    }
-}
 
 /// Watches the endpoints of a service and leaves out those that are worse than the others. Built by
 /// [`OutlierDetectorConfig::build`].
 ///
 /// Tell it the result of every call ([`Endpoint::record`]), and ask it before each call who is in use
-/// ([`Endpoint::is_ejected`], [`OutlierDetector::healthy`]). It has no task of its own: ejections end, and intervals are
-/// looked at, when it is asked.
+/// ([`Endpoint::is_ejected`], [`OutlierDetector::healthy`]). It has no task of its own: ejections end, and intervals
+/// are looked at, when it is asked.
 ///
 /// It is a handle: clones share endpoints and settings. An `Id` is anything that names an endpoint, such as a
 /// `SocketAddr`.

@@ -12,6 +12,7 @@ mod board;
 mod config;
 mod detector;
 mod endpoint;
+mod observer;
 mod snapshot;
 mod statistics;
 mod table;
@@ -19,7 +20,8 @@ mod tally;
 
 pub use self::{
     config::{FailurePercentage, OutlierDetectorConfig, SuccessRate},
-    detector::{OutlierDetector, OutlierObserver},
+    detector::OutlierDetector,
     endpoint::Endpoint,
+    observer::OutlierObserver,
     snapshot::{EndpointSnapshot, OutlierDetectorSnapshot},
 };

@@ -150,20 +150,20 @@ async fn pitfall_08_permits_come_back_when_a_call_is_dropped_at_any_await_point(
     let bulkhead = waiting_bulkhead();
     let inside = bulkhead.try_acquire().unwrap();
     {
-        let mut in_line = pin!(bulkhead.execute(|| pending::<Result<(), Failure>>()));
+        let mut in_line = pin!(bulkhead.execute(pending::<Result<(), Failure>>));
         assert!(poll(&mut in_line).is_pending());
         assert_eq!(bulkhead.snapshot().waiting, 1);
     }
     assert_eq!(bulkhead.snapshot().waiting, 0);
     {
-        let mut let_in = pin!(bulkhead.execute(|| pending::<Result<(), Failure>>()));
+        let mut let_in = pin!(bulkhead.execute(pending::<Result<(), Failure>>));
         assert!(poll(&mut let_in).is_pending());
         drop(inside);
         assert_eq!(bulkhead.snapshot().in_flight, 1, "the place is the waiter's before it is polled");
     }
     assert_eq!(bulkhead.snapshot().in_flight, 0);
     {
-        let mut running = pin!(bulkhead.execute(|| pending::<Result<(), Failure>>()));
+        let mut running = pin!(bulkhead.execute(pending::<Result<(), Failure>>));
         assert!(poll(&mut running).is_pending());
         assert_eq!(bulkhead.snapshot().in_flight, 1);
     }

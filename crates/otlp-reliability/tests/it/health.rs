@@ -10,9 +10,12 @@ use std::{
 };
 
 use otlp_reliability::{
-    Check, CheckConfig, CheckOutcome, Clock, Event, Health, HealthChecker, HealthError, Probe, TokioClock, UnifiedError,
+    Bulkhead, Check, CheckConfig, CheckOutcome, CircuitBreaker, Clock, Controlled, Event, Health, HealthChecker,
+    HealthError, Importance, Probe, TokioClock, UnifiedError,
 };
 use tokio::time::sleep;
+
+use crate::Failure;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -383,6 +386,56 @@ async fn a_cancelled_round_leaves_nothing_behind() {
     assert_eq!(checker.check_now().await.overall, Health::Unhealthy, "the next round has its turn");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_result_that_comes_after_its_check_was_removed_changes_nothing() {
+    let checker = HealthChecker::new();
+    let slow = || async {
+        sleep(SECOND).await;
+        Err("too late")
+    };
+    checker.add_check("db", slow).await.unwrap();
+    let asked = tokio::spawn({
+        let checker = checker.clone();
+        async move { checker.check_now().await }
+    });
+    sleep(SECOND / 2).await;
+    checker.remove_check("db");
+    checker.add(Dependency::default().check("db")).unwrap();
+    assert_eq!(asked.await.unwrap().checks[0].rounds, 0, "it is of the check of that name before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_may_hold_its_checker_and_be_removed() {
+    let checker = HealthChecker::new();
+    let held = checker.clone();
+    let look = move || ready(if held.status().checks.is_empty() { Err("not there") } else { Ok(()) });
+    checker.add(Check::new("self", look)).unwrap();
+    checker.start().await.unwrap();
+    assert_eq!(checker.check_now().await.overall, Health::Healthy);
+    assert!(checker.remove_check("self"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_takes_from_its_checker_what_it_does_not_set_itself() {
+    let tries = Arc::new(AtomicU32::new(0));
+    let counted = tries.clone();
+    let failing = Check::new("db", move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        ready(Err("down"))
+    });
+    let defaults = CheckConfig::new().with_retry_count(2).with_importance(Importance::Optional).with_history(1);
+    let checker = HealthChecker::new().with_defaults(defaults);
+    checker.add(failing.with_history(2).with_probe(Probe::All)).unwrap();
+    for _ in 0..3 {
+        checker.check_now().await;
+    }
+    let status = checker.status();
+    assert_eq!(tries.load(Ordering::Relaxed), 9);
+    assert_eq!(status.overall, Health::Degraded);
+    assert_eq!(status.health(Probe::Liveness), Health::Degraded);
+    assert_eq!(status.checks[0].history.len(), 2);
+}
+
 /// Each reading is an hour before the last.
 struct Backwards(Mutex<Instant>);
 
@@ -426,6 +479,32 @@ async fn waits_and_limits_as_long_as_there_are_panic_nothing() {
     checker.start().await.unwrap();
     sleep(2 * SECOND).await;
     assert_eq!(checker.get_health_status().await.unwrap().overall, Health::Healthy);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_circuit_breaker_is_a_health_source_that_never_keeps_its_own_probe_away() {
+    let breaker = CircuitBreaker::new(1, 10 * SECOND);
+    let checker = HealthChecker::new();
+    checker.add(Check::circuit_breaker("payments", breaker.control().unwrap()).unwrap()).unwrap();
+    checker.start().await.unwrap();
+    let health = async || {
+        sleep(SECOND).await;
+        checker.get_health_status().await.unwrap().overall
+    };
+    assert_eq!(health().await, Health::Healthy);
+    let failed: Result<(), Failure> = breaker.execute(|| ready(Err(Failure::Refused(1)))).await;
+    assert!(failed.is_err());
+    assert_eq!(health().await, Health::Unhealthy);
+    sleep(10 * SECOND).await;
+    assert_eq!(health().await, Health::Degraded, "the break is over: ready for the call that probes");
+    breaker.isolate();
+    assert_eq!(health().await, Health::Unhealthy);
+    breaker.reset();
+    assert_eq!(health().await, Health::Healthy);
+
+    let bulkhead = Bulkhead::new(1).control().unwrap();
+    let error = Check::circuit_breaker("payments", bulkhead).unwrap_err();
+    assert_eq!((error.field(), error.value()), ("control", "\"bulkhead\""));
 }
 
 #[cfg(feature = "serde")]

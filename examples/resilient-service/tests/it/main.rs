@@ -13,7 +13,7 @@ mod program;
 use std::time::Duration;
 
 use otlp_reliability::{
-    BulkheadConfig, CircuitBreakerConfig, Event, PipelineConfig, RetryPolicy, TimeoutConfig, Window,
+    BulkheadConfig, CircuitBreakerConfig, Event, Health, PipelineConfig, RetryPolicy, TimeoutConfig, Window,
 };
 use reqwest::{StatusCode, header::RETRY_AFTER};
 use resilient_service::{
@@ -43,27 +43,32 @@ struct Answer {
     body: Value,
 }
 
-/// Policies for tests: places for four calls and a line for four more; a breaker that opens after four failures, and
-/// then for a minute; attempts of a tenth of a second.
-fn policies() -> PipelineConfig {
+/// Policies for tests, of endless patience: places for four calls and a line for four more; two attempts; a breaker that
+/// opens for a minute when half of at least four calls have failed.
+fn patient() -> PipelineConfig {
     PipelineConfig::new()
         .with("deadline", TimeoutConfig::new(MINUTE))
         .with("retry", RetryPolicy::constant(MILLI).with_max_attempts(2))
         .with("places", BulkheadConfig::new(4).with_max_waiting(4).with_max_wait(50 * MILLI))
         .with("breaker", breaker().with_break_duration(MINUTE))
-        .with("attempt", TimeoutConfig::new(100 * MILLI))
+        .with("attempt", TimeoutConfig::new(MINUTE))
 }
 
 fn breaker() -> CircuitBreakerConfig {
     CircuitBreakerConfig::new()
         .with_window(Window::Count(8))
         .with_minimum_calls(4)
-        .with_slow_call_duration(100 * MILLI)
+        .with_slow_call_duration(MINUTE)
         .with_half_open_probes(2)
 }
 
+/// The same, but for attempts that are given up after a tenth of a second: for providers that hang.
+fn impatient() -> PipelineConfig {
+    patient().with("attempt", TimeoutConfig::new(100 * MILLI))
+}
+
 impl Shop {
-    /// A shop in which the provider is asked how it is at the start and never again.
+    /// A shop that is ready, and in which the provider is asked how it is at the start and never again.
     async fn open(policies: PipelineConfig) -> Self {
         Shop::open_checking(policies, 60 * MINUTE).await
     }
@@ -71,11 +76,21 @@ impl Shop {
     async fn open_checking(policies: PipelineConfig, check_interval: Duration) -> Self {
         let any = "127.0.0.1:0".parse().unwrap();
         let upstream = Upstream::start(any).await.unwrap();
-        let settings = Settings { listen: any, admin: any, provider: upstream.url(), check_interval, policies };
+        let provider = upstream.url();
+        let settings = Settings { listen: any, admin: any, provider, check_interval, policies: patient() };
         let checkout = Checkout::start(settings).await.unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        upstream.wait_for(|traffic| traffic.pings > 0).await;
-        Shop { upstream, checkout, http }
+        let shop = Shop { upstream, checkout, http };
+        shop.until_ready().await;
+        shop.checkout.policies().reload(&policies).unwrap();
+        shop
+    }
+
+    async fn until_ready(&self) {
+        let mut notices = self.checkout.subscribe();
+        if !self.checkout.is_ready() {
+            heard(&mut notices, |event| matches!(event, Event::HealthChanged { to: Health::Healthy, .. })).await;
+        }
     }
 
     fn paying(&self, order: &str, amount_cents: u64) -> impl Future<Output = Answer> + use<> {

@@ -3,23 +3,23 @@
 use resilient_service::upstream::Mode;
 use serde_json::json;
 
-use crate::{Shop, policies};
+use crate::{Shop, impatient, patient};
 
 #[tokio::test]
 async fn the_policies_are_shown_with_their_settings_and_states() {
-    let shop = Shop::open(policies()).await;
+    let shop = Shop::open(patient()).await;
     let shown = shop.look("/policies").await.body;
     let names: Vec<&str> =
         shown["states"]["stages"].as_array().unwrap().iter().map(|stage| stage["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["deadline", "retry", "places", "breaker", "attempt"], "the outermost first");
-    assert_eq!(shown["settings"]["attempt"], json!({ "kind": "timeout", "after": "100ms" }));
+    assert_eq!(shown["settings"]["attempt"], json!({ "kind": "timeout", "after": "1m" }));
     assert_eq!(shop.stage("breaker").await["state"], "closed");
     assert_eq!(shop.stage("places").await["max_concurrent"], 4);
 }
 
 #[tokio::test]
 async fn what_is_shown_can_be_put_back() {
-    let shop = Shop::open(policies()).await;
+    let shop = Shop::open(patient()).await;
     let shown = shop.look("/policies").await.body["settings"].take();
     let answer = shop.reload(&shown).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -28,7 +28,7 @@ async fn what_is_shown_can_be_put_back() {
 
 #[tokio::test]
 async fn new_settings_act_at_once_and_forget_nothing() {
-    let shop = Shop::open(policies()).await;
+    let shop = Shop::open(impatient()).await;
     shop.upstream.set_mode(Mode::Hanging);
     let before = shop.pay("before").await;
     assert_eq!((before.status.as_u16(), &before.body["error"]), (504, &"no result after 100ms".into()));
@@ -46,7 +46,7 @@ async fn new_settings_act_at_once_and_forget_nothing() {
 
 #[tokio::test]
 async fn a_bad_reload_says_what_is_wrong_and_changes_nothing() {
-    let shop = Shop::open(policies()).await;
+    let shop = Shop::open(impatient()).await;
     let before = shop.look("/policies").await.body["settings"].take();
     let good = json!({ "kind": "timeout", "after": "1ms" });
     let cases = [
@@ -75,14 +75,13 @@ async fn a_bad_reload_says_what_is_wrong_and_changes_nothing() {
         assert!(error.contains(complaint), "{settings}: {error}");
         assert_eq!(shop.look("/policies").await.body["settings"], before, "{settings}");
     }
-    assert_eq!(shop.pay("after").await.status, 200, "no attempt is cut off after a millisecond");
     shop.upstream.set_mode(Mode::Hanging);
     assert_eq!(shop.pay("hanging").await.body["error"], "no result after 100ms");
 }
 
 #[tokio::test]
 async fn an_operator_can_cut_the_provider_off() {
-    let shop = Shop::open(policies()).await;
+    let shop = Shop::open(patient()).await;
     assert_eq!(shop.order_breaker("isolate").await.status, 200);
     let answer = shop.pay("isolated").await;
     assert_eq!((answer.status.as_u16(), answer.retry_after), (503, Some(1)));
@@ -94,7 +93,7 @@ async fn an_operator_can_cut_the_provider_off() {
 
 #[tokio::test]
 async fn the_service_stops_when_the_payments_under_way_are_answered() {
-    let shop = Shop::open(policies()).await;
+    let shop = Shop::open(impatient()).await;
     shop.upstream.set_mode(Mode::Hanging);
     let payment = tokio::spawn(shop.paying("last", 4_200));
     shop.upstream.wait_for(|traffic| traffic.in_flight == 1).await;

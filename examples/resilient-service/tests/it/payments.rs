@@ -6,11 +6,11 @@ use resilient_service::{
     upstream::{CREDIT_LIMIT_CENTS, Mode},
 };
 
-use crate::{MILLI, Shop, breaker, policies};
+use crate::{MILLI, Shop, breaker, impatient, patient};
 
 #[tokio::test]
 async fn while_the_provider_works_every_client_gets_a_receipt() {
-    let shop = Shop::open(policies()).await;
+    let shop = Shop::open(patient()).await;
     for number in 0..20 {
         let order = format!("order-{number}");
         let answer = shop.pay(&order).await;
@@ -23,7 +23,7 @@ async fn while_the_provider_works_every_client_gets_a_receipt() {
 
 #[tokio::test]
 async fn single_failures_are_retried_and_no_client_sees_them() {
-    let shop = Shop::open(policies().with("breaker", breaker().with_failure_rate(0.9))).await;
+    let shop = Shop::open(patient().with("breaker", breaker().with_failure_rate(0.9))).await;
     shop.upstream.set_mode(Mode::Flapping);
     for number in 0..10 {
         assert_eq!(shop.pay(&format!("order-{number}")).await.status, 200);
@@ -33,9 +33,25 @@ async fn single_failures_are_retried_and_no_client_sees_them() {
 }
 
 #[tokio::test]
+async fn a_budget_keeps_an_outage_from_tripling_the_load() {
+    let never = breaker().with_failure_rate(None).with_consecutive_failures(1_000);
+    let retry = RetryPolicy::constant(MILLI).with_max_attempts(3);
+    let shop = Shop::open(patient().with("breaker", never).with("retry", retry)).await;
+    shop.upstream.set_mode(Mode::Failing);
+    for number in 0..100 {
+        assert_eq!(shop.pay(&format!("order-{number}")).await.status, 502);
+    }
+    let charges = shop.upstream.traffic().charges;
+    assert!((101..200).contains(&charges), "{charges} attempts instead of 300");
+    let budget = &shop.look("/policies").await.body["retry_budget"];
+    assert_eq!(budget["granted"], charges - 100);
+    assert!(budget["refused"].as_u64() > Some(0), "{budget}");
+}
+
+#[tokio::test]
 async fn a_payment_whose_answer_was_lost_is_not_paid_twice() {
     let retry = RetryPolicy::constant(MILLI).with_max_attempts(3);
-    let policies = policies().with("retry", retry).with("breaker", breaker().with_minimum_calls(8));
+    let policies = impatient().with("retry", retry).with("breaker", breaker().with_minimum_calls(8));
     let shop = Shop::open(policies).await;
     shop.upstream.set_mode(Mode::Hanging);
     assert_eq!(shop.pay("order").await.status, 504);
@@ -47,7 +63,7 @@ async fn a_payment_whose_answer_was_lost_is_not_paid_twice() {
 
 #[tokio::test]
 async fn a_declined_payment_is_final_and_nobodys_fault() {
-    let shop = Shop::open(policies()).await;
+    let shop = Shop::open(patient()).await;
     for number in 0..20 {
         let answer = shop.paying(&format!("dear-{number}"), CREDIT_LIMIT_CENTS + 1).await;
         assert_eq!((answer.status.as_u16(), answer.retry_after), (402, None));
@@ -59,7 +75,7 @@ async fn a_declined_payment_is_final_and_nobodys_fault() {
 
 #[tokio::test]
 async fn a_deadline_ends_attempts_that_would_go_on() {
-    let policies = policies()
+    let policies = impatient()
         .with("deadline", TimeoutConfig::new(150 * MILLI))
         .with("retry", RetryPolicy::constant(MILLI).with_max_attempts(None));
     let shop = Shop::open(policies).await;
@@ -72,7 +88,7 @@ async fn a_deadline_ends_attempts_that_would_go_on() {
 
 #[tokio::test]
 async fn payments_that_make_no_sense_go_nowhere() {
-    let shop = Shop::open(policies()).await;
+    let shop = Shop::open(patient()).await;
     assert_eq!(shop.paying("free", 0).await.status, 400);
     assert_eq!(shop.paying("", 1).await.status, 400);
     assert_eq!(shop.paying("line\nbreak", 1).await.status, 400);

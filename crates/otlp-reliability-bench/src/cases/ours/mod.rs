@@ -1,6 +1,7 @@
 //! otlp-reliability: each policy by itself, and policies together.
 
 mod breakers;
+mod layers;
 mod pipelines;
 mod single;
 
@@ -16,6 +17,7 @@ pub(super) fn cases(scene: Scene) -> Result<Vec<Case>, Failure> {
     let mut cases = breakers::cases(scene)?;
     cases.extend(single::cases(scene)?);
     cases.extend(pipelines::cases(scene)?);
+    cases.extend(layers::cases(scene)?);
     Ok(cases)
 }
 

@@ -1,6 +1,9 @@
 //! Each policy by itself.
 
-use otlp_reliability::{Bulkhead, PercentageBudget, RetryBudget, Timeout, TokenBudget};
+use otlp_reliability::{
+    AdaptiveLimit, AdaptiveLimitConfig, Aimd, Algorithm, Bulkhead, ConfigError, Gradient2, PercentageBudget,
+    RetryBudget, Timeout, TokenBudget, Vegas,
+};
 
 use super::{case, retry};
 use crate::{
@@ -21,6 +24,9 @@ pub(super) fn cases(scene: Scene) -> Result<Vec<Case>, Failure> {
         deposit(scene, "deposit in a budget of percent", PercentageBudget::new(20.0).build()?),
         case(scene, "timeout", Timeout::new(LONG)),
         case(scene, "bulkhead", Bulkhead::new(CONCURRENT as u32)),
+        case(scene, "adaptive limit, AIMD", adaptive(Aimd::new())?),
+        case(scene, "adaptive limit, Vegas", adaptive(Vegas::new())?),
+        case(scene, "adaptive limit, Gradient2", adaptive(Gradient2::new())?),
     ])
 }
 
@@ -36,8 +42,13 @@ fn rejected(scene: Scene) -> Result<Vec<Case>, Failure> {
     ])
 }
 
-fn tokens() -> Result<RetryBudget, Failure> {
-    Ok(TokenBudget::new(10, 0.1).build()?)
+fn tokens() -> Result<RetryBudget, ConfigError> {
+    TokenBudget::new(10, 0.1).build()
+}
+
+/// One that never falls below what the scene needs: failures are samples, and a rejection is another scene.
+fn adaptive(algorithm: impl Into<Algorithm>) -> Result<AdaptiveLimit, ConfigError> {
+    AdaptiveLimitConfig::new(algorithm).with_initial_limit(CONCURRENT as u32).with_min_limit(CONCURRENT as u32).build()
 }
 
 /// What a first attempt pays for a budget.
