@@ -37,23 +37,27 @@ fn fragile() -> (Arc<AtomicBool>, Arc<AtomicU64>, Arc<Scripted>) {
     (is_up, exports, exporter)
 }
 
-/// Records ten spans and waits until their batch was tried, which is before the destination says that it wants none.
-fn try_one(pipeline: &Pipeline, exports: &AtomicU64) {
+/// Takes the exporter down with ten spans, which are tried, put off, and back in the queue when this returns. From then
+/// on nothing is handed in.
+fn take_down(pipeline: &Pipeline, is_up: &AtomicBool, exports: &AtomicU64, exporter: &Scripted) {
+    let wait_until = |holds: &dyn Fn() -> bool| {
+        while !holds() {
+            std::thread::yield_now();
+        }
+    };
+    is_up.store(false, Ordering::SeqCst);
     spans(pipeline.intake(), 0..10);
-    while exports.load(Ordering::SeqCst) == 0 {
-        std::thread::yield_now();
-    }
+    wait_until(&|| exports.load(Ordering::SeqCst) > 0);
+    exporter.set_up(false);
+    wait_until(&|| exporter.is_awaited() && depth(pipeline).in_flight_batches == 0);
 }
 
 #[test]
 fn what_is_put_off_waits_in_the_queue_and_arrives_once_in_order() {
     let (is_up, exports, exporter) = fragile();
     let pipeline = pipeline(config(), &exporter).start().unwrap();
-    is_up.store(false, Ordering::SeqCst);
-    try_one(&pipeline, &exports);
-    exporter.set_up(false);
+    take_down(&pipeline, &is_up, &exports, &exporter);
     spans(pipeline.intake(), 10..100);
-    assert!(!pipeline.flush_blocking(MOMENT).complete);
     let tried = exports.load(Ordering::SeqCst);
     assert!(!pipeline.flush_blocking(MOMENT).complete);
     assert_eq!(exports.load(Ordering::SeqCst), tried, "nothing is handed in while it wants nothing");
@@ -101,9 +105,7 @@ fn a_full_queue_evicts_what_was_put_off_first() {
     let fates = Arc::new(Fates::default());
     let memory = MemoryConfig { max_bytes: 256 << 10, chunk_bytes: 4 << 10 };
     let pipeline = pipeline(config, &exporter).memory(memory).observer(fates.clone()).start().unwrap();
-    is_up.store(false, Ordering::SeqCst);
-    try_one(&pipeline, &exports);
-    exporter.set_up(false);
+    take_down(&pipeline, &is_up, &exports, &exporter);
     spans(pipeline.intake(), 10..1_000);
     assert!(pipeline.memory_in_use() <= 256 << 10);
     is_up.store(true, Ordering::SeqCst);

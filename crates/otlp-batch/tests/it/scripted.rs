@@ -1,6 +1,12 @@
 //! Records that carry a number, and an exporter that does what the test says and remembers what it got.
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use otlp_batch::{
     Attempts, Batch, BatchConfig, BatchExporter, DeliveryObserver, ExportFuture, Exported, Fate, Intake, Pipeline,
@@ -66,6 +72,8 @@ pub(crate) struct Scripted {
     name: String,
     script: Script,
     is_up: watch::Sender<bool>,
+    /// Whether a dispatcher was told to wait.
+    is_awaited: AtomicBool,
     delivered: Mutex<Vec<Batch>>,
 }
 
@@ -79,12 +87,23 @@ impl Scripted {
             let answer = script(batch);
             Box::pin(async move { answer.await.into() })
         });
-        Arc::new(Scripted { name: name.into(), script, is_up: watch::Sender::new(true), delivered: Mutex::default() })
+        Arc::new(Scripted {
+            name: name.into(),
+            script,
+            is_up: watch::Sender::new(true),
+            is_awaited: AtomicBool::new(false),
+            delivered: Mutex::default(),
+        })
     }
 
     /// While it is not up, it wants no batches.
     pub(crate) fn set_up(&self, is_up: bool) {
         self.is_up.send_replace(is_up);
+    }
+
+    /// Whether a dispatcher waits until it is up. What that one had taken before may still be under way.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.is_awaited.load(Ordering::SeqCst)
     }
 
     /// Acknowledges everything.
@@ -110,7 +129,10 @@ impl BatchExporter for Scripted {
     fn unready(&self, _: Signal) -> Option<ReadyFuture<'_>> {
         let mut is_up = self.is_up.subscribe();
         let is_down = !*is_up.borrow_and_update();
-        is_down.then(|| -> ReadyFuture<'_> { Box::pin(async move { drop(is_up.wait_for(|is_up| *is_up).await) }) })
+        is_down.then(|| -> ReadyFuture<'_> {
+            self.is_awaited.store(true, Ordering::SeqCst);
+            Box::pin(async move { drop(is_up.wait_for(|is_up| *is_up).await) })
+        })
     }
 
     fn export<'a>(&'a self, batch: &'a Batch, attempts: &'a Attempts<'a>) -> ExportFuture<'a> {
