@@ -20,6 +20,7 @@ mod rate_limiter;
 mod registry;
 mod retry;
 mod seed;
+mod simulation;
 mod timeout;
 #[cfg(feature = "tower")]
 mod tower_layers;
