@@ -15,10 +15,11 @@ use crate::ConfigError;
 /// count from.
 ///
 /// The long run is an average over `long_window` calls. It takes only round trips that were not longer for the limit's
-/// own queue: those in which the limit was not reached, those that were faster than the average, and probes. (An average
-/// of all calls learns its own queue under lasting load, and the limit then grows without end.) A probe is a round trip
-/// at half of the capacity that follows from the limit, every `probe_multiplier` round trips (less a random part of up to half of them), and whenever the
-/// limit has fallen to half; it counts as much as all before it together. A dropped call counts as the worst ratio, one
+/// own queue: those in which the limit was not pressed on, those that were faster than the average, and probes. (An
+/// average of all calls learns its own queue under lasting load, and the limit then grows without end.) A probe is a
+/// round trip at half of the capacity that follows from the limit, every `probe_multiplier` round trips in which the
+/// limit was reached (less a random part of up to half of them), and when the limit has fallen to half; it counts as much
+/// as all before it together. A waiting line keeps callers from noticing. A dropped call counts as the worst ratio, one
 /// half, once for each round trip.
 ///
 /// | setting | default | accepted |
@@ -75,7 +76,7 @@ impl Gradient2 {
         self
     }
 
-    /// After how many round trips the latency without a queue is measured.
+    /// After how many round trips at the limit the latency without a queue is measured.
     pub fn with_probe_multiplier(mut self, probe_multiplier: u32) -> Self {
         self.probe_multiplier = probe_multiplier;
         self
@@ -101,7 +102,7 @@ impl Gradient2 {
         self.long_window
     }
 
-    /// After how many round trips the latency without a queue is measured.
+    /// After how many round trips at the limit the latency without a queue is measured.
     pub fn probe_multiplier(&self) -> u32 {
         self.probe_multiplier
     }
@@ -191,9 +192,10 @@ impl Estimate for Gradient2Limit {
             self.round.restart_after(observed.in_flight);
         } else {
             self.learn(observed);
+            let reached = observed.reaches(self.limit);
             let smoothing = self.settings.smoothing;
             self.limit = bounds.clamp((1.0 - smoothing) * self.limit + smoothing * self.next(observed));
-            if self.probe.begins(self.limit, self.settings.probe_multiplier) {
+            if reached && self.probe.begins(self.limit, self.settings.probe_multiplier) {
                 self.round.restart_after(observed.in_flight);
             }
         }

@@ -3,7 +3,7 @@
 //!
 //! Under lasting load a latency that is only watched becomes the measure of itself: the queue raises the latency that
 //! the queue is judged by, and the limit runs away. A probe lets the queue drain first. It costs about half of the
-//! throughput for one round in some twenty.
+//! throughput for one round in some twenty, and nothing where the limit is not reached.
 
 use fastrand::Rng;
 
@@ -29,7 +29,8 @@ impl Probe {
         std::mem::take(&mut self.running)
     }
 
-    /// Whether the next round is a probe.
+    /// Whether the next round is a probe, after one in which the limit was reached. Other rounds do not count: a limit
+    /// that keeps nobody out causes no queue, and a probe would keep them out for nothing.
     ///
     /// It is after every `interval` rounds, less a random part of up to half of them, so that many callers of one callee
     /// do not all stand back at once. And it is when the limit has fallen to half: then either the callee serves fewer

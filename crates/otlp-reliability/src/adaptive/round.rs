@@ -25,6 +25,11 @@ impl Observed {
     pub(super) fn presses(&self, limit: f64) -> bool {
         f64::from(self.in_flight) >= 0.8 * limit.floor()
     }
+
+    /// Whether the limit was reached, so that calls may have been kept out.
+    pub(super) fn reaches(&self, limit: f64) -> bool {
+        f64::from(self.in_flight) >= limit.floor()
+    }
 }
 
 /// The round that is going on.
@@ -126,5 +131,6 @@ mod tests {
     fn a_limit_is_pressed_on_when_it_is_nearly_reached() {
         let observed = Observed { samples: 10, latency: Some(1.0), in_flight: 8, dropped: false };
         assert!(observed.presses(10.9) && !observed.presses(11.0));
+        assert!(observed.reaches(8.9) && !observed.reaches(9.0));
     }
 }

@@ -233,9 +233,9 @@ proptest! {
     fn no_samples_move_a_limit_out_of_its_bounds(
         samples in proptest::collection::vec(
             (prop_oneof![Just(0), Just(u64::MAX), any::<u64>(), 0..SECOND], prop_oneof![0..50_u32, any::<u32>()], any::<bool>()),
-            0..400,
+            0..150,
         ),
-        repeat in 1..60_u32,
+        repeat in 1..25_u32,
         min in 1..100_u32,
         more in 0..u32::MAX >> 2,
         extreme in any::<bool>(),

@@ -14,8 +14,9 @@ use crate::ConfigError;
 ///
 /// It ends up above the capacity by that queue: with the defaults 5 to 10 calls for a capacity of 50. The latency
 /// without a queue is the lowest mean of a round trip; it is measured anew by a probe, a round trip at half of the limit
-/// less `alpha`'s queue, every `probe_multiplier` round trips (less a random part of up to half of them), and whenever the
-/// limit has fallen to half.
+/// less `alpha`'s queue, every `probe_multiplier` round trips in which the limit was reached (less a random part of up to
+/// half of them), and when the limit has fallen to half. A waiting line keeps callers from noticing.
+///
 /// A dropped call takes a tenth from the limit, once for each round trip.
 ///
 /// | setting | default | accepted |
@@ -64,7 +65,7 @@ impl Vegas {
         self
     }
 
-    /// After how many round trips the latency without a queue is measured again.
+    /// After how many round trips at the limit the latency without a queue is measured again.
     pub fn with_probe_multiplier(mut self, probe_multiplier: u32) -> Self {
         self.probe_multiplier = probe_multiplier;
         self
@@ -85,7 +86,7 @@ impl Vegas {
         self.smoothing
     }
 
-    /// After how many round trips the latency without a queue is measured again.
+    /// After how many round trips at the limit the latency without a queue is measured again.
     pub fn probe_multiplier(&self) -> u32 {
         self.probe_multiplier
     }
@@ -176,9 +177,10 @@ impl Estimate for VegasLimit {
                 (Some(known), Some(latency)) => Some(known.min(latency)),
                 (known, latency) => known.or(latency),
             };
+            let reached = observed.reaches(self.limit);
             let smoothing = self.settings.smoothing;
             self.limit = bounds.clamp((1.0 - smoothing) * self.limit + smoothing * self.next(observed));
-            if self.probe.begins(self.limit, self.settings.probe_multiplier) {
+            if reached && self.probe.begins(self.limit, self.settings.probe_multiplier) {
                 self.round.restart_after(observed.in_flight);
             }
         }

@@ -349,7 +349,7 @@ mod tests {
     use super::*;
 
     fn refused(config: CircuitBreakerConfig) -> (&'static str, String) {
-        let error = config.build().unwrap_err();
+        let error = config.build().expect_err("this cannot work");
         (error.field(), error.value().to_owned())
     }
 

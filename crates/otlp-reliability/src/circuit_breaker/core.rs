@@ -13,7 +13,6 @@ use super::{
 };
 use crate::{Clock, ConfigError, Control, Event, Observer, PolicyConfig, Snapshot, registry, timeline::Timeline};
 
-#[derive(Debug)]
 pub(super) struct Core<K> {
     pub(super) machine: Machine,
     pub(super) clock: K,

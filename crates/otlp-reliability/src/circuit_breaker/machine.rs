@@ -33,6 +33,8 @@ use crate::{
 
 /// No end.
 const NEVER: u64 = u64::MAX;
+/// No start.
+const UNTIMED: u64 = u64::MAX;
 
 /// What the machine needs from outside.
 pub(super) trait Surroundings {
@@ -46,13 +48,14 @@ pub(super) trait Surroundings {
     fn probe_returned(&self);
 }
 
-/// What a call was let through as.
-#[derive(Debug, Clone, Copy)]
+/// What a call was let through as. Lent and never moved once a call has it: a copy right after the fields were written
+/// would cost more than all the rest of a call.
+#[derive(Debug)]
 pub(super) struct Ticket {
     generation: u32,
     kind: Kind,
-    /// When the call started, if anybody may ask.
-    pub(super) started: Option<u64>,
+    /// When the call started, or [`UNTIMED`] while nobody may ask.
+    started: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,25 +140,22 @@ impl Machine {
     #[inline]
     pub(super) fn admit(&self, host: &impl Surroundings) -> Result<Ticket, Rejection> {
         let word = self.word();
-        let mut ticket = if word.state() == CircuitState::Closed {
-            Ticket { generation: word.generation(), kind: Kind::Watched, started: None }
+        let (generation, kind) = if word.state() == CircuitState::Closed {
+            (word.generation(), Kind::Watched)
         } else {
             self.admit_unless_open(host).inspect_err(|_| self.tally.rejected.add())?
         };
-        if self.gate.limits.count_slow_calls() {
-            ticket.started = Some(host.now());
-        }
-        Ok(ticket)
+        let started = if self.gate.limits.count_slow_calls() { host.now() } else { UNTIMED };
+        Ok(Ticket { generation, kind, started })
     }
 
     #[cold]
-    fn admit_unless_open(&self, host: &impl Surroundings) -> Result<Ticket, Rejection> {
+    fn admit_unless_open(&self, host: &impl Surroundings) -> Result<(u32, Kind), Rejection> {
         loop {
             let word = self.word();
-            let ticket = |kind| Ok(Ticket { generation: word.generation(), kind, started: None });
             match word.state() {
-                CircuitState::Closed => return ticket(Kind::Watched),
-                CircuitState::ForcedClosed => return ticket(Kind::Unwatched),
+                CircuitState::Closed => return Ok((word.generation(), Kind::Watched)),
+                CircuitState::ForcedClosed => return Ok((word.generation(), Kind::Unwatched)),
                 CircuitState::Isolated => return Err(Rejection::Open { retry_after: None }),
                 CircuitState::Open => {
                     let now = host.now();
@@ -172,7 +172,7 @@ impl Machine {
                         self.change(host, host.now(), |current| self.verdict_of(word.generation(), current));
                     } else if word.admitted() < self.gate.limits.probes().permitted {
                         if self.take_probe(word) {
-                            return ticket(Kind::Probe);
+                            return Ok((word.generation(), Kind::Probe));
                         }
                     } else if self.patience_left(host) == Some(0) {
                         self.give_up_probes(host, word.generation());
@@ -186,7 +186,7 @@ impl Machine {
 
     /// Takes in how a call ended. Each ticket ends once.
     #[inline]
-    pub(super) fn settle(&self, host: &impl Surroundings, ticket: Ticket, outcome: Outcome) {
+    pub(super) fn settle(&self, host: &impl Surroundings, ticket: &Ticket, outcome: Outcome) {
         let failed = match outcome {
             Outcome::Success => Some(false),
             Outcome::Failure => Some(true),
@@ -200,14 +200,16 @@ impl Machine {
         }
     }
 
-    /// Whether the start of a call must be known once it waits, in case that it is cancelled.
+    /// Notes when a call begins to wait, if that may matter when it is cancelled.
     #[inline]
-    pub(super) fn times_cancelled_calls(&self) -> bool {
-        self.gate.limits.time_cancelled_calls()
+    pub(super) fn begin_to_wait(&self, host: &impl Surroundings, ticket: &mut Ticket) {
+        if ticket.started == UNTIMED && self.gate.limits.time_cancelled_calls() {
+            ticket.started = host.now();
+        }
     }
 
     #[inline]
-    fn record(&self, host: &impl Surroundings, ticket: Ticket, failed: bool) {
+    fn record(&self, host: &impl Surroundings, ticket: &Ticket, failed: bool) {
         let generation = ticket.generation;
         if self.word().generation() != generation {
             self.tally.outdated.add();
@@ -243,25 +245,24 @@ impl Machine {
 
     /// Whether a call was slow, and the time if it had to be asked for.
     #[inline]
-    fn slowness(&self, host: &impl Surroundings, ticket: Ticket) -> (bool, Option<u64>) {
-        match ticket.started {
-            Some(started) if self.gate.limits.count_slow_calls() => {
-                let now = host.now();
-                (self.gate.limits.is_slow(now.saturating_sub(started)), Some(now))
-            }
-            _ => (false, None),
+    fn slowness(&self, host: &impl Surroundings, ticket: &Ticket) -> (bool, Option<u64>) {
+        if ticket.started == UNTIMED || !self.gate.limits.count_slow_calls() {
+            return (false, None);
         }
+        let now = host.now();
+        (self.gate.limits.is_slow(now.saturating_sub(ticket.started)), Some(now))
     }
 
     /// Whether a cancelled call counts as a failure; `None`: it counts as nothing.
-    fn blame_for_cancelled(&self, host: &impl Surroundings, ticket: Ticket) -> Option<bool> {
+    fn blame_for_cancelled(&self, host: &impl Surroundings, ticket: &Ticket) -> Option<bool> {
         self.tally.cancelled.add();
         let blamed = match self.gate.limits.on_cancel() {
             OnCancel::Ignore => false,
             OnCancel::Failure => true,
             OnCancel::FailureIfSlow if !self.gate.limits.time_cancelled_calls() => true,
             OnCancel::FailureIfSlow => {
-                ticket.started.is_none_or(|started| self.gate.limits.is_slow(host.now().saturating_sub(started)))
+                // Settings that came while the call was on its way can ask for a start that nobody noted.
+                ticket.started == UNTIMED || self.gate.limits.is_slow(host.now().saturating_sub(ticket.started))
             }
         };
         blamed.then_some(true)
@@ -277,7 +278,7 @@ impl Machine {
         unchanged
     }
 
-    fn settle_probe(&self, host: &impl Surroundings, ticket: Ticket, failed: Option<bool>) {
+    fn settle_probe(&self, host: &impl Surroundings, ticket: &Ticket, failed: Option<bool>) {
         let slow = failed.is_some() && self.slowness(host, ticket).0;
         {
             let _ledger = lock(&self.ledger);

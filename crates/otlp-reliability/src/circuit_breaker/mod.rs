@@ -8,6 +8,7 @@
 
 mod break_duration;
 mod cache_line;
+mod call;
 mod config;
 mod core;
 mod limits;
@@ -23,19 +24,23 @@ mod with_retry;
 mod word;
 
 use std::{
+    fmt,
     future::{Future, poll_fn},
     pin::pin,
     sync::Arc,
     time::Duration,
 };
 
-use self::core::{Core, Host};
 pub use self::{
     break_duration::BreakDuration,
     config::{CircuitBreakerConfig, OnCancel, Window},
     owned_permit::OwnedCircuitPermit,
     permit::CircuitPermit,
     snapshot::CircuitBreakerSnapshot,
+};
+use self::{
+    call::Call,
+    core::{Core, Host},
 };
 use crate::{
     BlockingPolicy, Clock, Control, Controlled, Event, FailOnError, Judge, Observer, Policy, Rejection, TokioClock,
@@ -87,7 +92,6 @@ pub enum CircuitState {
 ///
 /// [`CircuitBreakerConfig`] has the settings, [`with_judge`](Self::with_judge) says what a failure is, and
 /// [`try_acquire`](Self::try_acquire) serves loops that are no closures.
-#[derive(Debug)]
 pub struct CircuitBreaker<J = FailOnError, K = TokioClock, O = ()> {
     core: Arc<Core<K>>,
     judge: J,
@@ -167,20 +171,8 @@ impl<J, K: Clock, O: Observer> CircuitBreaker<J, K, O> {
             polled
         })
         .await;
-        permit.record(&result);
+        permit.settle_by(&result);
         result
-    }
-
-    /// A permit for one call, if the breaker lets it through.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejection::Open`], with the rest of the break. It has no `retry_after` while the breaker is isolated, or while
-    /// it waits for its probes.
-    pub fn try_acquire(&self) -> Result<CircuitPermit<'_, J, K, O>, Rejection> {
-        let mut permit = self.admit()?;
-        permit.begin_to_wait();
-        Ok(permit)
     }
 
     /// Opens the breaker for a break, as if it had tripped. An open one begins its break anew.
@@ -214,9 +206,9 @@ impl<J, K: Clock, O: Observer> CircuitBreaker<J, K, O> {
     }
 
     #[inline]
-    fn admit(&self) -> Result<CircuitPermit<'_, J, K, O>, Rejection> {
+    fn begin_call(&self) -> Result<Call, Rejection> {
         match self.core.machine.admit(&self.host()) {
-            Ok(ticket) => Ok(CircuitPermit::new(self, ticket)),
+            Ok(ticket) => Ok(Call::new(ticket)),
             Err(rejection) => {
                 self.observer.on_event(Event::Rejected(rejection));
                 Err(rejection)
@@ -259,9 +251,9 @@ where
     O: Observer,
 {
     fn call<F: Fn() -> Result<T, E>>(&self, operation: F) -> Result<T, E> {
-        let permit = self.admit()?;
+        let mut permit = self.admit()?;
         let result = operation();
-        permit.record(&result);
+        permit.settle_by(&result);
         result
     }
 }
@@ -269,5 +261,11 @@ where
 impl<J, K: Clock + 'static, O> Controlled for CircuitBreaker<J, K, O> {
     fn control(&self) -> Option<Arc<dyn Control>> {
         Some(Arc::<Core<K>>::clone(&self.core))
+    }
+}
+
+impl<J, K, O> fmt::Debug for CircuitBreaker<J, K, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CircuitBreaker").field("state", &self.state()).field("config", &self.config()).finish()
     }
 }

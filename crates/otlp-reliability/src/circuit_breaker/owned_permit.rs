@@ -1,15 +1,16 @@
 //! A permit that keeps its breaker, for calls that outlive the scope that began them.
 
-use super::{CircuitBreaker, CircuitPermit, machine::Ticket};
+use std::fmt;
+
+use super::{CircuitBreaker, call::Call, machine::Outcome};
 use crate::{Clock, Judge, Observer, Rejection};
 
-/// A [`CircuitPermit`] that owns its share of the breaker, so that it can move into a spawned task or be kept in a
-/// struct. It ends as the other does.
-#[derive(Debug)]
+/// A [`CircuitPermit`](crate::CircuitPermit) that owns its share of the breaker, so that it can move into a spawned task
+/// or be kept in a struct. It ends as the other does.
 #[must_use = "a permit that is dropped is a cancelled call"]
 pub struct OwnedCircuitPermit<J, K: Clock, O: Observer> {
     breaker: CircuitBreaker<J, K, O>,
-    ticket: Option<Ticket>,
+    call: Call,
 }
 
 impl<J: Clone, K: Clock, O: Observer + Clone> CircuitBreaker<J, K, O> {
@@ -19,8 +20,11 @@ impl<J: Clone, K: Clock, O: Observer + Clone> CircuitBreaker<J, K, O> {
     ///
     /// [`Rejection::Open`], as there.
     pub fn try_acquire_owned(&self) -> Result<OwnedCircuitPermit<J, K, O>, Rejection> {
-        let mut permit = self.try_acquire()?;
-        Ok(OwnedCircuitPermit { ticket: permit.ticket.take(), breaker: self.clone() })
+        // First: what is cloned is the user's too, and might panic.
+        let breaker = self.clone();
+        let mut call = breaker.begin_call()?;
+        call.begin_to_wait(&breaker);
+        Ok(OwnedCircuitPermit { breaker, call })
     }
 }
 
@@ -30,31 +34,33 @@ impl<J, K: Clock, O: Observer> OwnedCircuitPermit<J, K, O> {
     where
         J: Judge<R>,
     {
-        self.permit().record(result);
+        self.call.settle_by(&self.breaker, result);
     }
 
     /// The callee works.
     pub fn success(mut self) {
-        self.permit().success();
+        self.call.settle(&self.breaker, Outcome::Success);
     }
 
     /// It does not.
     pub fn failure(mut self) {
-        self.permit().failure();
+        self.call.settle(&self.breaker, Outcome::Failure);
     }
 
     /// The call says nothing about the callee, or was not made. A probe goes to the next call.
     pub fn ignore(mut self) {
-        self.permit().ignore();
-    }
-
-    fn permit(&mut self) -> CircuitPermit<'_, J, K, O> {
-        CircuitPermit { breaker: &self.breaker, ticket: self.ticket.take() }
+        self.call.settle(&self.breaker, Outcome::Ignored);
     }
 }
 
 impl<J, K: Clock, O: Observer> Drop for OwnedCircuitPermit<J, K, O> {
     fn drop(&mut self) {
-        drop(self.permit());
+        self.call.abandon(&self.breaker);
+    }
+}
+
+impl<J, K: Clock, O: Observer> fmt::Debug for OwnedCircuitPermit<J, K, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedCircuitPermit").field("call", &self.call).finish_non_exhaustive()
     }
 }

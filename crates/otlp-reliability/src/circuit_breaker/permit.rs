@@ -1,15 +1,9 @@
 //! A call that a breaker let through, until it is known how it ended.
-//!
-//! What must hold: each permit ends once, with a result or when it is dropped.
 
-use std::thread;
+use std::fmt;
 
-use super::{
-    CircuitBreaker,
-    core::Host,
-    machine::{Outcome, Surroundings, Ticket},
-};
-use crate::{Clock, Judge, Observer, Verdict};
+use super::{CircuitBreaker, call::Call, machine::Outcome};
+use crate::{Clock, Judge, Observer, Rejection};
 
 /// A call that a [`CircuitBreaker`] let through. Whoever has the result says so.
 ///
@@ -30,75 +24,78 @@ use crate::{Clock, Judge, Observer, Verdict};
 /// assert_eq!(breaker.state(), CircuitState::Open);
 /// # Ok::<(), Rejection>(())
 /// ```
-#[derive(Debug)]
 #[must_use = "a permit that is dropped is a cancelled call"]
 pub struct CircuitPermit<'a, J, K: Clock, O: Observer> {
-    pub(super) breaker: &'a CircuitBreaker<J, K, O>,
-    pub(super) ticket: Option<Ticket>,
+    breaker: &'a CircuitBreaker<J, K, O>,
+    call: Call,
 }
 
-impl<'a, J, K: Clock, O: Observer> CircuitPermit<'a, J, K, O> {
-    #[inline]
-    pub(super) fn new(breaker: &'a CircuitBreaker<J, K, O>, ticket: Ticket) -> Self {
-        CircuitPermit { breaker, ticket: Some(ticket) }
+impl<J, K: Clock, O: Observer> CircuitBreaker<J, K, O> {
+    /// A permit for one call, if the breaker lets it through.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejection::Open`], with the rest of the break. It has no `retry_after` while the breaker is isolated, or while
+    /// it waits for its probes.
+    pub fn try_acquire(&self) -> Result<CircuitPermit<'_, J, K, O>, Rejection> {
+        let mut permit = self.admit()?;
+        permit.begin_to_wait();
+        Ok(permit)
     }
 
-    /// Has the breaker judge the result.
     #[inline]
-    pub fn record<R>(self, result: &R)
+    pub(super) fn admit(&self) -> Result<CircuitPermit<'_, J, K, O>, Rejection> {
+        Ok(CircuitPermit { breaker: self, call: self.begin_call()? })
+    }
+}
+
+impl<J, K: Clock, O: Observer> CircuitPermit<'_, J, K, O> {
+    /// Has the breaker judge the result.
+    pub fn record<R>(mut self, result: &R)
     where
         J: Judge<R>,
     {
-        match self.breaker.judge.judge(result) {
-            Verdict::Success => self.success(),
-            Verdict::Failure => self.failure(),
-            Verdict::Ignore => self.ignore(),
-        }
+        self.settle_by(result);
     }
 
     /// The callee works.
-    #[inline]
     pub fn success(mut self) {
-        self.settle(Outcome::Success);
+        self.call.settle(self.breaker, Outcome::Success);
     }
 
     /// It does not.
-    #[inline]
     pub fn failure(mut self) {
-        self.settle(Outcome::Failure);
+        self.call.settle(self.breaker, Outcome::Failure);
     }
 
     /// The call says nothing about the callee, or was not made. A probe goes to the next call.
     pub fn ignore(mut self) {
-        self.settle(Outcome::Ignored);
+        self.call.settle(self.breaker, Outcome::Ignored);
     }
 
-    /// Notes when the call began to wait, if its end may depend on it.
     #[inline]
     pub(super) fn begin_to_wait(&mut self) {
-        let host = self.breaker.host();
-        if let Some(ticket) = &mut self.ticket
-            && ticket.started.is_none()
-            && host.core.machine.times_cancelled_calls()
-        {
-            ticket.started = Some(host.now());
-        }
+        self.call.begin_to_wait(self.breaker);
     }
 
     #[inline]
-    fn settle(&mut self, outcome: Outcome) {
-        if let Some(ticket) = self.ticket.take() {
-            let host: Host<'_, K, O> = self.breaker.host();
-            host.core.machine.settle(&host, ticket, outcome);
-        }
+    pub(super) fn settle_by<R>(&mut self, result: &R)
+    where
+        J: Judge<R>,
+    {
+        self.call.settle_by(self.breaker, result);
     }
 }
 
 impl<J, K: Clock, O: Observer> Drop for CircuitPermit<'_, J, K, O> {
     #[inline]
     fn drop(&mut self) {
-        if self.ticket.is_some() {
-            self.settle(if thread::panicking() { Outcome::Failure } else { Outcome::Cancelled });
-        }
+        self.call.abandon(self.breaker);
+    }
+}
+
+impl<J, K: Clock, O: Observer> fmt::Debug for CircuitPermit<'_, J, K, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CircuitPermit").field("call", &self.call).finish_non_exhaustive()
     }
 }

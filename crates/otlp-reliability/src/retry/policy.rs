@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     fn refused(policy: RetryPolicy) -> String {
-        policy.build().unwrap_err().to_string()
+        policy.build().expect_err("refused").to_string()
     }
 
     #[test]

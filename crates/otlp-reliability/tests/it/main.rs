@@ -5,15 +5,22 @@
 mod adaptive;
 mod bulkhead;
 mod cancellation;
+mod circuit_breaker;
+mod circuit_breaker_control;
+mod circuit_breaker_pitfalls;
 mod clocks;
 mod composition;
+mod fallback;
 mod health;
+mod hedge;
 mod observers;
 mod outlier;
 mod pipeline;
+mod rate_limiter;
 mod registry;
 mod retry;
 mod seed;
+mod simulation;
 mod timeout;
 #[cfg(feature = "tower")]
 mod tower_layers;
