@@ -63,8 +63,8 @@ where
         // Attempts begin one after the other; the lock is there because the hedge promises that to nobody.
         let attempts = Mutex::new(Attempts::of(&mut self.inner, request));
         let hedge = self.hedge.clone();
-        Box::pin(async move {
-            hedge.execute(move || attempts.lock().unwrap_or_else(PoisonError::into_inner).next()).await
-        })
+        Box::pin(
+            async move { hedge.execute(move || attempts.lock().unwrap_or_else(PoisonError::into_inner).next()).await },
+        )
     }
 }
