@@ -6,6 +6,8 @@
 //! - [`Error`], [`Rejection`]: what a policy itself answers.
 //! - [`Clock`], [`Observer`]: time and events, both replaceable, both free when they are not replaced.
 //!
+//! [`guide`] says which policy to choose, in what order to nest several, and why.
+//!
 //! What holds everywhere: a policy allocates nothing and boxes nothing; a future that is dropped leaves nothing behind;
 //! no setting makes a policy panic or overflow.
 //!

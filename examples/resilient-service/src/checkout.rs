@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use otlp_reliability::{HealthChecker, PipelineConfig, PipelineSnapshot, Probe, Rendered};
+use otlp_reliability::{HealthChecker, PipelineConfig, PipelineSnapshot, Probe, Rendered, RetryBudgetSnapshot};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
@@ -166,10 +166,13 @@ struct Overview {
     settings: PipelineConfig,
     /// How each policy stands.
     states: PipelineSnapshot,
+    /// What the retries of all payments together may still cost.
+    retry_budget: RetryBudgetSnapshot,
 }
 
 async fn show_policies(State(service): State<Arc<Service>>) -> Json<Overview> {
-    Json(Overview { settings: service.policies.settings(), states: service.policies.snapshot() })
+    let policies = &service.policies;
+    Json(Overview { settings: policies.settings(), states: policies.snapshot(), retry_budget: policies.budget() })
 }
 
 /// Takes settings for any of the stages. Calls under way end under the old ones; counters and states stay.

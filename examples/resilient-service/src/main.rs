@@ -1,7 +1,7 @@
 //! `cargo run -p resilient-service`: serves until Ctrl-C. With `--play`, puts on an outage and a recovery, prints what
 //! clients saw, and fails if they did not see what they were promised.
 
-#![expect(clippy::print_stdout, reason = "it is a program for people")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for people")]
 
 use std::{error::Error, io, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -41,8 +41,14 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
-    let arguments = Arguments::parse();
+async fn main() -> ExitCode {
+    run(Arguments::parse()).await.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let policies = match &arguments.policies {
         Some(path) => serde_json::from_slice(&std::fs::read(path)?)?,
         None => PipelineConfig::new(),

@@ -2,7 +2,8 @@
 //!
 //! 1. `deadline`: however many attempts, waits and lines there are inside, the client is answered by then.
 //! 2. `retry`: outside of what follows, so that every attempt asks for a place and asks the breaker anew. Its budget
-//!    keeps the retries of all calls together below a fifth of the calls: an outage is not answered with more load.
+//!    keeps the retries of all calls together below a fifth of the calls, and five a second for quiet times: an outage
+//!    is not answered with a multiple of the load.
 //! 3. `places`: a provider that hangs holds this many calls and no more. Outside of the breaker, so that who waited in
 //!    line asks the breaker when its turn comes and not before: a line that formed in front of a hanging provider is
 //!    turned away the moment that the breaker opens. Inside of the retry, so that no place is held during a wait.
@@ -15,8 +16,9 @@ use std::{
 };
 
 use otlp_reliability::{
-    Bulkhead, BulkheadConfig, CircuitBreaker, CircuitBreakerConfig, ConfigError, Pipeline, PipelineConfig,
-    PipelineSnapshot, Retry, RetryBudgetConfig, RetryPolicy, Timeout, TimeoutConfig, TokioClock, Window,
+    Bulkhead, BulkheadConfig, CircuitBreaker, CircuitBreakerConfig, ConfigError, PercentageBudget, Pipeline,
+    PipelineConfig, PipelineSnapshot, Retry, RetryBudget, RetryBudgetSnapshot, RetryPolicy, Timeout, TimeoutConfig,
+    TokioClock, Window,
 };
 
 use crate::{
@@ -35,6 +37,7 @@ pub struct Policies {
     places: Bulkhead,
     breaker: Breaker,
     attempt: Timeout,
+    budget: RetryBudget,
     /// What is in force, for people to look at and start from.
     settings: Mutex<PipelineConfig>,
 }
@@ -65,9 +68,9 @@ impl Policies {
             .with("breaker", breaker.clone())
             .with("attempt", attempt.clone());
 
-        let budget = RetryBudgetConfig::new().build()?;
+        let budget = PercentageBudget::new(20.0).with_min_per_second(5).build()?;
         let (deadline, attempt) = (deadline.build()?, attempt.build()?);
-        let retry = retry.build()?.with_classifier(WorthAnotherAttempt).with_budget(budget);
+        let retry = retry.build()?.with_classifier(WorthAnotherAttempt).with_budget(budget.clone());
         let places = places.build()?;
         let breaker = breaker.build()?.with_judge(ProviderHealth).with_observer(events.of("breaker"));
         let pipeline = Pipeline::builder("payments")
@@ -78,7 +81,8 @@ impl Policies {
             .with("attempt", attempt.clone())
             .with_observer(events.of("payments"))
             .build()?;
-        let policies = Policies { pipeline, deadline, places, breaker, attempt, settings: Mutex::new(defaults) };
+        let policies =
+            Policies { pipeline, deadline, places, breaker, attempt, budget, settings: Mutex::new(defaults) };
         policies.reload(settings)?;
         Ok(policies)
     }
@@ -132,5 +136,10 @@ impl Policies {
     /// How the stages stand.
     pub fn snapshot(&self) -> PipelineSnapshot {
         self.pipeline.snapshot()
+    }
+
+    /// What is left for retries.
+    pub fn budget(&self) -> RetryBudgetSnapshot {
+        self.budget.snapshot()
     }
 }

@@ -33,6 +33,22 @@ async fn single_failures_are_retried_and_no_client_sees_them() {
 }
 
 #[tokio::test]
+async fn a_budget_keeps_an_outage_from_tripling_the_load() {
+    let never = breaker().with_failure_rate(None).with_consecutive_failures(1_000);
+    let retry = RetryPolicy::constant(MILLI).with_max_attempts(3);
+    let shop = Shop::open(patient().with("breaker", never).with("retry", retry)).await;
+    shop.upstream.set_mode(Mode::Failing);
+    for number in 0..100 {
+        assert_eq!(shop.pay(&format!("order-{number}")).await.status, 502);
+    }
+    let charges = shop.upstream.traffic().charges;
+    assert!((101..200).contains(&charges), "{charges} attempts instead of 300");
+    let budget = &shop.look("/policies").await.body["retry_budget"];
+    assert_eq!(budget["granted"], charges - 100);
+    assert!(budget["refused"].as_u64() > Some(0), "{budget}");
+}
+
+#[tokio::test]
 async fn a_payment_whose_answer_was_lost_is_not_paid_twice() {
     let retry = RetryPolicy::constant(MILLI).with_max_attempts(3);
     let policies = impatient().with("retry", retry).with("breaker", breaker().with_minimum_calls(8));

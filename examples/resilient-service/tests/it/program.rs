@@ -38,3 +38,14 @@ async fn the_program_serves_where_it_says() {
     assert_eq!(answer(http.post(format!("{checkout}/pay")).json(&payment)).await.status, 502);
     assert_eq!(answer(http.get(format!("{admin}/health"))).await.status, 200);
 }
+
+#[test]
+fn the_program_refuses_settings_that_cannot_work() {
+    let file = std::env::temp_dir().join(format!("resilient-service-{}.json", std::process::id()));
+    std::fs::write(&file, r#"{ "attempt": { "kind": "timeout", "after": "0s" } }"#).unwrap();
+    let ended = Command::new(env!("CARGO_BIN_EXE_resilient-service")).arg("--policies").arg(&file).output().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    let complaint = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(complaint, "payments.attempt.after = 0ns is not accepted: it takes more than zero\n");
+}
