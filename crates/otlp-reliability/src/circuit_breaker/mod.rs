@@ -12,6 +12,8 @@ mod call;
 mod config;
 mod core;
 mod limits;
+#[cfg(all(test, otlp_loom))]
+mod loom_tests;
 mod machine;
 mod owned_permit;
 mod permit;

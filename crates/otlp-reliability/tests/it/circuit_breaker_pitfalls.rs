@@ -13,8 +13,8 @@ use std::{
 };
 
 use otlp_reliability::{
-    CircuitBreaker, CircuitBreakerConfig, CircuitState, Clock, OnCancel, Policy, Rejection, Timeout, TokioClock,
-    Verdict, Window,
+    CircuitBreaker, CircuitBreakerConfig, CircuitPermit, CircuitState, Clock, OnCancel, Policy, Rejection, Timeout,
+    TokioClock, Verdict, Window,
 };
 use tokio::time::{advance, sleep};
 
@@ -93,6 +93,22 @@ async fn pitfall_02_results_from_before_the_break_decide_nothing_after_it() {
     assert_eq!(breaker.state(), CircuitState::Closed, "nor does it count in the next closed period");
     assert_eq!(breaker.snapshot().calls_in_window, 0);
     assert_eq!(breaker.snapshot().outdated, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pitfall_02_a_probe_of_an_earlier_attempt_decides_nothing_in_the_next() {
+    let breaker = config().with_half_open_probes(2).build().unwrap();
+    for late in [CircuitPermit::success, CircuitPermit::failure, CircuitPermit::ignore] {
+        breaker.half_open();
+        let early_probe = breaker.try_acquire().unwrap();
+        breaker.force_open();
+        breaker.half_open();
+        let _probe = breaker.try_acquire().unwrap();
+        late(early_probe);
+        let figures = breaker.snapshot();
+        assert_eq!((figures.state, figures.probes), (CircuitState::HalfOpen, 1));
+        assert_eq!((figures.probes_succeeded, figures.probes_failed), (0, 0));
+    }
 }
 
 #[tokio::test(start_paused = true)]
