@@ -100,16 +100,15 @@ impl<K: Clock> Core<K> {
     }
 
     /// Adds a check that nobody has looked at.
-    pub(super) fn add(&self, check: Watched) -> Result<Arc<Watched>, HealthError> {
+    pub(super) fn add(&self, check: Watched) -> Result<(), HealthError> {
         let now = self.clock.now();
         let mut state = lock(&self.state);
         if state.entries.iter().any(|entry| entry.check.name == check.name) {
             return Err(HealthError::DuplicateCheck(check.name));
         }
-        let check = Arc::new(check);
-        state.entries.push(Entry { check: Arc::clone(&check), task: None, record: Record::new(now) });
+        state.entries.push(Entry { check: Arc::new(check), task: None, record: Record::new(now) });
         state.sum_up(now);
-        Ok(check)
+        Ok(())
     }
 
     pub(super) fn remove(&self, name: &str) -> bool {

@@ -8,6 +8,29 @@ use crate::{Clock, TokioClock, Verdict};
 /// A handle to one endpoint of an [`OutlierDetector`](crate::OutlierDetector). Clones are cheap.
 ///
 /// After the endpoint has been removed it is never ejected, and results are of no consequence.
+///
+/// ```
+/// use otlp_reliability::{Endpoint, Judge, OutlierDetectorConfig, Verdict};
+///
+/// fn by_status(status: &u16) -> Verdict {
+///     if *status >= 500 { Verdict::Failure } else { Verdict::Success }
+/// }
+///
+/// /// The next endpoint that is in use, and what it answered.
+/// fn call(endpoints: &[Endpoint<&'static str>]) -> Option<(&'static str, u16)> {
+///     let endpoint = endpoints.iter().find(|endpoint| !endpoint.is_ejected())?;
+///     let status = if *endpoint.id() == "a" { 503 } else { 200 };
+///     endpoint.record(by_status.judge(&status));
+///     Some((*endpoint.id(), status))
+/// }
+///
+/// let detector = OutlierDetectorConfig::new().with_consecutive_failures(2).build()?;
+/// let endpoints = ["a", "b"].map(|id| detector.endpoint(id));
+/// assert_eq!(call(&endpoints), Some(("a", 503)));
+/// assert_eq!(call(&endpoints), Some(("a", 503)));
+/// assert_eq!(call(&endpoints), Some(("b", 200)));
+/// # Ok::<(), otlp_reliability::ConfigError>(())
+/// ```
 pub struct Endpoint<Id, K = TokioClock> {
     core: Arc<Core<Id, K>>,
     tally: Arc<Tally<Id>>,

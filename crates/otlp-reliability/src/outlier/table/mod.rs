@@ -77,6 +77,7 @@ impl<Id: Clone + Eq + Hash> Table<Id> {
         if entry.ejected_until.is_some() {
             entry.tally.restore();
             self.ejected -= 1;
+            self.changes.push((id.clone(), Event::Restored));
         }
         self.restore_surplus();
         true
