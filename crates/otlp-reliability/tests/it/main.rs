@@ -4,6 +4,7 @@
 
 mod adaptive;
 mod bulkhead;
+mod bulkhead_model;
 mod cancellation;
 mod circuit_breaker;
 mod circuit_breaker_control;
