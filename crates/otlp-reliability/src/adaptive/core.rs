@@ -1,7 +1,7 @@
 //! What all clones of an adaptive limit share: the gate, and the estimate that moves it.
 //!
-//! The estimate has a lock, taken once when a call ends. The gate's own lock may be taken under it, never the other way
-//! round; waiters are woken, and observers told, under neither.
+//! The estimate has a lock, taken once when a call ends. The gate's and the outbox's own locks may be taken under it,
+//! never the other way round; waiters are woken, and observers told, under none of them.
 
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     ConfigError, Control, Event, PolicyConfig, Snapshot, Verdict,
     bulkhead::Gate,
+    outbox::Outbox,
     sync::{Mutex, lock},
     timeline::nanos,
 };
@@ -20,6 +21,8 @@ use crate::{
 pub(super) struct Core {
     pub(super) gate: Gate,
     estimate: Mutex<Running>,
+    /// How the limit moved, in that order: an observer that shows the last event shows the limit.
+    pub(super) outbox: Outbox<Event>,
 }
 
 #[derive(Debug)]
@@ -44,6 +47,7 @@ impl Core {
                 samples: 0,
                 dropped: 0,
             }),
+            outbox: Outbox::new(),
         }
     }
 
@@ -52,16 +56,14 @@ impl Core {
         Core::new(lock(&self.estimate).settings.clone())
     }
 
-    /// Learns from a call that ends and is still inside. `None`: it was cancelled. Returns the event if the limit moved.
-    pub(super) fn learn(&self, latency: Duration, verdict: Option<Verdict>) -> Option<Event> {
-        if verdict == Some(Verdict::Ignore) {
-            return None;
-        }
+    /// Learns from a call that ends and is still inside. `None`: it was cancelled. Returns whether the limit moved; the
+    /// outbox then has the event.
+    pub(super) fn learn(&self, latency: Duration, verdict: Option<Verdict>) -> bool {
         let in_flight = self.gate.in_flight();
         let mut running = lock(&self.estimate);
         let is_late = latency >= running.settings.timeout();
         if verdict.is_none() && !is_late {
-            return None;
+            return false;
         }
         let dropped = is_late || verdict == Some(Verdict::Failure);
         running.samples += 1;
@@ -70,12 +72,13 @@ impl Core {
         let to = running.estimator.update(Sample { latency: nanos(latency), in_flight, dropped }, bounds) as u32;
         let from = std::mem::replace(&mut running.limit, to);
         if from == to {
-            return None;
+            return false;
         }
         self.gate.set_limit(to);
+        self.outbox.put(Event::LimitChanged { from, to });
         drop(running);
         self.gate.hand_out();
-        Some(Event::LimitChanged { from, to })
+        true
     }
 
     pub(super) fn figures(&self) -> AdaptiveLimitSnapshot {

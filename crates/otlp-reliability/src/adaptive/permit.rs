@@ -60,12 +60,9 @@ impl<K: Clock, O: Observer> std::fmt::Debug for AdaptivePermit<K, O> {
 
 fn end<K: Clock, O: Observer>(core: &Core, clock: &K, observer: &O, started: Instant, verdict: Option<Verdict>) {
     let verdict = verdict.or_else(|| thread::panicking().then_some(Verdict::Failure));
-    let changed = match verdict {
-        Some(Verdict::Ignore) => None,
-        verdict => core.learn(clock.now().saturating_duration_since(started), verdict),
-    };
+    let moved = verdict != Some(Verdict::Ignore) && core.learn(clock.now().saturating_duration_since(started), verdict);
     core.gate.leave();
-    if let Some(event) = changed {
-        observer.on_event(event);
+    if moved {
+        core.outbox.deliver(|event| observer.on_event(event));
     }
 }

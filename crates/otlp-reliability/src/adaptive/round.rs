@@ -1,5 +1,5 @@
-//! Rounds: as many calls as were in flight when the round began, so that a round is about one round trip long at any
-//! load. One call is chance; a round is a measurement.
+//! Rounds: as many calls as are in flight, so that a round is about one round trip long at any load. One call is chance;
+//! a round is a measurement.
 
 use super::estimate::Sample;
 
@@ -35,9 +35,8 @@ impl Observed {
 /// The round that is going on.
 #[derive(Debug, Default)]
 pub(super) struct Round {
-    /// Calls that began under another limit, and are not counted.
+    /// How many calls that began under another limit may still end. They are not counted.
     stale: u32,
-    length: u32,
     taken: u32,
     measured: u32,
     latencies: f64,
@@ -48,11 +47,9 @@ impl Round {
     /// Takes a sample; the last one of a round completes it, and the next round begins.
     pub(super) fn take(&mut self, sample: Sample) -> Option<Observed> {
         if self.is_stale() {
-            self.stale -= 1;
+            // No more than are in flight at all: otherwise a lull would make a round out of minutes.
+            self.stale = self.stale.min(sample.in_flight).saturating_sub(1);
             return None;
-        }
-        if self.taken == 0 {
-            self.length = sample.in_flight.max(MIN_SAMPLES);
         }
         self.taken += 1;
         self.in_flight = self.in_flight.max(sample.in_flight);
@@ -60,7 +57,7 @@ impl Round {
             self.measured += 1;
             self.latencies += sample.latency as f64;
         }
-        if self.taken < self.length {
+        if self.taken < sample.in_flight.max(MIN_SAMPLES) {
             return None;
         }
         let observed = Observed {
@@ -93,11 +90,12 @@ mod tests {
     }
 
     #[test]
-    fn a_round_is_as_long_as_calls_were_in_flight() {
+    fn a_round_is_as_long_as_calls_are_in_flight() {
         let mut round = Round::default();
         for _ in 0..2 {
-            assert!((0..29).all(|_| round.take(call(10, 30)).is_none()));
-            let observed = round.take(call(40, 35)).unwrap();
+            assert!(round.take(call(10, 35)).is_none());
+            assert!((0..28).all(|_| round.take(call(10, 30)).is_none()));
+            let observed = round.take(call(40, 30)).unwrap();
             assert_eq!((observed.samples, observed.latency, observed.in_flight), (30, Some(11.0), 35));
         }
         assert!((0..9).all(|_| round.take(call(10, 1)).is_none()));
@@ -125,6 +123,16 @@ mod tests {
         assert!((0..12).all(|_| round.take(call(1000, 12)).is_none()));
         assert!((0..11).all(|_| round.take(call(2, 12)).is_none()));
         assert_eq!(round.take(call(2, 12)).unwrap().latency, Some(2.0));
+    }
+
+    #[test]
+    fn a_lull_ends_rounds_and_restarts() {
+        let mut round = Round::default();
+        assert!((0..50).all(|_| round.take(call(5, 1000)).is_none()));
+        assert!(round.take(call(5, 3)).is_some());
+        round.restart_after(1000);
+        assert!((0..3).all(|_| round.is_stale() && round.take(call(5, 3)).is_none()));
+        assert!(!round.is_stale());
     }
 
     #[test]

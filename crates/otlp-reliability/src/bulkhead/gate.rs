@@ -5,10 +5,10 @@
 //!
 //! - Nobody enters past the limit as it is at that moment. A limit that shrinks turns nobody out; it keeps others out
 //!   until enough have left.
-//! - While somebody waits, whoever leaves passes his place to the head of the line, and newcomers go to its end.
+//! - While somebody waits, whoever leaves passes the place to the head of the line, and newcomers go to its end.
 //!   [`WAITING`] says that somebody waits. It changes only under the line's lock, and is set in the same exchange that
 //!   finds no room: a call that leaves later sees it, a call that left earlier makes the exchange fail.
-//! - A place that was passed to a waiter is his from then on; a waiter who is gone by then passes it on.
+//! - A place that was passed to a waiter belongs to it from then on; a waiter that is gone by then passes it on.
 //! - Wakers are called, and dropped, without the lock: they may run anything, this gate included.
 
 use std::{task::Waker, time::Duration};
@@ -162,7 +162,7 @@ impl Gate {
         }
     }
 
-    /// Whether a waiter has been let in; if not, `waker` is called once he is.
+    /// Whether a waiter has been let in; if not, `waker` is called once it is.
     pub(super) fn is_inside(&self, ticket: Ticket, waker: &Waker) -> bool {
         let mut line = lock(&self.line);
         let replaced = match line.waker_of(ticket) {
@@ -175,7 +175,7 @@ impl Gate {
         false
     }
 
-    /// Takes a waiter out of the line. False: he has been let in, and must leave.
+    /// Takes a waiter out of the line. False: it has been let in, and must leave.
     pub(super) fn withdraw(&self, ticket: Ticket) -> bool {
         let mut line = lock(&self.line);
         let removed = line.remove(ticket);

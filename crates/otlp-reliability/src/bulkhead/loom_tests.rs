@@ -89,7 +89,7 @@ fn loom_everyone_who_waits_comes_in_and_one_at_a_time() {
 }
 
 #[test]
-fn loom_pitfall_18_a_waiter_who_gives_up_while_it_is_his_turn_passes_it_on() {
+fn loom_pitfall_18_a_waiter_that_gives_up_while_it_is_its_turn_passes_it_on() {
     explore(|| {
         let place = Place::new(1);
         let entered = enter(&place.gate).unwrap();

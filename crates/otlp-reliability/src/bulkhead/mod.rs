@@ -30,8 +30,8 @@ use crate::{BlockingPolicy, Clock, Control, Controlled, Event, Observer, Policy,
 /// Lets so many calls run at once, lets so many more wait their turn, and rejects the rest.
 ///
 /// A permit is taken when a call starts and given back when it ends, is dropped or panics; a bulkhead that is merely
-/// held holds none. Waiting is first come, first served: a newcomer never overtakes, and one who gives up passes on
-/// what he was given. Clones are handles of the same bulkhead.
+/// held holds none. Waiting is first come, first served: a newcomer never overtakes, and a call that gives
+/// up passes on what it was given. Clones are handles of the same bulkhead.
 ///
 /// The clock measures how long a call has waited, and is not used where [`BulkheadConfig::with_max_wait`] is not set.
 ///

@@ -193,7 +193,7 @@ async fn pitfall_06_a_panic_of_the_operation_gives_the_permit_back() {
 }
 
 #[test]
-fn pitfall_18_a_waiter_who_is_dropped_passes_his_place_on() {
+fn pitfall_18_a_waiter_that_is_dropped_passes_its_place_on() {
     let bulkhead = waiting_bulkhead();
     let inside = bulkhead.try_acquire().unwrap();
     let calls = Arc::new(Calls::default());
@@ -227,7 +227,7 @@ fn pitfall_18_nobody_overtakes_the_line() {
 }
 
 #[test]
-fn a_waiter_who_moves_to_another_task_is_woken_there() {
+fn a_waiter_that_moves_to_another_task_is_woken_there() {
     let bulkhead = waiting_bulkhead();
     let inside = bulkhead.try_acquire().unwrap();
     let (before, after) = (Arc::new(Calls::default()), Arc::new(Calls::default()));
@@ -396,7 +396,7 @@ fn pitfall_16_a_clock_that_goes_back_does_not_prolong_a_blocked_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_thousand_callers_some_of_whom_give_up_all_come_through() {
+async fn a_thousand_callers_some_of_which_give_up_all_come_through() {
     let bulkhead = BulkheadConfig::new(7).with_max_waiting(1000).build().unwrap();
     let inside = Arc::new(AtomicU32::new(0));
     let mut tasks = Vec::new();

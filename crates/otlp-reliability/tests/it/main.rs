@@ -4,6 +4,7 @@
 
 mod adaptive;
 mod bulkhead;
+mod bulkhead_model;
 mod cancellation;
 mod circuit_breaker;
 mod circuit_breaker_control;
@@ -22,6 +23,8 @@ mod retry;
 mod seed;
 mod simulation;
 mod timeout;
+#[cfg(feature = "tower")]
+mod tower_attempts;
 #[cfg(feature = "tower")]
 mod tower_layers;
 
