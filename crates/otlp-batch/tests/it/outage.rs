@@ -53,7 +53,7 @@ fn take_down(pipeline: &Pipeline, is_up: &AtomicBool, exports: &AtomicU64, expor
 }
 
 #[test]
-fn what_is_put_off_waits_in_the_queue_and_arrives_once_in_order() {
+fn what_is_put_off_waits_in_the_queue_and_arrives_once() {
     let (is_up, exports, exporter) = fragile();
     let pipeline = pipeline(config(), &exporter).start().unwrap();
     take_down(&pipeline, &is_up, &exports, &exporter);
