@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::{
     AdaptiveLimitConfig, AdaptiveLimitSnapshot, BulkheadConfig, BulkheadSnapshot, CircuitBreakerConfig,
-    CircuitBreakerSnapshot, ConfigError, FallbackSnapshot, HedgeConfig, HedgeSnapshot, RateLimiterConfig,
-    RateLimiterSnapshot, RetryBudgetConfig, RetryBudgetSnapshot, RetryPolicy, RetrySnapshot, TimeoutConfig,
-    TimeoutSnapshot,
+    CircuitBreakerSnapshot, ConfigError, FallbackSnapshot, HealthStatus, HedgeConfig, HedgeSnapshot, PipelineConfig,
+    PipelineSnapshot, RateLimiterConfig, RateLimiterSnapshot, RetryBudgetConfig, RetryBudgetSnapshot, RetryPolicy,
+    RetrySnapshot, TimeoutConfig, TimeoutSnapshot,
 };
 
 /// The figures and the settings of a running policy.
@@ -20,11 +20,31 @@ pub trait Control: Send + Sync {
     ///
     /// Settings that are refused, or those of another kind of policy; the old ones then stay in force.
     fn reload(&self, settings: &PolicyConfig) -> Result<(), ConfigError>;
+
+    /// Whether [`reload`](Control::reload) would accept the settings; changes nothing. A pipeline asks all of its
+    /// stages before it reloads the first, so an implementor with conditions of its own states them here too.
+    ///
+    /// # Errors
+    ///
+    /// Those of `reload`.
+    fn accepts(&self, settings: &PolicyConfig) -> Result<(), ConfigError> {
+        let kind = self.snapshot().kind();
+        if settings.kind() != kind {
+            return Err(settings.not_for(kind));
+        }
+        settings.validate()
+    }
+
+    /// The policies that this one is made of, outermost first: the stages of a pipeline.
+    fn parts(&self) -> Vec<Arc<dyn Control>> {
+        Vec::new()
+    }
 }
 
 /// Policies that can be looked at and reloaded.
 pub trait Controlled {
-    /// The policy's controls; they stay valid as long as they are held. `None`: a policy that was left out.
+    /// The policy's controls, the same at each call; they stay valid as long as they are held. `None`: a policy that was
+    /// left out, or one that has no figures and no settings.
     fn control(&self) -> Option<Arc<dyn Control>>;
 }
 
@@ -58,6 +78,7 @@ pub enum PolicyConfig {
     AdaptiveLimit(AdaptiveLimitConfig),
     RateLimiter(RateLimiterConfig),
     Hedge(HedgeConfig),
+    Pipeline(PipelineConfig),
 }
 
 /// The figures of any policy.
@@ -75,6 +96,19 @@ pub enum Snapshot {
     RateLimiter(RateLimiterSnapshot),
     Hedge(HedgeSnapshot),
     Fallback(FallbackSnapshot),
+    Pipeline(PipelineSnapshot),
+    Health(HealthStatus),
+}
+
+/// The figures of a policy, under the name that it has in a pipeline or a registry.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct NamedSnapshot {
+    /// The name.
+    pub name: String,
+    /// The figures.
+    pub snapshot: Snapshot,
 }
 
 impl PolicyConfig {
@@ -89,6 +123,7 @@ impl PolicyConfig {
             PolicyConfig::AdaptiveLimit(_) => "adaptive_limit",
             PolicyConfig::RateLimiter(_) => "rate_limiter",
             PolicyConfig::Hedge(_) => "hedge",
+            PolicyConfig::Pipeline(_) => "pipeline",
         }
     }
 
@@ -107,6 +142,7 @@ impl PolicyConfig {
             PolicyConfig::AdaptiveLimit(settings) => settings.validate(),
             PolicyConfig::RateLimiter(settings) => settings.validate(),
             PolicyConfig::Hedge(settings) => settings.validate(),
+            PolicyConfig::Pipeline(settings) => settings.validate(),
         }
     }
 
@@ -129,6 +165,31 @@ impl Snapshot {
             Snapshot::RateLimiter(_) => "rate_limiter",
             Snapshot::Hedge(_) => "hedge",
             Snapshot::Fallback(_) => "fallback",
+            Snapshot::Pipeline(_) => "pipeline",
+            Snapshot::Health(_) => "health",
         }
     }
+}
+
+/// A policy's settings as the settings of any policy.
+macro_rules! settings_of_any_kind {
+    ($($settings:ident => $kind:ident),* $(,)?) => {$(
+        impl From<$settings> for PolicyConfig {
+            fn from(settings: $settings) -> Self {
+                PolicyConfig::$kind(settings)
+            }
+        }
+    )*};
+}
+
+settings_of_any_kind! {
+    CircuitBreakerConfig => CircuitBreaker,
+    RetryPolicy => Retry,
+    RetryBudgetConfig => RetryBudget,
+    TimeoutConfig => Timeout,
+    BulkheadConfig => Bulkhead,
+    AdaptiveLimitConfig => AdaptiveLimit,
+    RateLimiterConfig => RateLimiter,
+    HedgeConfig => Hedge,
+    PipelineConfig => Pipeline,
 }

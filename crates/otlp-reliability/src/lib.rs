@@ -6,6 +6,8 @@
 //! - [`Error`], [`Rejection`]: what a policy itself answers.
 //! - [`Clock`], [`Observer`]: time and events, both replaceable, both free when they are not replaced.
 //!
+//! [`guide`] says which policy to choose, in what order to nest several, and why.
+//!
 //! What holds everywhere: a policy allocates nothing and boxes nothing; a future that is dropped leaves nothing behind;
 //! no setting makes a policy panic or overflow.
 //!
@@ -38,9 +40,12 @@ mod health;
 mod hedge;
 mod observer;
 mod observers;
+mod outbox;
 mod outlier;
 mod pipeline;
 mod policy;
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 pub mod prelude;
 mod rate_limiter;
 mod registry;
@@ -53,24 +58,32 @@ pub mod tower;
 mod unified_error;
 mod verdict;
 
+#[cfg(feature = "metrics")]
+pub use self::observers::MetricsObserver;
+#[cfg(feature = "tracing")]
+pub use self::observers::TracingObserver;
 pub use self::{
     adaptive::*,
     bulkhead::*,
     circuit_breaker::*,
     clock::{Clock, TokioClock},
     config::ConfigError,
-    control::{Control, Controlled, PolicyConfig, Snapshot},
+    control::{Control, Controlled, NamedSnapshot, PolicyConfig, Snapshot},
     error::{Error, Rejection},
     fallback::*,
     health::*,
     hedge::*,
     observer::{Event, GiveUp, Observer},
+    outlier::*,
+    pipeline::{Misorder, OrderWarning, Pipeline, PipelineBuilder, PipelineConfig, PipelineSnapshot},
     policy::{BlockingPolicy, Policy},
     rate_limiter::*,
+    registry::{Metrics, Registry, RegistryError, get_metrics, init, register, shutdown},
     retry::{
-        Backoff, Classify, Decision, Jitter, Retry, RetryBudgetConfig, RetryBudgetSnapshot, RetryErrors, RetryPolicy,
-        RetrySnapshot,
+        Backoff, Classify, Decision, Jitter, PercentageBudget, Retry, RetryBudget, RetryBudgetConfig,
+        RetryBudgetSnapshot, RetryErrors, RetryPolicy, RetrySnapshot, RetryTransient, TokenBudget,
     },
     timeout::{Timeout, TimeoutConfig, TimeoutSnapshot},
+    unified_error::UnifiedError,
     verdict::{FailOnError, Judge, Verdict},
 };

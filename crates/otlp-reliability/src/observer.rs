@@ -78,6 +78,28 @@ pub enum Event {
     Reloaded,
 }
 
+impl Event {
+    /// What happened, without its details, as a word for names and labels: `retrying`, `state_changed`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Settled { .. } => "settled",
+            Event::AttemptFailed { .. } => "attempt_failed",
+            Event::Retrying { .. } => "retrying",
+            Event::GaveUp { .. } => "gave_up",
+            Event::TimedOut { .. } => "timed_out",
+            Event::Rejected(_) => "rejected",
+            Event::StateChanged { .. } => "state_changed",
+            Event::LimitChanged { .. } => "limit_changed",
+            Event::Hedged { .. } => "hedged",
+            Event::FellBack => "fell_back",
+            Event::HealthChanged { .. } => "health_changed",
+            Event::Ejected { .. } => "ejected",
+            Event::Restored => "restored",
+            Event::Reloaded => "reloaded",
+        }
+    }
+}
+
 /// The limit that ended a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -134,5 +156,24 @@ impl<F: Fn(Event) + Send + Sync> Observer for F {
 impl<O: Observer + ?Sized> Observer for Arc<O> {
     fn on_event(&self, event: Event) {
         (**self).on_event(event);
+    }
+}
+
+/// Both take each event, the left one first.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    #[inline]
+    fn on_event(&self, event: Event) {
+        self.0.on_event(event);
+        self.1.on_event(event);
+    }
+}
+
+/// `None`: an observer that the configuration left out.
+impl<O: Observer> Observer for Option<O> {
+    #[inline]
+    fn on_event(&self, event: Event) {
+        if let Some(observer) = self {
+            observer.on_event(event);
+        }
     }
 }

@@ -40,6 +40,17 @@ pub trait Policy<T, E>: Send + Sync {
         Fut: Future<Output = Result<T, E>> + Send;
 }
 
+/// No policy: runs the operation as it is.
+impl<T, E> Policy<T, E> for () {
+    fn run<F, Fut>(&self, operation: F) -> impl Future<Output = Result<T, E>> + Send
+    where
+        F: Fn() -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, E>> + Send,
+    {
+        operation()
+    }
+}
+
 /// The left policy around the right one: `(retry, timeout)` gives each attempt its time, `(timeout, retry)` all
 /// attempts together.
 impl<T, E, Outer: Policy<T, E>, Inner: Policy<T, E>> Policy<T, E> for (Outer, Inner) {
@@ -70,7 +81,17 @@ impl<T, E, P: Policy<T, E>> Policy<T, E> for Option<P> {
     }
 }
 
-impl<T, E, P: Policy<T, E> + ?Sized> Policy<T, E> for Arc<P> {
+impl<T, E, P: Policy<T, E>> Policy<T, E> for &P {
+    fn run<F, Fut>(&self, operation: F) -> impl Future<Output = Result<T, E>> + Send
+    where
+        F: Fn() -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, E>> + Send,
+    {
+        (**self).run(operation)
+    }
+}
+
+impl<T, E, P: Policy<T, E>> Policy<T, E> for Arc<P> {
     fn run<F, Fut>(&self, operation: F) -> impl Future<Output = Result<T, E>> + Send
     where
         F: Fn() -> Fut + Send + Sync,
@@ -91,6 +112,12 @@ pub trait BlockingPolicy<T, E>: Send + Sync {
     fn call<F: Fn() -> Result<T, E>>(&self, operation: F) -> Result<T, E>;
 }
 
+impl<T, E> BlockingPolicy<T, E> for () {
+    fn call<F: Fn() -> Result<T, E>>(&self, operation: F) -> Result<T, E> {
+        operation()
+    }
+}
+
 impl<T, E, Outer: BlockingPolicy<T, E>, Inner: BlockingPolicy<T, E>> BlockingPolicy<T, E> for (Outer, Inner) {
     fn call<F: Fn() -> Result<T, E>>(&self, operation: F) -> Result<T, E> {
         let (outer, inner) = self;
@@ -107,7 +134,13 @@ impl<T, E, P: BlockingPolicy<T, E>> BlockingPolicy<T, E> for Option<P> {
     }
 }
 
-impl<T, E, P: BlockingPolicy<T, E> + ?Sized> BlockingPolicy<T, E> for Arc<P> {
+impl<T, E, P: BlockingPolicy<T, E>> BlockingPolicy<T, E> for &P {
+    fn call<F: Fn() -> Result<T, E>>(&self, operation: F) -> Result<T, E> {
+        (**self).call(operation)
+    }
+}
+
+impl<T, E, P: BlockingPolicy<T, E>> BlockingPolicy<T, E> for Arc<P> {
     fn call<F: Fn() -> Result<T, E>>(&self, operation: F) -> Result<T, E> {
         (**self).call(operation)
     }

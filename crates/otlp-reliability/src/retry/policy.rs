@@ -194,17 +194,17 @@ impl RetryPolicy {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(otlp_loom)))]
 mod tests {
     use super::*;
 
     fn refused(policy: RetryPolicy) -> String {
-        policy.build().unwrap_err().to_string()
+        policy.build().expect_err("refused").to_string()
     }
 
     #[test]
     fn the_defaults_build() {
-        assert_eq!(RetryPolicy::new().build().unwrap().policy(), &RetryPolicy::default());
+        assert_eq!(RetryPolicy::new().build().unwrap().policy(), RetryPolicy::default());
         assert!(RetryPolicy::constant(Duration::ZERO).build().is_ok());
     }
 
@@ -233,5 +233,19 @@ mod tests {
             refused(RetryPolicy::new().with_max_elapsed(Duration::ZERO)),
             "max_elapsed = 0ns is not accepted: it takes more than zero, or None for no limit"
         );
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn settings_survive_a_configuration_file() {
+        let policy = RetryPolicy::new()
+            .with_initial_delay(Duration::from_millis(250))
+            .with_jitter(Jitter::Decorrelated)
+            .with_max_elapsed(Duration::from_secs(60));
+        let json = serde_json::to_string(&policy).unwrap();
+        assert!(json.contains(r#""initial_delay":"250ms""#) && json.contains(r#""jitter":"decorrelated""#), "{json}");
+        assert_eq!(serde_json::from_str::<RetryPolicy>(&json).unwrap(), policy);
+        assert_eq!(serde_json::from_str::<RetryPolicy>("{}").unwrap(), RetryPolicy::default());
+        assert!(serde_json::from_str::<RetryPolicy>(r#"{"delay":"1s"}"#).is_err());
     }
 }
