@@ -15,6 +15,8 @@ mod limits;
 #[cfg(all(test, otlp_loom))]
 mod loom_tests;
 mod machine;
+#[cfg(all(test, not(otlp_loom)))]
+mod model_tests;
 mod owned_permit;
 mod permit;
 mod ready;
