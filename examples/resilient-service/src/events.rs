@@ -47,7 +47,7 @@ impl Events {
 
     /// An observer for the policy named `source`.
     ///
-    /// It passes on changes and leaves out what happens with every call: those are figures, and the snapshots have them.
+    /// It passes on changes and leaves out what happens with every call: the snapshots have that as figures.
     pub fn of(&self, source: &'static str) -> Changes {
         Changes { source, events: self.clone() }
     }

@@ -105,8 +105,8 @@ fn invite(checkout: &Checkout, upstream: &Upstream) {
     println!("Break it:      curl -X PUT {provider}/mode {json} -d '{{\"mode\": \"hanging\"}}'");
     println!("               also: ok, failing, flapping, {{\"mode\": \"slow\", \"delay_ms\": 200}}");
     println!("Look:          curl -i {admin}/ready; curl {admin}/policies; curl {admin}/metrics");
-    println!(
-        "Reload:        curl -i -X PUT {admin}/policies {json} -d '{{\"attempt\": {{\"kind\": \"timeout\", \"after\": \"100ms\"}}}}'"
-    );
+    let settings = r#"{"attempt": {"kind": "timeout", "after": "100ms"}}"#;
+    println!("Reload:        curl -i -X PUT {admin}/policies {json} -d '{settings}'");
+    println!("Operate:       curl -X POST {admin}/breaker/isolate; also: half-open, reset");
     println!("Ctrl-C ends it.\n");
 }

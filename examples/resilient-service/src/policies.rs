@@ -4,11 +4,12 @@
 //! 2. `retry`: outside of what follows, so that every attempt asks for a place and asks the breaker anew. Its budget
 //!    keeps the retries of all calls together below a fifth of the calls, and five a second for quiet times: an outage
 //!    is not answered with a multiple of the load.
-//! 3. `places`: a provider that hangs holds this many calls and no more. Outside of the breaker, so that who waited in
+//! 3. `quota`: what the provider's contract allows. Every attempt counts, so it stands inside of the retry.
+//! 4. `places`: a provider that hangs holds this many calls and no more. Outside of the breaker, so that who waited in
 //!    line asks the breaker when its turn comes and not before: a line that formed in front of a hanging provider is
 //!    turned away the moment that the breaker opens. Inside of the retry, so that no place is held during a wait.
-//! 4. `breaker`: one record for each attempt, and no record of what never reached the provider.
-//! 5. `attempt`: innermost, so that the breaker and the retry see an attempt that took too long as one that failed.
+//! 5. `breaker`: one record for each attempt, and no record of what never reached the provider.
+//! 6. `attempt`: innermost, so that the breaker and the retry see an attempt that took too long as one that failed.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -17,8 +18,8 @@ use std::{
 
 use otlp_reliability::{
     Bulkhead, BulkheadConfig, CircuitBreaker, CircuitBreakerConfig, ConfigError, PercentageBudget, Pipeline,
-    PipelineConfig, PipelineSnapshot, Retry, RetryBudget, RetryBudgetSnapshot, RetryPolicy, Timeout, TimeoutConfig,
-    TokioClock, Window,
+    PipelineConfig, PipelineSnapshot, RateLimiter, RateLimiterConfig, Retry, RetryBudget, RetryBudgetSnapshot,
+    RetryPolicy, Timeout, TimeoutConfig, TokioClock, Window,
 };
 
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
 };
 
 type Breaker = CircuitBreaker<ProviderHealth, TokioClock, Changes>;
-type Stages = ((((((), Timeout), Retry<WorthAnotherAttempt>), Bulkhead), Breaker), Timeout);
+type Stages = (((((((), Timeout), Retry<WorthAnotherAttempt>), RateLimiter), Bulkhead), Breaker), Timeout);
 
 /// The policies, ready to run calls.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ impl Policies {
     pub fn new(settings: &PipelineConfig, events: &Events) -> Result<Self, ConfigError> {
         let deadline = TimeoutConfig::new(Duration::from_secs(2));
         let retry = RetryPolicy::new().with_max_attempts(3).with_initial_delay(Duration::from_millis(50));
+        let quota = RateLimiterConfig::new(1_000, Duration::from_secs(1));
         let places = BulkheadConfig::new(32).with_max_waiting(32).with_max_wait(Duration::from_millis(100));
         let breaker = CircuitBreakerConfig::new()
             .with_window(Window::Count(50))
@@ -64,6 +66,7 @@ impl Policies {
         let defaults = PipelineConfig::new()
             .with("deadline", deadline.clone())
             .with("retry", retry.clone())
+            .with("quota", quota.clone())
             .with("places", places.clone())
             .with("breaker", breaker.clone())
             .with("attempt", attempt.clone());
@@ -76,6 +79,7 @@ impl Policies {
         let pipeline = Pipeline::builder("payments")
             .with("deadline", deadline.clone())
             .with("retry", retry)
+            .with("quota", quota.build()?)
             .with("places", places.clone())
             .with("breaker", breaker.clone())
             .with("attempt", attempt.clone())

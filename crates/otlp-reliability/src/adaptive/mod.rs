@@ -189,6 +189,25 @@ impl<J, K: Clock, O: Observer> AdaptiveLimit<J, K, O> {
         }
     }
 
+    /// A permit, if there is room and nobody waits for it; if not, nobody was turned away yet.
+    #[cfg(feature = "tower")]
+    pub(crate) fn acquire_at_once(&self) -> Option<AdaptivePermit<K, O>>
+    where
+        K: Clone,
+        O: Clone,
+    {
+        self.core.gate.try_enter().map(|entered| self.permit(entered))
+    }
+
+    /// What a result says about the callee.
+    #[cfg(feature = "tower")]
+    pub(crate) fn judge<R>(&self, result: &R) -> crate::Verdict
+    where
+        J: Judge<R>,
+    {
+        self.judge.judge(result)
+    }
+
     fn begin(&self, entered: Entered<'_>) -> Call<'_, K, O> {
         let started = self.clock.now();
         entered.keep();

@@ -9,7 +9,7 @@ use crate::{ConfigError, timeline::nanos};
 
 /// How long a [`CircuitBreaker`](crate::CircuitBreaker) stays open.
 ///
-/// A `Duration` is a break that is always the same. One that grows spares a callee that is down for long: each break
+/// A `Duration` is a break that is always the same, as is a lone `"30s"` in a configuration file. One that grows spares a callee that is down for long: each break
 /// after probes that failed is longer than the one before, until the breaker closes.
 ///
 /// | setting | default | accepted |
@@ -30,22 +30,15 @@ use crate::{ConfigError, timeline::nanos};
 /// # Ok::<(), otlp_reliability::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(from = "Setting"))]
 #[must_use]
 pub struct BreakDuration {
     #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     initial: Duration,
-    #[cfg_attr(feature = "serde", serde(default = "unchanged"))]
     multiplier: f64,
-    #[cfg_attr(feature = "serde", serde(default, with = "humantime_serde"))]
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     max: Option<Duration>,
-    #[cfg_attr(feature = "serde", serde(default))]
     jitter: f64,
-}
-
-#[cfg(feature = "serde")]
-fn unchanged() -> f64 {
-    1.0
 }
 
 impl Default for BreakDuration {
@@ -57,6 +50,40 @@ impl Default for BreakDuration {
 impl From<Duration> for BreakDuration {
     fn from(duration: Duration) -> Self {
         BreakDuration::fixed(duration)
+    }
+}
+
+/// How a configuration file may put it.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(untagged, expecting = "a duration such as \"30s\", or a map of initial, multiplier, max and jitter")]
+enum Setting {
+    Fixed(#[serde(with = "humantime_serde")] Duration),
+    Growing(Growing),
+}
+
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Growing {
+    #[serde(with = "humantime_serde")]
+    initial: Duration,
+    multiplier: Option<f64>,
+    #[serde(default, with = "humantime_serde")]
+    max: Option<Duration>,
+    #[serde(default)]
+    jitter: f64,
+}
+
+#[cfg(feature = "serde")]
+impl From<Setting> for BreakDuration {
+    fn from(setting: Setting) -> Self {
+        match setting {
+            Setting::Fixed(duration) => BreakDuration::fixed(duration),
+            Setting::Growing(Growing { initial, multiplier, max, jitter }) => {
+                BreakDuration { initial, multiplier: multiplier.unwrap_or(1.0), max, jitter }
+            }
+        }
     }
 }
 
@@ -174,6 +201,20 @@ mod tests {
         assert_eq!(growing.with_max(SECOND / 2).validate().unwrap_err().field(), "break_duration.max");
         let endless = BreakDuration::fixed(SECOND).with_multiplier(2.0);
         assert_eq!(endless.validate().unwrap_err().field(), "break_duration.max", "grows, but up to what?");
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn a_file_can_put_it_as_a_duration_or_in_full() {
+        let read = |json: &str| serde_json::from_str::<BreakDuration>(json);
+        assert_eq!(read(r#""1m 30s""#).unwrap(), BreakDuration::fixed(90 * SECOND));
+        assert_eq!(read(r#"{ "initial": "1s" }"#).unwrap(), BreakDuration::fixed(SECOND));
+        let growing = BreakDuration::growing(SECOND, 5 * SECOND).with_multiplier(3.0).with_jitter(0.5);
+        let json = r#"{ "initial": "1s", "multiplier": 3.0, "max": "5s", "jitter": 0.5 }"#;
+        assert_eq!(read(json).unwrap(), growing);
+        assert_eq!(read(&serde_json::to_string(&growing).unwrap()).unwrap(), growing);
+        let error = read(r#"{ "initial": "1s", "jiter": 0.5 }"#).unwrap_err().to_string();
+        assert!(error.contains("a map of initial, multiplier, max and jitter"), "{error}");
     }
 
     proptest! {

@@ -54,7 +54,7 @@ impl Call {
         }
     }
 
-    /// Ends the call if nobody has: a panic has failed, anything else was cancelled.
+    /// Ends the call if nobody has: what a panic ends has failed, whoever's panic it is; anything else was cancelled.
     #[inline]
     pub(super) fn abandon<J, K: Clock, O: Observer>(&mut self, breaker: &CircuitBreaker<J, K, O>) {
         if !self.is_settled {

@@ -151,6 +151,13 @@ impl<K: Clock, O: Observer> RateLimiter<K, O> {
         Ok(())
     }
 
+    /// Lets one call through now; if not, nobody was turned away yet.
+    #[cfg(feature = "tower")]
+    pub(crate) fn acquire_at_once(&self) -> bool {
+        let core = &*self.core;
+        core.gcra.try_take(core.now(), 1).is_ok()
+    }
+
     /// Runs `operation` when it may go.
     ///
     /// # Errors

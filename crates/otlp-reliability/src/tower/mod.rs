@@ -41,18 +41,27 @@
 //! # }
 //! ```
 
+mod adaptive_limit;
 mod admitted;
+mod attempts;
 mod bulkhead;
 mod circuit_breaker;
+mod fallback;
+mod hedge;
+mod rate_limiter;
 mod retry;
 mod timeout;
 
 use std::{future::Future, pin::Pin};
 
 pub use self::{
+    adaptive_limit::{AdaptiveLimitLayer, AdaptiveLimitService, Measured},
     admitted::{Admitted, Held},
     bulkhead::{BulkheadLayer, BulkheadService},
     circuit_breaker::{CircuitBreakerLayer, CircuitBreakerService},
+    fallback::{FallbackFuture, FallbackLayer, FallbackService},
+    hedge::{HedgeLayer, HedgeService},
+    rate_limiter::{RateLimiterLayer, RateLimiterService},
     retry::{RetryLayer, RetryService},
     timeout::{TimeoutFuture, TimeoutLayer, TimeoutService},
 };

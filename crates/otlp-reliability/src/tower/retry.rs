@@ -1,14 +1,11 @@
 //! A retry around a service.
 
-use std::{
-    future::poll_fn,
-    task::{Context, Poll},
-};
+use std::task::{Context, Poll};
 
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{BoxedResponse, take_ready};
+use super::{BoxedResponse, attempts::Attempts};
 use crate::{Classify, Clock, Observer, Retry, RetryErrors, TokioClock};
 
 /// Puts a [`Retry`] around services.
@@ -62,23 +59,8 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let mut ready = Some(take_ready(&mut self.inner));
-        let spare = self.inner.clone();
+        let mut attempts = Attempts::of(&mut self.inner, request);
         let retry = self.retry.clone();
-        Box::pin(async move {
-            let attempt = move || {
-                let (first, request, mut spare) = (ready.take(), request.clone(), spare.clone());
-                async move {
-                    match first {
-                        Some(mut first) => first.call(request).await,
-                        None => {
-                            poll_fn(|context| spare.poll_ready(context)).await?;
-                            spare.call(request).await
-                        }
-                    }
-                }
-            };
-            retry.execute(attempt).await
-        })
+        Box::pin(async move { retry.execute(move || attempts.next()).await })
     }
 }

@@ -48,7 +48,7 @@ async fn an_async_function_answers_for_a_rejection_of_the_policies_inside() {
         Ok(format!("cached: {error:?}"))
     };
     let policy = (Fallback::from_async_fn(cached), Timeout::new(SECOND));
-    let answer = tokio::spawn(async move { policy.run(|| pending::<Result<String, Failure>>()).await });
+    let answer = tokio::spawn(async move { policy.run(pending::<Result<String, Failure>>).await });
     assert_eq!(answer.await.unwrap().unwrap(), "cached: Policy(Timeout { after: 1s })");
 }
 

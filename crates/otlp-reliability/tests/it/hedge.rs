@@ -201,8 +201,10 @@ async fn an_operation_that_uses_up_the_cooperative_budget_is_still_hedged() {
         let greedy = || {
             let attempt = attempts.fetch_add(1, Relaxed);
             async move {
-                while attempt == 0 {
-                    tokio::task::consume_budget().await;
+                if attempt == 0 {
+                    loop {
+                        tokio::task::consume_budget().await;
+                    }
                 }
                 Ok::<_, Failure>(attempt)
             }

@@ -24,6 +24,8 @@ mod seed;
 mod simulation;
 mod timeout;
 #[cfg(feature = "tower")]
+mod tower_attempts;
+#[cfg(feature = "tower")]
 mod tower_layers;
 
 use std::sync::{Arc, Mutex};

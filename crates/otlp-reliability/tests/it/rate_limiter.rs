@@ -3,8 +3,7 @@
 use std::{cell::Cell, future::ready, time::Duration};
 
 use otlp_reliability::{
-    BlockingPolicy, Controlled, Event, Policy, PolicyConfig, RateLimiter, RateLimiterConfig, Rejection, RetryPolicy,
-    RetryTransient,
+    Controlled, Event, Policy, PolicyConfig, RateLimiter, RateLimiterConfig, Rejection, RetryPolicy, RetryTransient,
 };
 use tokio::{task::yield_now, time::Instant};
 
@@ -153,15 +152,4 @@ async fn a_reload_keeps_the_calls_that_were_made_and_obeys_at_once() {
     assert_eq!(reload(RateLimiterConfig::new(0, SECOND)).unwrap_err().field(), "limit_per_period");
     assert_eq!(control.reload(&PolicyConfig::Retry(RetryPolicy::new())).unwrap_err().accepted(), "rate_limiter");
     assert_eq!(limiter.snapshot().rejected, 1, "counters stay");
-}
-
-#[test]
-fn threads_wait_by_blocking() {
-    let limiter = RateLimiterConfig::new(1000, SECOND).with_burst(1).with_max_wait(SECOND).build().unwrap();
-    let calls: Vec<Result<u32, Failure>> = (0..3).map(|call| limiter.call(|| Ok(call))).collect();
-    assert_eq!(calls, [Ok(0), Ok(1), Ok(2)]);
-    let strict = RateLimiterConfig::new(1, 3600 * SECOND).build().unwrap();
-    assert_eq!(strict.call(|| Ok::<_, Failure>(1)), Ok(1));
-    let refused = strict.call(|| Ok::<_, Failure>(2)).unwrap_err();
-    assert!(matches!(refused, Failure::Policy(Rejection::RateLimited { .. })));
 }

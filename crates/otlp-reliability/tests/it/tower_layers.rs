@@ -12,9 +12,9 @@ use std::{
 };
 
 use otlp_reliability::{
-    Bulkhead, BulkheadConfig, CircuitBreaker, CircuitBreakerConfig, CircuitState, Error, OnCancel, Rejection,
-    RetryPolicy, Timeout,
-    tower::{BulkheadLayer, CircuitBreakerLayer, RetryLayer, TimeoutLayer},
+    AdaptiveLimitConfig, Aimd, Bulkhead, BulkheadConfig, CircuitBreaker, CircuitBreakerConfig, CircuitState, Error,
+    OnCancel, RateLimiterConfig, Rejection, RetryPolicy, Timeout,
+    tower::{AdaptiveLimitLayer, BulkheadLayer, CircuitBreakerLayer, RateLimiterLayer, RetryLayer, TimeoutLayer},
 };
 use tokio::{sync::Semaphore, time::Instant};
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
@@ -25,17 +25,17 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A service that answers its request once somebody adds a permit to `gate`, and knows how many calls it is running.
 #[derive(Clone)]
-struct Gated {
-    gate: Arc<Semaphore>,
+pub(crate) struct Gated {
+    pub(crate) gate: Arc<Semaphore>,
     running: Arc<AtomicU32>,
 }
 
 impl Gated {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Gated { gate: Arc::new(Semaphore::new(0)), running: Arc::default() }
     }
 
-    fn running(&self) -> u32 {
+    pub(crate) fn running(&self) -> u32 {
         self.running.load(Ordering::Relaxed)
     }
 }
@@ -183,6 +183,52 @@ async fn pitfall_06_a_panic_in_the_service_is_a_failure_and_no_cancelled_call() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rate_limiter_rejects_or_has_the_call_wait_in_its_response() {
+    let second = RateLimiterConfig::new(1, SECOND);
+    let answer = service_fn(|request: u32| ready(Ok::<_, Failure>(request)));
+    let mut rejecting = RateLimiterLayer::new(second.clone().build().unwrap()).layer(answer);
+    assert_eq!(rejecting.ready().await.unwrap().call(1).await, Ok(1));
+    let rejection = Rejection::RateLimited { retry_after: SECOND };
+    assert_eq!(rejecting.ready().await.unwrap().call(2).await, Err(Failure::Policy(rejection)));
+
+    let limiter = second.with_max_wait(2 * SECOND).build().unwrap();
+    let mut waiting = RateLimiterLayer::new(limiter.clone()).layer(answer);
+    let mut idle = waiting.clone();
+    idle.ready().await.unwrap();
+    let started = Instant::now();
+    assert_eq!(waiting.call(1).await, Ok(1), "an idle ready clone has taken nobody's turn");
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    let mut dropped = task(waiting.call(2));
+    assert!(dropped.poll().is_pending());
+    drop(dropped);
+    assert_eq!(waiting.call(3).await, Ok(3));
+    assert_eq!(started.elapsed(), SECOND, "a dropped call gives its turn back");
+    assert_eq!(limiter.snapshot().waiting, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_adaptive_limit_measures_calls_and_holds_nothing_for_idle_clones() {
+    let inner = Gated::new();
+    let settings = AdaptiveLimitConfig::new(Aimd::new()).with_initial_limit(1).with_max_waiting(1);
+    let limit = settings.build().unwrap();
+    let mut service = AdaptiveLimitLayer::new(limit.clone()).layer(inner.clone());
+    let mut idle = service.clone();
+    idle.ready().await.unwrap();
+    assert_eq!(limit.snapshot().in_flight, 0);
+
+    let mut running = task(service.call(1));
+    let mut waiting = task(idle.call(2));
+    assert!(running.poll().is_pending() && waiting.poll().is_pending());
+    assert_eq!((limit.snapshot().in_flight, limit.snapshot().waiting, inner.running()), (1, 1, 1));
+    assert_eq!(service.call(3).await, Err(Failure::Policy(Rejection::Full)));
+    inner.gate.add_permits(2);
+    assert_eq!(running.poll(), Poll::Ready(Ok(1)));
+    assert_eq!(waiting.poll(), Poll::Ready(Ok(2)));
+    assert_eq!(limit.snapshot().samples, 2, "both results were learnt from");
+    assert_eq!(limit.snapshot().in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_timeout_drops_the_response_before_anybody_hears_of_it() {
     let inner = Gated::new();
     let timeout = Timeout::new(SECOND);
@@ -196,33 +242,6 @@ async fn a_timeout_drops_the_response_before_anybody_hears_of_it() {
     inner.gate.add_permits(1);
     assert_eq!(service.call(2).await, Ok(2));
     assert_eq!(timeout.snapshot().timed_out, 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_retry_calls_the_service_again_with_the_request() {
-    let calls = AtomicU32::new(0);
-    let calls = &*Box::leak(Box::new(calls));
-    let flaky = service_fn(move |request: String| {
-        let call = calls.fetch_add(1, Ordering::Relaxed) + 1;
-        ready(if call < 3 { Err(call) } else { Ok(format!("{request} {call}")) })
-    });
-    let retry = RetryPolicy::constant(SECOND).build().unwrap();
-    let started = Instant::now();
-    let service = RetryLayer::new(retry.clone()).layer(flaky);
-    assert_eq!(service.oneshot("order".to_owned()).await, Ok("order 3".to_owned()));
-    assert_eq!(started.elapsed(), 2 * SECOND);
-    assert_eq!(retry.snapshot().retries, 2);
-}
-
-#[tokio::test]
-async fn retries_wait_until_the_service_is_ready_and_never_for_their_own_first_attempt() {
-    // Tower's own limit gives its permit out when it becomes ready.
-    let failing = service_fn(|_: ()| ready(Err::<(), _>("no")));
-    let service = ServiceBuilder::new()
-        .layer(RetryLayer::new(RetryPolicy::constant(Duration::ZERO).build().unwrap()))
-        .concurrency_limit(1)
-        .service(failing);
-    assert_eq!(service.oneshot(()).await, Err("no"));
 }
 
 #[tokio::test(start_paused = true)]

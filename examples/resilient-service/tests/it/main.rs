@@ -43,8 +43,8 @@ struct Answer {
     body: Value,
 }
 
-/// Policies for tests, of endless patience: places for four calls and a line for four more; two attempts; a breaker that
-/// opens for a minute when half of at least four calls have failed.
+/// Policies for tests, of endless patience: places for four calls and a line for four more; two attempts; a breaker
+/// that opens for a minute when half of at least four calls have failed.
 fn patient() -> PipelineConfig {
     PipelineConfig::new()
         .with("deadline", TimeoutConfig::new(MINUTE))

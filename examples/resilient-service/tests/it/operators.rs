@@ -11,10 +11,11 @@ async fn the_policies_are_shown_with_their_settings_and_states() {
     let shown = shop.look("/policies").await.body;
     let names: Vec<&str> =
         shown["states"]["stages"].as_array().unwrap().iter().map(|stage| stage["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["deadline", "retry", "places", "breaker", "attempt"], "the outermost first");
+    assert_eq!(names, ["deadline", "retry", "quota", "places", "breaker", "attempt"], "the outermost first");
     assert_eq!(shown["settings"]["attempt"], json!({ "kind": "timeout", "after": "1m" }));
     assert_eq!(shop.stage("breaker").await["state"], "closed");
     assert_eq!(shop.stage("places").await["max_concurrent"], 4);
+    assert_eq!(shop.checkout.policies().pipeline().warnings(), [], "an order that makes sense");
 }
 
 #[tokio::test]

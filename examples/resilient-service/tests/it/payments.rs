@@ -1,12 +1,12 @@
 //! What becomes of a payment: once, or not at all, and whose fault it was.
 
-use otlp_reliability::{RetryPolicy, TimeoutConfig};
+use otlp_reliability::{RateLimiterConfig, RetryPolicy, TimeoutConfig};
 use resilient_service::{
     payment::Receipt,
     upstream::{CREDIT_LIMIT_CENTS, Mode},
 };
 
-use crate::{MILLI, Shop, breaker, impatient, patient};
+use crate::{MILLI, MINUTE, Shop, breaker, impatient, patient};
 
 #[tokio::test]
 async fn while_the_provider_works_every_client_gets_a_receipt() {
@@ -71,6 +71,18 @@ async fn a_declined_payment_is_final_and_nobodys_fault() {
     assert_eq!(shop.upstream.traffic().charges, 20, "nobody asked twice");
     assert_eq!(shop.stage("breaker").await["state"], "closed");
     assert_eq!(shop.pay("cheap").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_quota_of_the_provider_is_kept_and_clients_are_told_to_slow_down() {
+    let shop = Shop::open(patient().with("quota", RateLimiterConfig::new(3, 60 * MINUTE))).await;
+    for number in 0..3 {
+        assert_eq!(shop.pay(&format!("within-{number}")).await.status, 200);
+    }
+    let answer = shop.pay("beyond").await;
+    assert_eq!((answer.status.as_u16(), &answer.body["outcome"]), (429, &"rate_limited".into()));
+    assert!(answer.retry_after.is_some_and(|seconds| (600..=1_200).contains(&seconds)), "{answer:?}");
+    assert_eq!(shop.upstream.traffic().charges, 3);
 }
 
 #[tokio::test]
