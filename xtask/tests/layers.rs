@@ -22,7 +22,7 @@ const LAYERS: [&str; 8] = [
 /// What else a layer must not know.
 const FORBIDDEN: [(&str, &[&str]); 3] = [
     ("otlp-transport", &["otlp-reliability"]),
-    ("otlp-batch", &["otlp-transport", "otlp-reliability"]),
+    ("otlp-batch", &["otlp-transport"]),
     ("otlp-sdk", &["otlp-exporters", "otlp-transport", "otlp-reliability"]),
 ];
 
