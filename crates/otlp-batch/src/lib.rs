@@ -38,6 +38,10 @@ mod thread_slots;
 pub use self::{
     batch::{Batch, Fragment},
     config::{BatchConfig, ConfigError, MemoryConfig, OnFull},
+    disk::{
+        EncryptionKey, InspectError, InspectedSegment, Inspection, StoredRequest, StoredRequestError, Verification,
+        WaitingSignal, queue_directories,
+    },
     exporter::{Attempts, BatchExporter, ExportFuture, Exported, ReadyFuture},
     fate::{DeliveryObserver, Fate, Settled},
     intake::{Intake, Producer, ScopeHandle},
@@ -45,3 +49,8 @@ pub use self::{
     pipeline::{Pipeline, PipelineBuilder, Report, StartError},
     queue::{MemoryQueue, Queue, QueueDepth},
 };
+
+/// The bodies of the fuzz targets for the files of the disk queue.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use self::disk::fuzz;
