@@ -39,15 +39,16 @@ pub use self::{
     batch::{Batch, Fragment},
     config::{BatchConfig, ConfigError, MemoryConfig, OnFull},
     disk::{
-        EncryptionKey, InspectError, InspectedSegment, Inspection, StoredRequest, StoredRequestError, Verification,
-        WaitingSignal, queue_directories,
+        DiskEvent, DiskFile, DiskQueueConfig, DiskQueueError, Durability, EncryptionKey, FileSystem, InspectError,
+        InspectedSegment, Inspection, LocalDisk, StoredRequest, StoredRequestError, Verification, WaitingSignal,
+        queue_directories,
     },
     exporter::{Attempts, BatchExporter, ExportFuture, Exported, ReadyFuture},
     fate::{DeliveryObserver, Fate, Settled},
     intake::{Intake, Producer, ScopeHandle},
     ledger::{DropReason, Dropped, Ledger, SignalLedger},
     pipeline::{Pipeline, PipelineBuilder, Report, StartError},
-    queue::{MemoryQueue, Queue, QueueDepth},
+    queue::{Found, MemoryQueue, Queue, QueueDepth, QueueListener},
 };
 
 /// The bodies of the fuzz targets for the files of the disk queue.

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use super::EncryptionKey;
 use crate::ConfigError;
 
 /// Settings of a disk queue.
@@ -12,6 +13,8 @@ use crate::ConfigError;
 /// | `durability` | `Interval(500 ms)` | an interval of 10 ms to 1 minute |
 /// | `max_bytes` | 1 GiB | 4 MiB to 1 PiB |
 /// | `segment_bytes` | 8 MiB | 64 KiB to 1 GiB, at most a quarter of `max_bytes` |
+/// | `max_age` | none | 1 second or more |
+/// | `encryption_key` | none | 32 bytes |
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct DiskQueueConfig {
@@ -19,6 +22,8 @@ pub struct DiskQueueConfig {
     durability: Durability,
     max_bytes: u64,
     segment_bytes: u64,
+    max_age: Option<Duration>,
+    encryption_key: Option<EncryptionKey>,
 }
 
 /// When a batch that nobody has acknowledged is on the disk for good.
@@ -43,6 +48,8 @@ impl DiskQueueConfig {
             durability: Durability::Interval(Duration::from_millis(500)),
             max_bytes: 1 << 30,
             segment_bytes: 8 << 20,
+            max_age: None,
+            encryption_key: None,
         }
     }
 
@@ -52,8 +59,9 @@ impl DiskQueueConfig {
         self
     }
 
-    /// Sets how many bytes the files of one destination may have together. What happens when they have is
-    /// [`BatchConfig::on_full`](crate::BatchConfig::on_full).
+    /// Sets how many bytes the files may have together; destinations get equal parts. When one has used up its part,
+    /// with [`OnFull::DropOldest`](crate::OnFull::DropOldest) the oldest batches of the signal that waits with most items
+    /// make room; else new ones stay in memory, until that is full as well.
     pub fn with_max_bytes(mut self, max_bytes: u64) -> Self {
         self.max_bytes = max_bytes;
         self
@@ -62,6 +70,19 @@ impl DiskQueueConfig {
     /// Sets at how many bytes a file ends and another begins. A file is removed when everything in it was delivered.
     pub fn with_segment_bytes(mut self, segment_bytes: u64) -> Self {
         self.segment_bytes = segment_bytes;
+        self
+    }
+
+    /// Drops batches that are older. They age while the queue is open, in this process or another: a clock that jumps
+    /// lets nothing expire, nor does a day without the program.
+    pub fn with_max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = Some(max_age);
+        self
+    }
+
+    /// Encrypts what is written from now on. What was written without a key is still read.
+    pub fn with_encryption_key(mut self, key: EncryptionKey) -> Self {
+        self.encryption_key = Some(key);
         self
     }
 
@@ -75,7 +96,7 @@ impl DiskQueueConfig {
         self.durability
     }
 
-    /// How many bytes the files of one destination may have.
+    /// How many bytes the files may have.
     pub fn max_bytes(&self) -> u64 {
         self.max_bytes
     }
@@ -85,23 +106,39 @@ impl DiskQueueConfig {
         self.segment_bytes
     }
 
+    /// How old batches may become.
+    pub fn max_age(&self) -> Option<Duration> {
+        self.max_age
+    }
+
+    pub(super) fn encryption_key(&self) -> Option<EncryptionKey> {
+        self.encryption_key.clone()
+    }
+
     /// Names the first setting that cannot work.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let refused = |field, value: String, accepted| Err(ConfigError { field, value, accepted });
         if self.directory.as_os_str().is_empty() {
-            return refused("directory", "\"\"".into(), "the path of a directory");
+            return refused("disk_queue.directory", "\"\"".into(), "the path of a directory");
         }
         if let Durability::Interval(interval) = self.durability
             && !(Duration::from_millis(10)..=Duration::from_secs(60)).contains(&interval)
         {
-            return refused("durability", format!("Interval({interval:?})"), "an interval of 10 ms to 1 minute");
+            return refused(
+                "disk_queue.durability",
+                format!("Interval({interval:?})"),
+                "an interval of 10 ms to 1 minute",
+            );
         }
         if !(4 << 20..=1 << 50).contains(&self.max_bytes) {
-            return refused("max_bytes", self.max_bytes.to_string(), "4194304 bytes to 1 PiB");
+            return refused("disk_queue.max_bytes", self.max_bytes.to_string(), "4194304 bytes to 1 PiB");
         }
         if !(64 << 10..=1 << 30).contains(&self.segment_bytes) || self.segment_bytes > self.max_bytes / 4 {
             let accepted = "65536 to 1073741824 bytes, and at most a quarter of max_bytes";
-            return refused("segment_bytes", self.segment_bytes.to_string(), accepted);
+            return refused("disk_queue.segment_bytes", self.segment_bytes.to_string(), accepted);
+        }
+        if let Some(max_age) = self.max_age.filter(|age| *age < Duration::from_secs(1)) {
+            return refused("disk_queue.max_age", format!("{max_age:?}"), "1 second or more");
         }
         Ok(())
     }
@@ -119,11 +156,15 @@ mod tests {
     fn a_refusal_names_the_setting() {
         let config = DiskQueueConfig::new("/var/spool/telemetry");
         assert_eq!(config.validate(), Ok(()));
-        assert_eq!(refused(DiskQueueConfig::new("")), "directory");
-        assert_eq!(refused(config.clone().with_durability(Durability::Interval(Duration::ZERO))), "durability");
-        assert_eq!(refused(config.clone().with_max_bytes(1)), "max_bytes");
-        assert_eq!(refused(config.clone().with_max_bytes(u64::MAX)), "max_bytes");
-        assert_eq!(refused(config.clone().with_segment_bytes(0)), "segment_bytes");
-        assert_eq!(refused(config.with_max_bytes(8 << 20)), "segment_bytes");
+        assert_eq!(refused(DiskQueueConfig::new("")), "disk_queue.directory");
+        assert_eq!(
+            refused(config.clone().with_durability(Durability::Interval(Duration::ZERO))),
+            "disk_queue.durability"
+        );
+        assert_eq!(refused(config.clone().with_max_bytes(1)), "disk_queue.max_bytes");
+        assert_eq!(refused(config.clone().with_max_bytes(u64::MAX)), "disk_queue.max_bytes");
+        assert_eq!(refused(config.clone().with_segment_bytes(0)), "disk_queue.segment_bytes");
+        assert_eq!(refused(config.clone().with_max_age(Duration::ZERO)), "disk_queue.max_age");
+        assert_eq!(refused(config.with_max_bytes(8 << 20)), "disk_queue.segment_bytes");
     }
 }

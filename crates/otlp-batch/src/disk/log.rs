@@ -218,7 +218,7 @@ impl Log {
 
     /// The batches without a fate in the oldest segment: once they have theirs, its room is free. Empty: there is no
     /// segment but the one that is written to.
-    pub(crate) fn oldest_segment(&self) -> Vec<(Signal, u64)> {
+    pub(super) fn oldest_segment(&self) -> Vec<(Signal, u64)> {
         let Some(oldest) = self.sealed.iter().find(|segment| segment.live > 0) else { return Vec::new() };
         let of = |signal: Signal| {
             let entries = self.indexes[signal.index()].entries();

@@ -1,9 +1,18 @@
-//! The disk queue.
+//! The disk queue: what a process has accepted and not delivered waits on a disk, for a better moment or the next process.
+//!
+//! ```text
+//! DiskQueue (one per signal) ─► Store     where each batch is: memory, log, or both
+//!                                 ▲ thread   the only one that touches the disk
+//!                                 └─► Log      frames in segments, with checksums; recovery finds them again
+//! ```
 
 mod aside;
 mod cipher;
 mod config;
 mod dead_letter;
+mod directory;
+mod error;
+mod event;
 mod examine;
 mod file_system;
 mod format;
@@ -14,23 +23,38 @@ mod inspect;
 mod lock;
 mod log;
 mod once;
+mod open;
+mod queue;
 mod recovery;
 mod runs;
 mod scan;
 mod segment;
+mod shelf;
 mod spool;
+mod store;
 mod stored_batch;
 mod survey;
-
-pub use self::{
-    cipher::EncryptionKey,
-    inspect::{
-        InspectError, InspectedSegment, Inspection, StoredRequest, StoredRequestError, Verification, WaitingSignal,
-        queue_directories,
-    },
-};
+mod thread;
 
 #[cfg(test)]
 mod simulated_disk;
 #[cfg(test)]
 mod tests;
+
+pub use self::{
+    cipher::EncryptionKey,
+    config::{DiskQueueConfig, Durability},
+    error::DiskQueueError,
+    event::DiskEvent,
+    file_system::{DiskFile, FileSystem, LocalDisk},
+    inspect::{
+        InspectError, InspectedSegment, Inspection, StoredRequest, StoredRequestError, Verification, WaitingSignal,
+        queue_directories,
+    },
+};
+pub(crate) use self::{
+    directory::DirectoryNames,
+    event::OnDiskEvent,
+    open::{Disk, Opened},
+    queue::DiskQueue,
+};

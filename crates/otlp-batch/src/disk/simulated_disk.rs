@@ -297,6 +297,10 @@ impl FileSystem for SimulatedDisk {
             Ok(())
         })
     }
+
+    fn is_local(&self) -> bool {
+        false
+    }
 }
 
 struct SimulatedFile {

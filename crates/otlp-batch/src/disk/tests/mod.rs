@@ -167,7 +167,7 @@ impl Program {
             return;
         }
         // Mostly the oldest, as a receiver answers.
-        let at = if which % 4 > 0 { 0 } else { which % self.live.len() };
+        let at = if !which.is_multiple_of(4) { 0 } else { which % self.live.len() };
         let key = *self.live.keys().nth(at).unwrap();
         let id = self.live.remove(&key).unwrap();
         log.settle(Signal::ALL[key.0], key.1);
