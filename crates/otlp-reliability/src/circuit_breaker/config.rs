@@ -319,6 +319,15 @@ impl CircuitBreakerConfig {
             let accepted = "more than zero, and must be given while slow_call_rate is";
             return Err(ConfigError::new("slow_call_duration", self.slow_call_duration, accepted));
         }
+        let times_for_nothing = self.slow_call_rate.is_none() && self.on_cancel != OnCancel::FailureIfSlow;
+        if let Some(duration) = self.slow_call_duration.filter(|_| times_for_nothing) {
+            let accepted = "None while slow_call_rate is None and on_cancel is not FailureIfSlow: nobody asks for it";
+            return Err(ConfigError::new("slow_call_duration", duration, accepted));
+        }
+        if let Some(calls) = self.minimum_calls.filter(|_| self.rated_window().is_none()) {
+            let accepted = "nothing while failure_rate and slow_call_rate are None: nobody asks for it";
+            return Err(ConfigError::new("minimum_calls", calls, accepted));
+        }
         if self.consecutive_failures == Some(0) {
             return Err(ConfigError::new("consecutive_failures", 0, "1 or more, or None"));
         }
