@@ -11,8 +11,8 @@ use std::{
 
 use otlp_reliability::{
     Bulkhead, BulkheadConfig, CircuitBreaker, CircuitState, ConfigError, Control, Controlled, Event, Fallback,
-    HedgeConfig, Misorder, Pipeline, PipelineConfig, Policy, PolicyConfig, RateLimiterConfig, Rejection,
-    RetryBudgetConfig, RetryPolicy, Snapshot, Timeout, TimeoutConfig, TokenBudget,
+    HedgeConfig, Misorder, PercentageBudget, Pipeline, PipelineConfig, Policy, PolicyConfig, RateLimiterConfig,
+    Rejection, RetryBudgetConfig, RetryPolicy, Snapshot, Timeout, TimeoutConfig, TokenBudget,
 };
 use tokio::time::Instant;
 
@@ -329,6 +329,28 @@ fn orders_that_rarely_mean_what_they_do_are_told() {
         .build()
         .unwrap();
     assert_eq!(sound.warnings(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_that_stages_share_is_seen_and_reloaded_beside_them() {
+    let budget = TokenBudget::new(2, 0.1).build().unwrap();
+    let pipeline = Pipeline::builder("payments")
+        .with("retry", retry().with_budget(budget.clone()))
+        .with_control("budget", &budget)
+        .build()
+        .unwrap();
+    assert!(pipeline.names().eq(["retry", "budget"]));
+    let fails = || ready(Err::<(), _>(Failure::Refused(1)));
+    let _ = pipeline.execute(fails).await;
+    let granted = |pipeline: &otlp_reliability::PipelineSnapshot| match pipeline.stage("budget") {
+        Some(Snapshot::RetryBudget(figures)) => figures.granted,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(granted(&pipeline.snapshot()), 2);
+    let none = RetryBudgetConfig::from(PercentageBudget::new(0.0).with_min_per_second(0));
+    pipeline.reload(&PipelineConfig::new().with("budget", none)).unwrap();
+    let _ = pipeline.execute(fails).await;
+    assert_eq!(granted(&pipeline.snapshot()), 2, "no retry is granted any more");
 }
 
 /// A policy of the service's own, with neither figures nor settings.
