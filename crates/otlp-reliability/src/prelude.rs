@@ -5,7 +5,8 @@
 
 #[doc(no_inline)]
 pub use crate::{
-    BlockingPolicy, Bulkhead, BulkheadConfig, Check, CircuitBreaker, CircuitBreakerConfig, CircuitState, Controlled,
-    Health, HealthChecker, Pipeline, PipelineConfig, Policy, Rejection, Retry, RetryBudget, RetryPolicy, Timeout,
+    AdaptiveLimit, AdaptiveLimitConfig, BlockingPolicy, Bulkhead, BulkheadConfig, Check, CircuitBreaker,
+    CircuitBreakerConfig, CircuitState, Controlled, Fallback, Health, HealthChecker, Hedge, HedgeConfig, Pipeline,
+    PipelineConfig, Policy, RateLimiter, RateLimiterConfig, Rejection, Retry, RetryBudget, RetryPolicy, Timeout,
     TimeoutConfig, UnifiedError,
 };

@@ -94,3 +94,36 @@ impl Estimate for AimdLimit {
         self.limit
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds { min: 1.0, max: 1000.0 };
+
+    fn feed(limit: &mut AimdLimit, calls: u32, dropped: bool) -> f64 {
+        (0..calls).fold(0.0, |_, _| limit.update(Sample { latency: 1, in_flight: 20, dropped }, BOUNDS))
+    }
+
+    #[test]
+    fn a_drop_takes_its_share_once_for_all_calls_that_were_in_flight() {
+        for (backoff_ratio, left) in [(0.9, 18.0), (0.5, 10.0)] {
+            let mut limit = AimdLimit::new(Aimd::new().with_backoff_ratio(backoff_ratio), 20.0);
+            assert_eq!(feed(&mut limit, 1, true), left);
+            assert_eq!(feed(&mut limit, 20, true), left, "the same overload");
+            assert_eq!(feed(&mut limit, 1, true), left * backoff_ratio, "another");
+        }
+    }
+
+    #[test]
+    fn the_limit_doubles_until_the_first_drop_and_then_goes_step_by_step() {
+        let mut limit = AimdLimit::new(Aimd::new(), 20.0);
+        assert_eq!(feed(&mut limit, 20, false), 40.0);
+        assert_eq!(feed(&mut limit, 20, false), 40.0, "twenty do not press on forty");
+        let mut limit = AimdLimit::new(Aimd::new(), 20.0);
+        feed(&mut limit, 1, true);
+        assert_eq!(feed(&mut limit, 20, false), 18.0, "calls from before the drop");
+        assert_eq!(feed(&mut limit, 20, false), 19.0);
+        assert_eq!(feed(&mut limit, 20, false), 20.0);
+    }
+}

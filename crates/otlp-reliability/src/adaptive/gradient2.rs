@@ -202,3 +202,71 @@ impl Estimate for Gradient2Limit {
         self.allowed(bounds)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds { min: 1.0, max: 200.0 };
+
+    fn start(settings: Gradient2) -> Gradient2Limit {
+        Gradient2Limit::new(settings, 100.0, fastrand::Rng::with_seed(1))
+    }
+
+    fn round(limit: &mut Gradient2Limit, latency: u64, in_flight: u32) -> f64 {
+        (0..in_flight.max(10)).fold(0.0, |_, _| limit.update(Sample { latency, in_flight, dropped: false }, BOUNDS))
+    }
+
+    #[track_caller]
+    fn assert_near(number: f64, expected: f64) {
+        assert!((number - expected).abs() < 0.01, "{number} is not {expected}");
+    }
+
+    #[test]
+    fn the_limit_grows_by_the_queue_as_far_as_smoothing_lets_it() {
+        for (settings, grown) in [
+            (Gradient2::new(), 100.8),
+            (Gradient2::new().with_queue_size(10), 102.0),
+            (Gradient2::new().with_smoothing(1.0), 104.0),
+        ] {
+            assert_near(round(&mut start(settings), 1000, 90), grown);
+        }
+    }
+
+    #[test]
+    fn calls_slower_than_tolerated_shrink_the_limit() {
+        for (tolerance, gradient) in [(1.5, 0.75), (2.0, 1.0), (1.0, 0.5)] {
+            let mut limit = start(Gradient2::new().with_rtt_tolerance(tolerance).with_smoothing(1.0));
+            assert_near(round(&mut limit, 1000, 90), 104.0);
+            assert_near(round(&mut limit, 2000, 94), 104.0 * gradient + 4.0);
+        }
+    }
+
+    #[test]
+    fn the_long_run_follows_calls_that_do_not_press_on_the_limit_within_its_window() {
+        // The window of one call takes over 1,500, that of 600 calls a thirtieth of the way there.
+        for (long_window, long) in [(1, 1500.0), (600, 1016.4)] {
+            let mut limit = start(Gradient2::new().with_long_window(long_window).with_smoothing(1.0));
+            assert_near(round(&mut limit, 1000, 90), 104.0);
+            assert_near(round(&mut limit, 1500, 5), 104.0);
+            assert_near(round(&mut limit, 2800, 94), 104.0 * 1.5 * long / 2800.0 + 4.0);
+        }
+    }
+
+    #[test]
+    fn the_long_run_is_measured_more_often_the_smaller_the_multiplier() {
+        let probes = |probe_multiplier| {
+            let mut limit = start(Gradient2::new().with_probe_multiplier(probe_multiplier));
+            let (mut allowed, mut probes) = (100.0, 0);
+            for _ in 0..100_000 {
+                let in_flight = allowed as u32;
+                let next = limit.update(Sample { latency: 1000, in_flight, dropped: false }, BOUNDS);
+                probes += u32::from(next < 0.6 * allowed);
+                allowed = next;
+            }
+            probes
+        };
+        let (often, seldom) = (probes(3), probes(60));
+        assert!(seldom > 5 && often > 5 * seldom, "{often} and {seldom}");
+    }
+}

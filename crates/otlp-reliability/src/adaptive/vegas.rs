@@ -187,3 +187,62 @@ impl Estimate for VegasLimit {
         self.allowed(bounds)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds { min: 1.0, max: 200.0 };
+
+    fn start(settings: Vegas) -> VegasLimit {
+        VegasLimit::new(settings, 100.0, fastrand::Rng::with_seed(1))
+    }
+
+    /// A round that presses on the limit without reaching it, so that no probe comes between.
+    fn round(limit: &mut VegasLimit, latency: u64) -> f64 {
+        let in_flight = (0.9 * limit.limit) as u32;
+        (0..in_flight).fold(0.0, |_, _| limit.update(Sample { latency, in_flight, dropped: false }, BOUNDS))
+    }
+
+    #[test]
+    fn without_a_queue_the_limit_grows_by_the_longest_queue_as_far_as_smoothing_lets_it() {
+        for (settings, grown) in
+            [(Vegas::new(), 112.0), (Vegas::new().with_beta(10.0), 120.0), (Vegas::new().with_smoothing(0.5), 106.0)]
+        {
+            assert!((round(&mut start(settings), 1000) - grown).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_queue_below_alpha_lets_the_limit_grow_and_one_above_beta_makes_it_shrink() {
+        // 112 calls are allowed and 100 in flight, so 5 of 100 are queued if calls take a twentieth longer.
+        for (settings, latency, direction) in [
+            (Vegas::new(), 1053, 1.0),
+            (Vegas::new().with_alpha(2.0), 1053, 0.0),
+            (Vegas::new(), 1200, -1.0),
+            (Vegas::new().with_beta(9.0), 1200, 0.0),
+        ] {
+            let mut limit = start(settings.clone());
+            let before = round(&mut limit, 1000);
+            let after = round(&mut limit, latency);
+            assert!((after - before) * direction > 0.0 || after == before && direction == 0.0, "{settings:?}: {after}");
+        }
+    }
+
+    #[test]
+    fn the_latency_without_a_queue_is_measured_more_often_the_smaller_the_multiplier() {
+        let probes = |probe_multiplier| {
+            let mut limit = start(Vegas::new().with_probe_multiplier(probe_multiplier));
+            let (mut allowed, mut probes) = (100.0, 0);
+            for _ in 0..100_000 {
+                let in_flight = allowed as u32;
+                let next = limit.update(Sample { latency: 1000, in_flight, dropped: false }, BOUNDS);
+                probes += u32::from(next < 0.6 * allowed);
+                allowed = next;
+            }
+            probes
+        };
+        let (often, seldom) = (probes(3), probes(60));
+        assert!(seldom > 5 && often > 5 * seldom, "{often} and {seldom}");
+    }
+}

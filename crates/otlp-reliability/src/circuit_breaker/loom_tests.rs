@@ -10,13 +10,16 @@ use super::{
     machine::{Machine, Outcome, Surroundings},
     window::{Sample, Totals, Windows},
 };
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use crate::sync::{
+    Mutex,
+    atomic::{AtomicU32, AtomicU64, Ordering::SeqCst},
+    lock,
+};
 
 /// A clock that stands still, and a count of what was told.
 struct Told {
     now: AtomicU64,
-    changes: AtomicU32,
-    openings: AtomicU32,
+    changes: Mutex<Vec<(CircuitState, CircuitState)>>,
 }
 
 impl Surroundings for Told {
@@ -26,10 +29,7 @@ impl Surroundings for Told {
 
     fn changed(&self, from: CircuitState, to: CircuitState) {
         assert_ne!(from, to, "told of a change that was none");
-        self.changes.fetch_add(1, SeqCst);
-        if to == CircuitState::Open {
-            self.openings.fetch_add(1, SeqCst);
-        }
+        lock(&self.changes).push((from, to));
     }
 
     fn probe_returned(&self) {}
@@ -42,7 +42,7 @@ struct Breaker {
 
 impl Breaker {
     fn new(config: CircuitBreakerConfig) -> Arc<Self> {
-        let told = Told { now: AtomicU64::new(0), changes: AtomicU32::new(0), openings: AtomicU32::new(0) };
+        let told = Told { now: AtomicU64::new(0), changes: Mutex::new(Vec::new()) };
         Arc::new(Breaker { machine: Machine::new(config), told })
     }
 
@@ -61,8 +61,16 @@ impl Breaker {
         self.machine.word().state()
     }
 
-    fn told(&self) -> (u32, u32) {
-        (self.told.changes.load(SeqCst), self.told.openings.load(SeqCst))
+    /// How many transitions were told, and how many of them opened the breaker. Each begins where the last one ended.
+    fn told(&self) -> (usize, usize) {
+        let changes = lock(&self.told.changes);
+        let mut state = CircuitState::Closed;
+        for (from, to) in changes.iter() {
+            assert_eq!(*from, state, "told in another order");
+            state = *to;
+        }
+        assert_eq!(state, self.state(), "the last one was not told");
+        (changes.len(), changes.iter().filter(|(_, to)| *to == CircuitState::Open).count())
     }
 }
 
@@ -205,6 +213,38 @@ fn loom_the_totals_of_a_count_window_are_those_of_its_slots() {
         windows.push(0, FINE, || 0);
         assert_eq!(windows.totals(0, 0), Totals { calls: 2, failed: 0, slow: 0 });
     });
+}
+
+#[test]
+fn loom_transitions_that_follow_each_other_are_told_in_their_order() {
+    explore(|| {
+        let breaker = Breaker::new(streak(1));
+        both(
+            &breaker,
+            |breaker| breaker.machine.force(&breaker.told, CircuitState::HalfOpen),
+            |breaker| drop(breaker.call(Outcome::Failure)),
+        );
+        assert!(matches!(breaker.told(), (1 | 2, 0 | 1)));
+    });
+}
+
+#[test]
+fn loom_a_result_that_comes_while_a_window_is_resized_leaves_the_totals_right() {
+    for (old, new) in [(2, 1), (1, 2)] {
+        explore(move || {
+            let windows = Arc::new(Windows::new(Some(Window::Count(old))));
+            windows.push(0, FAILED, || 0);
+            let other = Arc::clone(&windows);
+            let thread = thread::spawn(move || drop(other.push(0, FAILED, || 0)));
+            windows.reshape(Some(Window::Count(new)), 0, 0);
+            thread.join().unwrap();
+            assert!(windows.totals(0, 0).failed >= 1, "at least the newest that fits is kept");
+            for _ in 0..new {
+                windows.push(0, FINE, || 0);
+            }
+            assert_eq!(windows.totals(0, 0), Totals { calls: u64::from(new), failed: 0, slow: 0 });
+        });
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //!
 //! - The state word is written only under the lock of the ledger, and read without it. A call through a closed breaker
 //!   takes no lock and writes nothing but its own result.
-//! - Every transition is a generation, and is told exactly once, by the thread that made it, after it let go of the
+//! - Every transition is a generation, and is told exactly once, in the order in which they happened, and outside of the
 //!   lock.
 //! - A half-open breaker lets through as many calls as it has probes, and no result of another generation decides.
 //! - Whatever happens to the probes, some later call or the waiting for one moves the breaker on.
@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     Rejection,
+    outbox::Outbox,
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering},
@@ -99,6 +100,8 @@ pub(super) struct Machine {
     windows: Windows,
     tally: CacheLine<Tally>,
     ledger: Mutex<Ledger>,
+    /// Transitions that have yet to be told, put in under the lock of the ledger.
+    outbox: Outbox<(CircuitState, CircuitState)>,
 }
 
 /// What every call reads, and only transitions and reloads write.
@@ -133,6 +136,7 @@ impl Machine {
             windows: Windows::new(config.rated_window()),
             tally: CacheLine(Tally::new()),
             ledger: Mutex::new(Ledger { config, openings: 0 }),
+            outbox: Outbox::new(),
         }
     }
 
@@ -372,7 +376,7 @@ impl Machine {
 
     /// Makes the transition that `decide` asks for. It is asked again under the lock, where nothing moves any more.
     fn change(&self, host: &impl Surroundings, now: u64, decide: impl Fn(Word) -> Option<CircuitState>) {
-        let (from, to) = {
+        {
             let mut ledger = lock(&self.ledger);
             let word = self.word();
             let Some(to) = decide(word) else { return };
@@ -391,9 +395,9 @@ impl Machine {
                 CircuitState::ForcedClosed | CircuitState::Isolated => {}
             }
             self.set_word(word.next(to));
-            (word.state(), to)
-        };
-        host.changed(from, to);
+            self.outbox.put((word.state(), to));
+        }
+        self.outbox.deliver(|(from, to)| host.changed(from, to));
     }
 
     pub(super) fn config(&self) -> CircuitBreakerConfig {

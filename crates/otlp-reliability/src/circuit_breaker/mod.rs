@@ -72,8 +72,9 @@ pub enum CircuitState {
 /// all calls for a break. The first call after the break makes it half open: so many calls run as probes, and their
 /// results close it or open it again. Results of calls that began before a transition decide nothing after it.
 ///
-/// It is a handle: clones share the breaker. Each handle has an observer of its own, and a transition is told to the
-/// one whose call made it.
+/// It is a handle: clones share the breaker. Each handle has an observer of its own, and what happens is told to the one
+/// whose call made it happen; of transitions that follow each other at once on several threads, one of the observers is
+/// told all, in their order.
 ///
 /// ```
 /// use std::{io, time::Duration};

@@ -18,7 +18,8 @@ pub enum HedgeDelay {
     /// After the time in which so many percent of the recent calls had succeeded: 95 means that about one call in
     /// twenty is hedged, however fast or slow the callee is.
     ///
-    /// It looks at some thousand calls, the recent ones counting more; costs two clock reads per call that waits.
+    /// It looks at some thousand calls, the recent ones counting more. Calls that fail or are dropped are not measured. It
+    /// costs two clock reads per call that waits.
     Percentile {
         /// The share of the calls, in percent.
         percentile: f64,

@@ -38,6 +38,13 @@ impl<P, O> PipelineBuilder<P, O> {
         }
     }
 
+    /// Adds the controls of something that no call passes through by itself, such as the budget that the stages share: it
+    /// has a name, figures and reloads as a stage has.
+    pub fn with_control(mut self, name: impl Into<String>, policy: &(impl Controlled + ?Sized)) -> Self {
+        self.stages.push(Stage::new(name.into(), policy.control()));
+        self
+    }
+
     /// Reports to `observer` what happens to the pipeline as a whole:
     /// [`Event::Reloaded`](crate::Event::Reloaded). Each policy has an observer of its own for its calls.
     pub fn with_observer<Q: Observer>(self, observer: Q) -> PipelineBuilder<P, Q> {

@@ -109,7 +109,8 @@ impl<P, O: Observer> Pipeline<P, O> {
 }
 
 impl<P, O: Sync + Send> Pipeline<P, O> {
-    /// Runs `operation` under all policies, as often as they say.
+    /// Runs `operation` under all policies, as often as they say. Its futures are `Send`, and so is the one of the call:
+    /// it can be spawned ([`Policy`] tells why).
     ///
     /// Dropping the future drops the operation's future and gives back whatever the policies hold for it.
     ///
@@ -126,6 +127,18 @@ impl<P, O: Sync + Send> Pipeline<P, O> {
     }
 
     /// Runs a closure without futures under all policies; the calling thread waits where they wait.
+    ///
+    /// ```
+    /// use otlp_reliability::{Bulkhead, Error, Pipeline, RetryPolicy};
+    ///
+    /// let parsing = Pipeline::builder("parsing")
+    ///     .with("retry", RetryPolicy::new().build()?)
+    ///     .with("limit", Bulkhead::new(4))
+    ///     .build()?;
+    /// let number = parsing.call(|| "42".parse::<u32>().map_err(Error::Inner));
+    /// assert_eq!(number.ok(), Some(42));
+    /// # Ok::<(), otlp_reliability::ConfigError>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -23,9 +23,12 @@ pub struct OrderWarning {
 pub enum Misorder {
     /// A bulkhead or an adaptive limit around a retry: a call holds its permit while the retry only waits.
     PermitHeldDuringWaits,
-    /// A rate limiter around a retry: only first attempts are counted, the callee meets all.
-    RetriesNotRateLimited,
-    /// A fallback inside of a retry or a circuit breaker: they see its answer and never the failure.
+    /// A bulkhead or an adaptive limit around a hedge: attempts beside one another run on one permit.
+    PermitSharedByAttempts,
+    /// A rate limiter around a retry or a hedge: only first attempts are counted, the callee meets all.
+    AttemptsNotRateLimited,
+    /// A fallback inside of a retry, a hedge, a circuit breaker or an adaptive limit: they see its answer and never the
+    /// failure.
     FailureHiddenByFallback,
     /// A retry inside of a retry: the attempts multiply.
     AttemptsMultiply,
@@ -34,20 +37,14 @@ pub enum Misorder {
 impl fmt::Display for OrderWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let OrderWarning { outer, inner, misorder } = self;
-        match misorder {
-            Misorder::PermitHeldDuringWaits => {
-                write!(f, "{outer} is outside of {inner}: calls hold their permit while {inner} waits")
-            }
-            Misorder::RetriesNotRateLimited => {
-                write!(f, "{outer} is outside of {inner}: further attempts are not limited")
-            }
-            Misorder::FailureHiddenByFallback => {
-                write!(f, "{inner} is inside of {outer}: {outer} never sees the failures that {inner} answers for")
-            }
-            Misorder::AttemptsMultiply => {
-                write!(f, "{inner} is inside of {outer}: the attempts of both are multiplied")
-            }
-        }
+        let consequence = match misorder {
+            Misorder::PermitHeldDuringWaits => "a call holds its permit while it only waits for its next attempt",
+            Misorder::PermitSharedByAttempts => "attempts beside one another run on one permit",
+            Misorder::AttemptsNotRateLimited => "only first attempts are counted",
+            Misorder::FailureHiddenByFallback => "failures that are answered for are never seen",
+            Misorder::AttemptsMultiply => "the attempts of both multiply",
+        };
+        write!(f, "{outer} is outside of {inner}: {consequence}")
     }
 }
 
@@ -67,8 +64,11 @@ pub(super) fn warnings(stages: &[Stage]) -> Vec<OrderWarning> {
 fn misorder(outer: Option<&str>, inner: Option<&str>) -> Option<Misorder> {
     match (outer?, inner?) {
         ("bulkhead" | "adaptive_limit", "retry") => Some(Misorder::PermitHeldDuringWaits),
-        ("rate_limiter", "retry") => Some(Misorder::RetriesNotRateLimited),
-        ("retry" | "circuit_breaker", "fallback") => Some(Misorder::FailureHiddenByFallback),
+        ("bulkhead" | "adaptive_limit", "hedge") => Some(Misorder::PermitSharedByAttempts),
+        ("rate_limiter", "retry" | "hedge") => Some(Misorder::AttemptsNotRateLimited),
+        ("retry" | "hedge" | "circuit_breaker" | "adaptive_limit", "fallback") => {
+            Some(Misorder::FailureHiddenByFallback)
+        }
         ("retry", "retry") => Some(Misorder::AttemptsMultiply),
         _ => None,
     }

@@ -15,6 +15,7 @@ mod global;
 mod metrics;
 
 use std::{
+    collections::HashSet,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
@@ -71,7 +72,8 @@ impl Registry {
         // The policies' own locks are taken after the registry's was given back.
         let living = self.entries().living();
         let parts: Vec<_> = living.iter().flat_map(|policy| policy.control.parts()).collect();
-        let is_part = |control: &Arc<dyn Control>| parts.iter().any(|part| Arc::ptr_eq(part, control));
+        let addresses: HashSet<_> = parts.iter().map(address).collect();
+        let is_part = |control| addresses.contains(&address(control));
         let shown = living.iter().filter(|policy| policy.is_registered || !is_part(&policy.control));
         let figures =
             shown.map(|policy| NamedSnapshot { name: policy.name.clone(), snapshot: policy.control.snapshot() });
@@ -87,6 +89,11 @@ impl Registry {
     fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What two handles of one policy have in common.
+fn address(control: &Arc<dyn Control>) -> *const () {
+    Arc::as_ptr(control).cast()
 }
 
 impl fmt::Debug for Registry {

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Classify, Decision, Retry,
+    Classify, Decision, Retry, RetryBudget,
     budget::Withdrawal,
     progress::{Next, Progress},
 };
@@ -20,6 +20,8 @@ pub(super) struct Call<'a, C, K, O> {
 /// The wait before another attempt. Dropping it gives the attempt back to the budget.
 pub(super) struct Pause<'a> {
     pub(super) delay: Duration,
+    /// The number of the attempt that failed.
+    failed: u32,
     withdrawal: Option<Withdrawal<'a>>,
 }
 
@@ -50,16 +52,15 @@ impl<'a, C, K: Clock, O: Observer> Call<'a, C, K, O> {
 
     /// Ends the wait; whether the attempt may still start.
     pub(super) fn resume(&mut self, pause: Pause<'_>) -> bool {
-        let elapsed = self.elapsed();
-        let Some(progress) = &self.progress else { return true };
-        if progress.is_late(elapsed) {
-            self.gave_up(progress.begun().saturating_sub(1), GiveUp::MaxElapsed);
+        let elapsed = elapsed(&self.retry.clock, self.started);
+        if self.progress.as_ref().is_some_and(|progress| progress.is_late(elapsed)) {
+            self.gave_up(pause.failed, GiveUp::MaxElapsed);
             return false;
         }
         if let Some(withdrawal) = pause.withdrawal {
             withdrawal.spend();
         }
-        self.retry.core.counters.starts(progress.begun());
+        self.retry.core.counters.starts(pause.failed.saturating_add(1));
         true
     }
 
@@ -80,34 +81,33 @@ impl<'a, C, K: Clock, O: Observer> Call<'a, C, K, O> {
         let Retry { core, budget, observer, clock, .. } = self.retry;
         let progress = self.progress.get_or_insert_with(|| Progress::new(&core.settings()));
         if progress.is_timed() {
-            // Not noted at the start if a reload has only now set the limit.
+            // Not noted at the start if a reload has set the limit since.
             self.started.get_or_insert_with(|| clock.now());
         }
-        let attempt = progress.begun();
-        observer.on_event(Event::AttemptFailed { attempt });
-        let elapsed = self.elapsed();
-        let delay = match self.progress.as_mut()?.after_failure(at_least, elapsed) {
+        let failed = progress.begun();
+        observer.on_event(Event::AttemptFailed { attempt: failed });
+        let delay = match progress.after_failure(at_least, elapsed(clock, self.started)) {
             Next::Wait(delay) => delay,
             Next::GiveUp(reason) => {
-                self.gave_up(attempt, reason);
+                self.gave_up(failed, reason);
                 return None;
             }
         };
-        let Ok(withdrawal) = budget.as_ref().map(|budget| budget.withdraw()).transpose() else {
-            self.gave_up(attempt, GiveUp::Budget);
+        let Ok(withdrawal) = budget.as_ref().map(RetryBudget::withdraw).transpose() else {
+            self.gave_up(failed, GiveUp::Budget);
             return None;
         };
-        observer.on_event(Event::Retrying { attempt: attempt.saturating_add(1), delay });
-        Some(Pause { delay, withdrawal })
+        observer.on_event(Event::Retrying { attempt: failed.saturating_add(1), delay });
+        Some(Pause { delay, failed, withdrawal })
     }
 
     fn gave_up(&self, attempts: u32, reason: GiveUp) {
         self.retry.core.counters.gives_up(reason);
         self.retry.observer.on_event(Event::GaveUp { attempts, reason });
     }
+}
 
-    /// The time since the start; zero if nobody asked, or if the clock went back.
-    fn elapsed(&self) -> Duration {
-        self.started.map_or(Duration::ZERO, |started| self.retry.clock.now().saturating_duration_since(started))
-    }
+/// The time since the start; zero if nobody noted it, or if the clock went back.
+fn elapsed(clock: &impl Clock, started: Option<Instant>) -> Duration {
+    started.map_or(Duration::ZERO, |started| clock.now().saturating_duration_since(started))
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use otlp_reliability::{
-    BlockingPolicy, BreakDuration, CircuitBreaker, CircuitBreakerConfig, CircuitState, Event, Judge, Observer, Policy,
-    Rejection, RetryPolicy, Timeout, Verdict, Window,
+    BlockingPolicy, BreakDuration, Bulkhead, CircuitBreaker, CircuitBreakerConfig, CircuitState, Event, Judge,
+    Observer, Policy, Rejection, RetryPolicy, Timeout, Verdict, Window,
 };
 use tokio::time::{Instant, advance, sleep};
 
@@ -310,6 +310,19 @@ async fn permits_serve_loops_that_are_no_closures() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn owned_permits_outlive_the_scope_that_took_them() {
+    let breaker = CircuitBreaker::new(2, SECOND);
+    let permit = breaker.try_acquire_owned().unwrap();
+    tokio::spawn(async move { permit.failure() }).await.unwrap();
+    drop(breaker.try_acquire_owned().unwrap());
+    assert_eq!(breaker.try_acquire_owned().unwrap_err(), Rejection::Open { retry_after: Some(SECOND) });
+    breaker.half_open();
+    breaker.try_acquire_owned().unwrap().ignore();
+    breaker.try_acquire_owned().unwrap().record(&Ok::<(), Failure>(()));
+    assert_eq!(breaker.state(), CircuitState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn handles_share_the_breaker_and_each_reports_to_its_own_observer() {
     let (first, second) = (Record::default(), Record::default());
     let breaker = CircuitBreaker::new(1, SECOND);
@@ -341,23 +354,25 @@ async fn unreliable_service_call(attempt: u32) -> Result<String, Failure> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_breaker_around_a_retry_around_a_timeout_is_one_expression() {
+async fn a_breaker_around_a_retry_around_a_timeout_around_a_bulkhead_is_one_expression() {
     let circuit_breaker = CircuitBreaker::new(2, 60 * SECOND);
     let retry_policy = RetryPolicy::constant(SECOND).with_max_attempts(2);
     let timeout = Timeout::new(5 * SECOND);
-    let inner = Timeout::new(3 * SECOND);
+    let bulkhead = Bulkhead::new(10);
     let mut results = Vec::new();
     for i in 0..3 {
         let started = Instant::now();
         let result = circuit_breaker
-            .execute_with_retry(&retry_policy, || timeout.execute(|| inner.execute(|| unreliable_service_call(i + 1))))
+            .execute_with_retry(&retry_policy, || {
+                timeout.execute(|| bulkhead.execute(|| unreliable_service_call(i + 1)))
+            })
             .await;
         results.push((result, started.elapsed().as_secs()));
     }
     assert_eq!(
         results,
         [
-            (Err(Failure::Policy(Rejection::Timeout { after: 3 * SECOND })), 7),
+            (Err(Failure::Policy(Rejection::Timeout { after: 5 * SECOND })), 11),
             (Err(Failure::Refused(2)), 1),
             (Err(Failure::Policy(Rejection::Open { retry_after: Some(60 * SECOND) })), 0),
         ],

@@ -10,8 +10,9 @@ use std::{
 };
 
 use otlp_reliability::{
-    Bulkhead, BulkheadConfig, ConfigError, Control, Controlled, Event, Misorder, Pipeline, PipelineConfig, Policy,
-    PolicyConfig, Rejection, RetryBudgetConfig, RetryPolicy, Snapshot, Timeout, TimeoutConfig,
+    Bulkhead, BulkheadConfig, CircuitBreaker, CircuitState, ConfigError, Control, Controlled, Event, Fallback,
+    HedgeConfig, Misorder, PercentageBudget, Pipeline, PipelineConfig, Policy, PolicyConfig, RateLimiterConfig,
+    Rejection, RetryBudgetConfig, RetryPolicy, Snapshot, Timeout, TimeoutConfig, TokenBudget,
 };
 use tokio::time::Instant;
 
@@ -112,6 +113,54 @@ async fn a_pipeline_is_a_policy_and_nests() {
     let error = payments.reload(&PipelineConfig::new().with("attempt", inner)).unwrap_err();
     assert_eq!(error.path(), "payments.attempt.limit");
     assert_eq!(error.field(), "max_concurrent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pitfall_08_a_call_gives_everything_back_wherever_it_is_dropped() {
+    let (bulkhead, budget) = (Bulkhead::new(1), TokenBudget::new(10, 1.0).build().unwrap());
+    let pipeline = Pipeline::builder("payments")
+        .with("total", Timeout::new(60 * SECOND))
+        .with("retry", retry().with_budget(budget.clone()))
+        .with("limit", bulkhead.clone())
+        .with("breaker", CircuitBreaker::new(100, SECOND))
+        .with("attempt", Timeout::new(5 * SECOND))
+        .build()
+        .unwrap();
+    // In the first attempt, in the wait after it, in the second attempt.
+    for (seconds, in_flight) in [(2, 1), (5, 0), (8, 1)] {
+        let call =
+            tokio::time::timeout(seconds * SECOND + SECOND / 2, pipeline.execute(pending::<Result<(), Failure>>));
+        let watched = async {
+            tokio::time::sleep(seconds * SECOND + SECOND / 4).await;
+            assert_eq!(bulkhead.snapshot().in_flight, in_flight, "after {seconds} s");
+        };
+        assert!(tokio::join!(call, watched).0.is_err());
+        assert_eq!(bulkhead.snapshot().in_flight, 0, "dropped after {seconds} s");
+    }
+    assert_eq!(
+        budget.snapshot().available,
+        9,
+        "the attempt that was made is spent, the one that was not is given back"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn pitfall_06_a_panic_is_a_failure_and_leaves_nothing_behind() {
+    let (bulkhead, breaker) = (Bulkhead::new(1), CircuitBreaker::new(1, SECOND));
+    let pipeline =
+        Pipeline::builder("payments").with("limit", bulkhead.clone()).with("breaker", breaker.clone()).build().unwrap();
+    let shared = pipeline.clone();
+    let call = tokio::spawn(async move {
+        shared.execute(|| async { if true { panic!("in the operation") } else { Ok::<(), Failure>(()) } }).await
+    });
+    assert!(call.await.unwrap_err().is_panic());
+    assert_eq!(breaker.state(), CircuitState::Open);
+    assert_eq!(bulkhead.snapshot().in_flight, 0);
+    let blocking = pipeline.clone();
+    breaker.reset();
+    let call = std::thread::spawn(move || blocking.call(|| -> Result<(), Failure> { panic!("in the closure") }));
+    assert!(call.join().is_err());
+    assert_eq!((breaker.state(), bulkhead.snapshot().in_flight), (CircuitState::Open, 0));
 }
 
 #[test]
@@ -230,32 +279,78 @@ async fn a_thousand_calls_run_through_reloads_and_none_fails_because_of_them() {
 
 #[test]
 fn orders_that_rarely_mean_what_they_do_are_told() {
-    let build = Pipeline::builder("payments")
+    let told = |warnings: Vec<otlp_reliability::OrderWarning>| -> Vec<_> {
+        warnings.into_iter().map(|warning| (warning.outer, warning.inner, warning.misorder)).collect()
+    };
+    let pair = |outer: &str, inner: &str, misorder| (outer.to_owned(), inner.to_owned(), misorder);
+    let limited = Pipeline::builder("payments")
         .with("limit", Bulkhead::new(1))
         .with("outer", retry())
         .with("inner", retry())
+        .with("hedge", HedgeConfig::new(SECOND).build().unwrap())
         .build()
         .unwrap();
-    let warnings = build.warnings();
-    let told: Vec<_> = warnings.iter().map(|w| (w.outer.as_str(), w.inner.as_str(), w.misorder)).collect();
     assert_eq!(
-        told,
+        limited.warnings()[0].to_string(),
+        "limit is outside of outer: a call holds its permit while it only waits for its next attempt"
+    );
+    assert_eq!(
+        told(limited.warnings()),
         [
-            ("limit", "outer", Misorder::PermitHeldDuringWaits),
-            ("limit", "inner", Misorder::PermitHeldDuringWaits),
-            ("outer", "inner", Misorder::AttemptsMultiply),
+            pair("limit", "outer", Misorder::PermitHeldDuringWaits),
+            pair("limit", "inner", Misorder::PermitHeldDuringWaits),
+            pair("limit", "hedge", Misorder::PermitSharedByAttempts),
+            pair("outer", "inner", Misorder::AttemptsMultiply),
         ]
     );
-    assert_eq!(warnings[0].to_string(), "limit is outside of outer: calls hold their permit while outer waits");
+    let answered = Pipeline::builder("payments")
+        .with("rate", RateLimiterConfig::new(1, SECOND).build().unwrap())
+        .with("retry", retry())
+        .with("breaker", CircuitBreaker::new(1, SECOND))
+        .with("fallback", Fallback::value(1))
+        .build()
+        .unwrap();
+    assert_eq!(
+        told(answered.warnings()),
+        [
+            pair("rate", "retry", Misorder::AttemptsNotRateLimited),
+            pair("retry", "fallback", Misorder::FailureHiddenByFallback),
+            pair("breaker", "fallback", Misorder::FailureHiddenByFallback),
+        ]
+    );
 
     let sound = Pipeline::builder("payments")
         .with("total", Timeout::new(SECOND))
         .with("retry", retry())
+        .with("rate", RateLimiterConfig::new(1, SECOND).build().unwrap())
         .with("limit", Bulkhead::new(1))
+        .with("breaker", CircuitBreaker::new(1, SECOND))
         .with("attempt", Timeout::new(SECOND))
         .build()
         .unwrap();
     assert_eq!(sound.warnings(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_that_stages_share_is_seen_and_reloaded_beside_them() {
+    let budget = TokenBudget::new(2, 0.1).build().unwrap();
+    let pipeline = Pipeline::builder("payments")
+        .with("retry", retry().with_budget(budget.clone()))
+        .with_control("budget", &budget)
+        .build()
+        .unwrap();
+    assert!(pipeline.names().eq(["retry", "budget"]));
+    let fails = || ready(Err::<(), _>(Failure::Refused(1)));
+    let _ = pipeline.execute(fails).await;
+    let granted = |pipeline: &otlp_reliability::PipelineSnapshot| match pipeline.stage("budget") {
+        Some(Snapshot::RetryBudget(figures)) => figures.granted,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(granted(&pipeline.snapshot()), 2);
+    let none = RetryBudgetConfig::from(PercentageBudget::new(0.0).with_min_per_second(0));
+    pipeline.reload(&PipelineConfig::new().with("budget", none)).unwrap();
+    let _ = pipeline.execute(fails).await;
+    assert_eq!(granted(&pipeline.snapshot()), 2, "no retry is granted any more");
 }
 
 /// A policy of the service's own, with neither figures nor settings.

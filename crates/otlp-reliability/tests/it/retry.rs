@@ -328,3 +328,33 @@ async fn pitfall_19_nested_retries_are_bounded_by_the_budget_they_share() {
     let never = attempts(Some(PercentageBudget::new(0.0).with_min_per_second(0))).await;
     assert_eq!(never, CALLS);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_ends_under_the_settings_of_its_first_failure() {
+    let retry = exact().with_max_attempts(2).build().unwrap();
+    let control = retry.control().unwrap();
+    let call = |retry: otlp_reliability::Retry| async move {
+        let mut calls = 0;
+        let result: Result<(), u32> = retry
+            .execute(|| {
+                calls += 1;
+                let call = calls;
+                async move {
+                    sleep(SECOND).await;
+                    Err(call)
+                }
+            })
+            .await;
+        result.unwrap_err()
+    };
+    let waiting = tokio::spawn(call(retry.clone()));
+    sleep(SECOND + SECOND / 2).await;
+    let begun = tokio::spawn(call(retry.clone()));
+    sleep(SECOND / 4).await;
+    control.reload(&PolicyConfig::Retry(exact().with_max_attempts(None).with_max_elapsed(SECOND * 3))).unwrap();
+    assert_eq!(waiting.await.unwrap(), 2, "it waited for its second attempt when the settings changed");
+    // Its start was not noted, so its three seconds count from its first failure: the second attempt fails after two of
+    // them, and the next wait would take two more.
+    assert_eq!(begun.await.unwrap(), 2);
+    assert_eq!(retry.snapshot().gave_up_max_elapsed, 1);
+}

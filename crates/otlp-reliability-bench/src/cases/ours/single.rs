@@ -1,8 +1,10 @@
 //! Each policy by itself.
 
+use std::time::Duration;
+
 use otlp_reliability::{
-    AdaptiveLimit, AdaptiveLimitConfig, Aimd, Algorithm, Bulkhead, ConfigError, Gradient2, PercentageBudget,
-    RetryBudget, Timeout, TokenBudget, Vegas,
+    AdaptiveLimit, AdaptiveLimitConfig, Aimd, Algorithm, Bulkhead, ConfigError, Fallback, Gradient2, HedgeConfig,
+    PercentageBudget, RateLimiterConfig, RetryBudget, Timeout, TokenBudget, Vegas,
 };
 
 use super::{case, retry};
@@ -17,7 +19,9 @@ pub(super) fn cases(scene: Scene) -> Result<Vec<Case>, Failure> {
     if scene == Scene::Rejected {
         return rejected(scene);
     }
-    Ok(vec![
+    // As many as the clock can tell apart: more than there ever are.
+    let limiter = RateLimiterConfig::new(1_000_000_000, Duration::from_secs(1)).build()?;
+    let mut cases = vec![
         case(scene, "retry", retry(scene)?),
         case(scene, "retry with a budget of tokens", retry(scene)?.with_budget(tokens()?)),
         deposit(scene, "deposit in a budget of tokens", tokens()?),
@@ -27,7 +31,16 @@ pub(super) fn cases(scene: Scene) -> Result<Vec<Case>, Failure> {
         case(scene, "adaptive limit, AIMD", adaptive(Aimd::new())?),
         case(scene, "adaptive limit, Vegas", adaptive(Vegas::new())?),
         case(scene, "adaptive limit, Gradient2", adaptive(Gradient2::new())?),
-    ])
+        case(scene, "rate limiter", limiter),
+    ];
+    // These two answer for calls that fail.
+    if scene != Scene::HalfFails {
+        cases.extend([
+            case(scene, "hedge", HedgeConfig::new(LONG).build()?),
+            case(scene, "fallback", Fallback::value(0)),
+        ]);
+    }
+    Ok(cases)
 }
 
 fn rejected(scene: Scene) -> Result<Vec<Case>, Failure> {
@@ -35,10 +48,12 @@ fn rejected(scene: Scene) -> Result<Vec<Case>, Failure> {
         budget.try_withdraw()?;
         Ok::<u64, CallError>(turn)
     };
+    let limiter = RateLimiterConfig::new(1, LONG).build()?;
     Ok(vec![
         Case::new(scene, "withdrawal from an empty budget of tokens", Side::Ours, tokens()?, withdraw),
         // One that lets nobody in.
         case(scene, "bulkhead", Bulkhead::new(0)),
+        case(scene, "rate limiter", limiter),
     ])
 }
 

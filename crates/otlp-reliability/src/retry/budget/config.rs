@@ -182,8 +182,8 @@ impl PercentageBudget {
 /// Retries as tokens, with the settings of gRPC's retry throttling: each call puts `token_ratio` into the bucket, each
 /// retry takes one out.
 ///
-/// Unlike gRPC's, the bucket can be used up to the last token. It starts full, knows no time, and its deposit costs next
-/// to nothing while it is full.
+/// Unlike gRPC's, the bucket can be used up to the last token. It starts full (empty, where a reload puts it in the place
+/// of a share), knows no time, and its deposit costs next to nothing while it is full.
 ///
 /// | setting | default | accepted |
 /// |---|---|---|

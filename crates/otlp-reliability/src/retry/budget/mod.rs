@@ -132,7 +132,8 @@ impl RetryBudget {
         lock(&self.core.settings).clone()
     }
 
-    /// Notes a call that is not a retry; it earns the budget its share. Lock-free.
+    /// Notes a call that is not a retry; it earns the budget its share. Lock-free; a share of the last seconds reads the
+    /// clock, a bucket of tokens does not.
     #[inline]
     pub fn deposit(&self) {
         if self.core.by_share.load(Relaxed) {
