@@ -8,7 +8,7 @@ use std::{convert::Infallible, future::Future, sync::Arc};
 
 use otlp_batch::{Attempts, Batch, BatchExporter, ExportFuture, Exported, ReadyFuture};
 use otlp_core::{ErrorKind, ExportError, Outcome, RetryableFailure, Signal};
-use otlp_reliability::{CircuitState, Classify, Control, Controlled, Decision, Error, Judge, Retry, Timeout, Verdict};
+use otlp_reliability::{CircuitState, Classify, Control, Controlled, Decision, Error, Retry, Timeout};
 use parking_lot::Mutex;
 
 use crate::{EndpointBreaker, Hurry, endpoint::is_alive};
