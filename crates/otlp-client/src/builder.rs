@@ -378,8 +378,8 @@ impl ClientBuilder {
     }
 }
 
-/// Any number of attempts within five minutes: a restart of the backend is survived, a dead one does not hold the queue
-/// up for ever.
+/// Any number of attempts within five minutes: a batch that fails while the endpoint works does not take up a place for
+/// ever. An endpoint that is down uses up none of it, for then the circuit breaker is open.
 fn default_retry() -> RetryPolicy {
     RetryPolicy::new()
         .with_max_attempts(None)
