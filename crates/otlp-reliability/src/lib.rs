@@ -114,3 +114,7 @@ pub use self::{
     unified_error::UnifiedError,
     verdict::{FailOnError, Judge, Verdict},
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
