@@ -8,6 +8,7 @@ mod contract;
 mod demo;
 mod deny;
 mod fuzz;
+mod loom;
 mod test;
 
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ enum Command {
     Contract(contract::Arguments),
     /// Each fuzz target for some time
     Fuzz(fuzz::Arguments),
+    /// The state machines in every order of events that the memory model allows
+    Loom(loom::Arguments),
     /// Licences, bans and sources of all dependencies
     Deny,
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Contract(arguments) => contract::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Loom(arguments) => loom::run(&arguments),
         Command::Deny => deny::run(),
     };
     match done {

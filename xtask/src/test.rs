@@ -7,25 +7,44 @@ use std::{
     time::Instant,
 };
 
-use crate::cargo::{self, Failure, cargo, root, shown};
+use crate::{
+    cargo::{self, Failure, cargo, root, shown},
+    loom,
+};
+
+/// What is tested beside the defaults. Everything in one build: other features would build every dependency again.
+const FEATURES: &str =
+    "otlp-reliability/tower,otlp-reliability/tracing,otlp-reliability/metrics,otlp-reliability/serde";
 
 pub(crate) fn run() -> Result<(), Failure> {
     let started = Instant::now();
     step("formatting");
     cargo::run(&mut cargo(["fmt", "--all", "--check"]))?;
     step("lints");
-    cargo::run(&mut cargo(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+    cargo::run(&mut cargo([
+        "clippy",
+        "--workspace",
+        "--features",
+        FEATURES,
+        "--all-targets",
+        "--quiet",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
     step("documentation");
-    let mut doc = cargo(["doc", "--workspace", "--no-deps", "--quiet"]);
+    let mut doc = cargo(["doc", "--workspace", "--features", FEATURES, "--no-deps", "--quiet"]);
     cargo::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
     step("tests");
     let mut counts = Counts::default();
-    let tests = counted(&mut cargo(["test", "--workspace", "--no-fail-fast"]), &mut counts);
+    let tests = counted(&mut cargo(["test", "--workspace", "--features", FEATURES, "--no-fail-fast"]), &mut counts);
+    step("state machines under loom");
+    let models = counted(&mut loom::command("loom_"), &mut counts);
     step("examples");
     let examples = examples(&mut counts);
     println!("\nall steps took {} s", started.elapsed().as_secs());
     println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.ignored);
-    tests.and(examples)
+    tests.and(models).and(examples)
 }
 
 fn step(name: &str) {

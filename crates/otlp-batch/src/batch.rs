@@ -132,6 +132,23 @@ impl Batch {
         let part = |fragments| Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments);
         (!first.is_empty() && !second.is_empty()).then(|| (part(first), part(second)))
     }
+
+    /// This part of a batch with the one behind it, as one again.
+    pub(crate) fn followed_by(&self, next: &Batch) -> Batch {
+        let fragments = self.fragments.iter().chain(&next.fragments).cloned().collect();
+        Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments)
+    }
+}
+
+#[cfg(test)]
+impl Batch {
+    /// A batch of traces that says it has so many items.
+    pub(crate) fn of_items(sequence: u64, items: u64) -> Arc<Batch> {
+        let scope = Arc::new(ScopeEnvelope::new(0, Scope::default()));
+        let resource = Arc::new(ResourceEnvelope::new(Resource::default()));
+        let fragment = Fragment { scope, entries: Bytes::new(), items };
+        Arc::new(Batch::new(Signal::Traces, sequence, resource, vec![fragment]))
+    }
 }
 
 impl fmt::Debug for Fragment {

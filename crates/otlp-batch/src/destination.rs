@@ -8,12 +8,13 @@ use std::{
     },
 };
 
-use otlp_core::Signal;
+use otlp_core::{ExportError, Signal};
+use otlp_reliability::{Bulkhead, Control, Controlled};
 use tokio::sync::Notify;
 
 use crate::{
-    Batch, BatchExporter, DeliveryObserver, DropReason, Fate, Ledger, Queue, QueueDepth, Settled, ledger::Counters,
-    pool::BufferPool,
+    Batch, BatchExporter, ConfigError, DeliveryObserver, DropReason, Fate, Ledger, Queue, QueueDepth, Settled,
+    ledger::Counters, pool::BufferPool, suspects::Suspects,
 };
 
 /// Where batches go, all signals.
@@ -30,8 +31,11 @@ pub(crate) struct Lane {
     queue: Box<dyn Queue>,
     /// Items in the queue that nobody has taken; read at the call site, so it is kept apart from the queue's lock.
     waiting: AtomicU64,
+    /// How many batches may be in flight.
+    pub(crate) in_flight: Bulkhead,
+    suspects: Suspects,
     pub(crate) counters: Counters,
-    /// Signalled when a batch arrived.
+    /// Signalled when a batch arrived or came back.
     pub(crate) arrived: Notify,
     /// Signalled when a batch left.
     pub(crate) left: Notify,
@@ -44,27 +48,37 @@ impl Destination {
         exporter: Arc<dyn BatchExporter>,
         pool: &Arc<BufferPool>,
         observer: Option<&Arc<dyn DeliveryObserver>>,
-        mut queue: impl FnMut(Signal) -> Box<dyn Queue>,
-    ) -> Self {
+        mut queue_and_limit: impl FnMut(Signal) -> Result<(Box<dyn Queue>, Bulkhead), ConfigError>,
+    ) -> Result<Self, ConfigError> {
         let name = exporter.name();
-        let lanes = Signal::ALL.map(|signal| {
-            Arc::new(Lane {
+        let mut lane = |signal| {
+            let (queue, in_flight) = queue_and_limit(signal)?;
+            Ok(Arc::new(Lane {
                 destination: name.clone(),
                 signal,
-                queue: queue(signal),
+                queue,
                 waiting: AtomicU64::new(0),
+                in_flight,
+                suspects: Suspects::default(),
                 counters: Counters::default(),
                 arrived: Notify::new(),
                 left: Notify::new(),
                 pool: Arc::clone(pool),
                 observer: observer.cloned(),
-            })
-        });
-        Destination { name, exporter, lanes }
+            }))
+        };
+        let lanes = [lane(Signal::Traces)?, lane(Signal::Metrics)?, lane(Signal::Logs)?];
+        Ok(Destination { name, exporter, lanes })
     }
 
     pub(crate) fn lane(&self, signal: Signal) -> &Arc<Lane> {
         &self.lanes[signal.index()]
+    }
+
+    /// The limit of each signal, under the signal's name.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = (Signal, Arc<dyn Control>)> {
+        let control = |signal| self.lane(signal).in_flight.control().map(|control| (signal, control));
+        Signal::ALL.into_iter().filter_map(control)
     }
 
     /// A ledger of what was settled here; what the intake counted is still missing.
@@ -78,22 +92,43 @@ impl Destination {
 }
 
 impl Lane {
+    pub(crate) fn signal(&self) -> Signal {
+        self.signal
+    }
+
     pub(crate) fn put(&self, batch: &Arc<Batch>) {
         self.waiting.fetch_add(batch.items(), Ordering::Relaxed);
         self.queue.put(Arc::clone(batch));
         self.arrived.notify_one();
     }
 
+    /// The next batch to be tried: the oldest, unless it has just failed where another could have been delivered.
     pub(crate) fn take(&self) -> Option<Arc<Batch>> {
-        let batch = self.queue.take()?;
+        let batch = match self.suspects.last() {
+            None => self.queue.take(),
+            Some(failed) => self.queue.take_after(failed),
+        }?;
         self.no_longer_waiting(&batch);
         Some(batch)
+    }
+
+    /// Takes back what has no fate yet of a batch that was put off ([`Exported::PutOff`](crate::Exported::PutOff)).
+    pub(crate) fn give_back(&self, batch: Arc<Batch>, error: Option<&ExportError>, was_up: bool) {
+        if error.is_some() && self.suspects.failed(batch.sequence(), was_up) {
+            self.settle(&batch, Fate::Dropped(DropReason::RetriesExhausted, error));
+            self.acknowledge(batch.sequence());
+            return;
+        }
+        self.waiting.fetch_add(batch.items(), Ordering::Relaxed);
+        self.queue.give_back(batch);
+        self.arrived.notify_one();
     }
 
     /// Drops the oldest waiting batch; `false` if there is none.
     pub(crate) fn drop_oldest(&self, reason: DropReason) -> bool {
         let Some(batch) = self.queue.evict_oldest() else { return false };
         self.no_longer_waiting(&batch);
+        self.suspects.forget(batch.sequence());
         self.settle(&batch, Fate::Dropped(reason, None));
         self.left.notify_waiters();
         true
@@ -102,6 +137,7 @@ impl Lane {
     /// The batch and all parts that it was split into have their fates.
     pub(crate) fn acknowledge(&self, sequence: u64) {
         self.queue.acknowledge(sequence);
+        self.suspects.forget(sequence);
         self.left.notify_waiters();
     }
 
@@ -127,6 +163,7 @@ impl Lane {
                 let rejected = partial.rejected.min(items);
                 self.counters.rejected(rejected);
                 self.counters.delivered(items - rejected);
+                self.suspects.delivered();
             }
             Fate::Rejected(_) => self.counters.rejected(items),
             Fate::Dropped(reason, _) => self.counters.dropped(reason, items),

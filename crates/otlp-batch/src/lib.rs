@@ -6,7 +6,7 @@
 //!                     ─► Queue      one per signal and destination
 //!                       ─► dispatcher  several batches in flight, oldest first
 //!                         ─► BatchExporter
-//!                       ◄─ Outcome: the ledger moves
+//!                       ◄─ Exported: the ledger moves, or the batch goes back into the queue
 //! ```
 //!
 //! Invariants:
@@ -31,12 +31,13 @@ mod pipeline;
 mod pool;
 mod queue;
 mod shared;
+mod suspects;
 mod thread_slots;
 
 pub use self::{
     batch::{Batch, Fragment},
     config::{BatchConfig, ConfigError, MemoryConfig, OnFull},
-    exporter::{Attempts, BatchExporter, ExportFuture},
+    exporter::{Attempts, BatchExporter, ExportFuture, Exported, ReadyFuture},
     fate::{DeliveryObserver, Fate, Settled},
     intake::{Intake, Producer, ScopeHandle},
     ledger::{DropReason, Dropped, Ledger, SignalLedger},

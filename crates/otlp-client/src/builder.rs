@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use otlp_batch::{BatchConfig, BatchExporter, DeliveryObserver, MemoryConfig, Pipeline, Settled};
 use otlp_core::{KeyValue, Signal, Value};
 use otlp_exporters::{ConsoleExporter, Exporter, Hurry, OwnedDataExporter, Retrying};
-use otlp_reliability::RetryPolicy;
+use otlp_reliability::{CircuitBreakerConfig, Controlled, RetryPolicy, Timeout};
 use otlp_sdk::{
     clock::Clock,
     logs::{LogConfig, LogLimits, LoggerProvider},
@@ -17,7 +17,9 @@ use otlp_transport::{Compression, Protocol, TlsConfig};
 use crate::{
     BuildError, EnhancedOtlpClient,
     diagnostics::{self, Diagnostic, DiagnosticSeverity, Diagnostics, Sink},
+    endpoints::{self, Endpoints, default_circuit_breaker},
     environment::Environment,
+    policies::Policies,
     resource::resource,
     settings::{self, ExportOptions},
 };
@@ -31,6 +33,8 @@ pub struct ClientBuilder {
     batch: BatchConfig,
     memory: MemoryConfig,
     retry: RetryPolicy,
+    circuit_breaker: Option<CircuitBreakerConfig>,
+    is_in_registry: bool,
     metrics: MetricsConfig,
     temporality: Option<TemporalityPreference>,
     metric_interval: Option<Duration>,
@@ -53,6 +57,8 @@ impl ClientBuilder {
             batch: BatchConfig::default(),
             memory: MemoryConfig::default(),
             retry: default_retry(),
+            circuit_breaker: Some(default_circuit_breaker()),
+            is_in_registry: false,
             metrics: MetricsConfig::default(),
             temporality: None,
             metric_interval: None,
@@ -114,7 +120,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the longest that one attempt may take; default 10 s, zero means no limit.
+    /// Sets the longest that one attempt may take, also of a custom exporter; default 10 s, zero means no limit.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.export.timeout = Some(timeout);
         self
@@ -164,6 +170,34 @@ impl ClientBuilder {
     /// waiting 200 ms to 30 s with full jitter.
     pub fn with_retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
+        self
+    }
+
+    /// Sets when an endpoint counts as down, and how often it is tried then. Default: after five failures in a row, and
+    /// with one probe after 1 s, 2 s, 4 s, … 30 s.
+    ///
+    /// While it is down, batches wait in the queue, and those that were being retried go back there: an outage uses up
+    /// no limit of the retry policy, and nothing is lost but what the queue has no room for. Each endpoint has a
+    /// circuit breaker, and so has each custom exporter.
+    pub fn with_circuit_breaker(mut self, settings: CircuitBreakerConfig) -> Self {
+        self.circuit_breaker = Some(settings);
+        self
+    }
+
+    /// Does without circuit breakers: each batch is tried as often as the retry policy says, whatever became of others,
+    /// and is then dropped.
+    pub fn without_circuit_breaker(mut self) -> Self {
+        self.circuit_breaker = None;
+        self
+    }
+
+    /// Sets whether the client's policies (retry, circuit breakers, bulkheads, timeouts) have names of their own in the
+    /// registry of the process, so that [`get_metrics`](otlp_reliability::get_metrics) shows which is whose. Default:
+    /// no. [`EnhancedOtlpClient::policies`] shows them in any case.
+    ///
+    /// [`init`](otlp_reliability::init) comes first; without it, building the client says so and goes on.
+    pub fn with_reliability_framework_integration(mut self, is_integrated: bool) -> Self {
+        self.is_in_registry = is_integrated;
         self
     }
 
@@ -258,13 +292,30 @@ impl ClientBuilder {
             diagnostics.say(DiagnosticSeverity::Warning, warning);
         }
         let hurry = Hurry::new();
-        let retry = self.retry.build()?;
-        let otlp = settings::exporter(&self.export, &environment.export)?;
-        let otlp = Retrying::new(otlp, retry.clone(), hurry.clone()).with_observer(diagnostics.clone());
+        let retry = self.retry.build().map_err(BuildError::Retry)?;
+        let mut endpoints = Endpoints::new(self.circuit_breaker, Arc::clone(&diagnostics));
+        let mut policies = Policies::new(self.is_in_registry);
+        let (otlp, urls) = settings::exporter(&self.export, &environment.export)?;
+        let [traces, metrics, logs] = urls.map(|url| endpoints.breaker(&url).map_err(BuildError::CircuitBreaker));
+        let otlp = Retrying::new(otlp, retry.clone(), hurry.clone())
+            .with_circuit_breakers([traces?, metrics?, logs?])
+            .with_observer(diagnostics.clone());
+        policies.add_exporter(&otlp);
         let mut exporters: Vec<Arc<dyn BatchExporter>> = vec![Arc::new(otlp)];
         for custom in self.custom_exporters {
             let custom = Retrying::new(OwnedDataExporter::new(custom), retry.clone(), hurry.clone());
-            exporters.push(Arc::new(custom.with_observer(diagnostics.clone())));
+            let breaker = endpoints.breaker_of_its_own(&custom.name()).map_err(BuildError::CircuitBreaker)?;
+            let mut custom = custom.with_circuit_breakers([breaker.clone(), breaker.clone(), breaker]);
+            if let Some(limit) = attempt_timeout(self.export.timeout) {
+                custom = custom.with_timeout(limit);
+            }
+            let custom = custom.with_observer(diagnostics.clone());
+            policies.add_exporter(&custom);
+            exporters.push(Arc::new(custom));
+        }
+        let breakers = endpoints.into_breakers();
+        for (endpoint, breaker) in &breakers {
+            policies.add(format!("{endpoint}/circuit_breaker"), breaker.control());
         }
         if self.console {
             exporters.push(Arc::new(ConsoleExporter::new()));
@@ -284,7 +335,10 @@ impl ClientBuilder {
             .memory(self.memory)
             .observer(observers(Arc::clone(&diagnostics), self.observer))
             .on_tick(move || ticking.resync())
-            .on_hurry(move || hurry.now())
+            .on_hurry(move || {
+                endpoints::probe(&breakers);
+                hurry.now();
+            })
             .on_drop(move |report| {
                 if report.ledgers.iter().any(|ledger| ledger.lost() > 0) {
                     at_drop.say(
@@ -303,6 +357,15 @@ impl ClientBuilder {
             pipeline = pipeline.drop_deadline(deadline);
         }
         let pipeline = pipeline.start()?;
+        for (destination, signal, limit) in pipeline.in_flight_limits() {
+            policies.add(format!("{destination}/{}/bulkhead", signal.name()), Some(limit));
+        }
+        if policies.is_without_registry() {
+            diagnostics.say(
+                DiagnosticSeverity::Warning,
+                "the policies of the client are in no registry: call otlp_reliability::init() before the client is built",
+            );
+        }
 
         let mut metrics = self.metrics;
         metrics.temporality = self.temporality.or(environment.temporality).unwrap_or(metrics.temporality);
@@ -311,18 +374,24 @@ impl ClientBuilder {
         intake.register(meters.clone());
         let tracers = TracerProvider::new(intake.clone(), Arc::clone(&clock), self.trace);
         let loggers = LoggerProvider::new(intake.clone(), clock, self.log);
-        Ok(EnhancedOtlpClient::new(pipeline, tracers, meters, loggers))
+        Ok(EnhancedOtlpClient::new(pipeline, policies, tracers, meters, loggers))
     }
 }
 
-/// Any number of attempts within five minutes: a restart of the backend is survived, a dead one does not hold the queue
-/// up for ever.
+/// Any number of attempts within five minutes: a batch that fails while the endpoint works does not take up a place for
+/// ever. An endpoint that is down uses up none of it, for then the circuit breaker is open.
 fn default_retry() -> RetryPolicy {
     RetryPolicy::new()
         .with_max_attempts(None)
         .with_initial_delay(Duration::from_millis(200))
         .with_max_delay(Duration::from_secs(30))
         .with_max_elapsed(Duration::from_secs(300))
+}
+
+/// The limit of one attempt of a custom exporter: that of an attempt to the OTLP endpoint.
+fn attempt_timeout(limit: Option<Duration>) -> Option<Timeout> {
+    let limit = limit.unwrap_or(Duration::from_secs(10));
+    (!limit.is_zero()).then(|| Timeout::new(limit))
 }
 
 /// Our own diagnostics, and the user's observer if there is one.

@@ -4,13 +4,14 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use otlp_batch::{Ledger, Pipeline, QueueDepth, Report};
 use otlp_core::{Signal, data::MetricData};
+use otlp_reliability::NamedSnapshot;
 use otlp_sdk::{
     logs::{Logger, LoggerProvider},
     metrics::{Meter, MeterProvider},
     trace::{Tracer, TracerProvider},
 };
 
-use crate::ClientBuilder;
+use crate::{ClientBuilder, policies::Policies};
 
 /// Takes traces, metrics and logs and delivers them to an OTLP backend, on a background thread of its own.
 ///
@@ -37,6 +38,7 @@ pub struct EnhancedOtlpClient {
 
 struct Inner {
     pipeline: Pipeline,
+    policies: Policies,
     tracers: TracerProvider,
     meters: Arc<MeterProvider>,
     loggers: LoggerProvider,
@@ -50,11 +52,12 @@ impl EnhancedOtlpClient {
 
     pub(crate) fn new(
         pipeline: Pipeline,
+        policies: Policies,
         tracers: TracerProvider,
         meters: Arc<MeterProvider>,
         loggers: LoggerProvider,
     ) -> Self {
-        EnhancedOtlpClient { inner: Arc::new(Inner { pipeline, tracers, meters, loggers }) }
+        EnhancedOtlpClient { inner: Arc::new(Inner { pipeline, policies, tracers, meters, loggers }) }
     }
 
     /// A tracer for the part of the program called `name`.
@@ -105,6 +108,13 @@ impl EnhancedOtlpClient {
     /// What waits for the OTLP endpoint and what is in flight to it.
     pub fn queue_depth(&self, signal: Signal) -> QueueDepth {
         self.inner.pipeline.queue_depths(signal).into_iter().next().unwrap_or_default()
+    }
+
+    /// How the client's policies stand and what they have done: the circuit breaker of each endpoint
+    /// (`http://localhost:4317/circuit_breaker`), and of each destination the retry (`otlp (grpc)/retry`), the timeout of
+    /// a custom exporter, and the bulkhead that limits what is in flight, by signal (`otlp (grpc)/traces/bulkhead`).
+    pub fn policies(&self) -> Vec<NamedSnapshot> {
+        self.inner.policies.figures()
     }
 
     /// How many bytes of memory the records between call site and acknowledgement occupy.

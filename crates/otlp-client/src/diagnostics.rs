@@ -33,6 +33,8 @@ pub struct Diagnostic {
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiagnosticSeverity {
+    /// What was wrong is well again.
+    Info,
     /// Nothing is lost yet.
     Warning,
     /// Items were lost.
@@ -42,6 +44,7 @@ pub enum DiagnosticSeverity {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = match self.severity {
+            DiagnosticSeverity::Info => "info",
             DiagnosticSeverity::Warning => "warning",
             DiagnosticSeverity::Error => "error",
         };
@@ -101,7 +104,7 @@ impl Kind {
 
 /// When a kind of message was given last, and how many were held back since.
 #[derive(Default)]
-struct Recent {
+pub(crate) struct Recent {
     /// Milliseconds since the start, plus one; zero if never.
     given: AtomicU64,
     suppressed: AtomicU64,
@@ -132,7 +135,12 @@ impl Diagnostics {
     }
 
     fn limited(&self, kind: Kind, severity: DiagnosticSeverity, message: impl FnOnce() -> String) {
-        if let Some(suppressed) = self.recent[kind.index()].due(self.started.elapsed()) {
+        self.limited_by(&self.recent[kind.index()], severity, message);
+    }
+
+    /// Gives a message of a kind that is counted elsewhere, for instance by endpoint.
+    pub(crate) fn limited_by(&self, recent: &Recent, severity: DiagnosticSeverity, message: impl FnOnce() -> String) {
+        if let Some(suppressed) = recent.due(self.started.elapsed()) {
             (self.sink)(&Diagnostic { severity, message: message(), suppressed });
         }
     }
@@ -182,12 +190,12 @@ impl AttemptObserver for Diagnostics {
 fn advice(reason: DropReason) -> &'static str {
     match reason {
         DropReason::QueueFull => {
-            "the queue is full, because more is recorded than the destination takes; if that is a passing peak, raise \
+            "the queue is full, because the destination is down or takes less than is recorded; if that passes, raise \
              max_queue_size"
         }
         DropReason::MemoryFull => {
-            "the memory budget for telemetry is used up, because more is recorded than the destination takes; if that \
-             is a passing peak, raise max_bytes of the memory configuration"
+            "the memory budget for telemetry is used up, because the destination is down or takes less than is \
+             recorded; if that passes, raise max_bytes of the memory configuration"
         }
         DropReason::RecordTooLarge => "the record is larger than max_record_bytes, so no request could carry it",
         DropReason::RetriesExhausted => {

@@ -17,7 +17,10 @@ pub enum BuildError {
     Transport(#[from] otlp_transport::ConfigError),
     /// The retry policy.
     #[error("retry policy: {0}")]
-    Retry(#[from] otlp_reliability::ConfigError),
+    Retry(otlp_reliability::ConfigError),
+    /// The circuit breaker.
+    #[error("circuit breaker: {0}")]
+    CircuitBreaker(otlp_reliability::ConfigError),
     /// A file that a setting names cannot be read.
     #[error("cannot read {path}: {error}")]
     File {

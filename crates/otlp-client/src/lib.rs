@@ -7,8 +7,10 @@
 mod builder;
 mod client;
 mod diagnostics;
+mod endpoints;
 mod environment;
 mod error;
+mod policies;
 mod resource;
 mod settings;
 

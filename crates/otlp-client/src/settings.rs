@@ -31,15 +31,42 @@ pub(crate) struct ExportOptions {
     pub(crate) tls: Option<TlsConfig>,
 }
 
-/// The exporter to the OTLP endpoint. Signals with the same settings share a transport, and with it the connections.
+/// The exporter to the OTLP endpoint, and the endpoint of each signal as it may be shown. Signals with the same settings
+/// share a transport, and with it the connections.
 pub(crate) fn exporter(
     options: &ExportOptions,
     environment: &[ExportVariables; 3],
-) -> Result<OtlpExporter, BuildError> {
+) -> Result<(OtlpExporter, [String; 3]), BuildError> {
     let (transports, mut protocols) = transports(options, environment)?;
     protocols.dedup();
     let protocols: Vec<String> = protocols.iter().map(Protocol::to_string).collect();
-    Ok(OtlpExporter::new(format!("otlp ({})", protocols.join(", ")), transports))
+    let endpoints = Signal::ALL.map(|signal| {
+        let environment = &environment[signal.index()];
+        let endpoint = endpoint(signal, options, environment);
+        shown(endpoint.as_ref().map_or_else(|| default_endpoint(options, environment), |(url, _)| url.as_str()))
+            .to_owned()
+    });
+    Ok((OtlpExporter::new(format!("otlp ({})", protocols.join(", ")), transports), endpoints))
+}
+
+/// A URL without its query, which may hold a key. The transport has refused one with a user in it.
+fn shown(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/')
+}
+
+/// What somebody said of the endpoint of a signal.
+fn endpoint(signal: Signal, options: &ExportOptions, environment: &ExportVariables) -> Option<(String, EndpointScope)> {
+    let own = options.signal_endpoints[signal.index()].clone().map(|url| (url, EndpointScope::Signal));
+    let general = options.endpoint.clone().map(|url| (url, EndpointScope::General));
+    own.or(general).or_else(|| environment.endpoint.clone())
+}
+
+/// The endpoint where nobody said anything.
+fn default_endpoint(options: &ExportOptions, environment: &ExportVariables) -> &'static str {
+    match options.protocol.or(environment.protocol) {
+        Some(Protocol::Grpc) => "http://localhost:4317",
+        _ => "http://localhost:4318",
+    }
 }
 
 fn transports(
@@ -68,16 +95,13 @@ fn settings(
     options: &ExportOptions,
     environment: &ExportVariables,
 ) -> Result<(Protocol, TransportConfig), BuildError> {
-    let own = options.signal_endpoints[signal.index()].clone().map(|url| (url, EndpointScope::Signal));
-    let general = options.endpoint.clone().map(|url| (url, EndpointScope::General));
-    let endpoint = own.or(general).or_else(|| environment.endpoint.clone());
+    let endpoint = endpoint(signal, options, environment);
     let protocol = options.protocol.or(environment.protocol).unwrap_or_else(|| protocol_of_port(endpoint.as_ref()));
     let is_plaintext = endpoint.as_ref().is_none_or(|(url, _)| url.starts_with("http://"));
     let endpoints = match endpoint {
         Some((url, EndpointScope::Signal)) => Endpoints::exact(signal, url),
         Some((url, EndpointScope::General)) => Endpoints::base(url),
-        None if protocol == Protocol::Grpc => Endpoints::base("http://localhost:4317"),
-        None => Endpoints::base("http://localhost:4318"),
+        None => Endpoints::base(default_endpoint(options, environment)),
     };
 
     let mut config = TransportConfig::new(endpoints);
@@ -163,6 +187,16 @@ mod tests {
         };
         let settings = settings(Signal::Logs, &options, &ExportVariables::default()).unwrap();
         assert_eq!(settings.0, Protocol::HttpJson);
+    }
+
+    #[test]
+    fn an_endpoint_is_shown_without_what_may_be_a_secret() {
+        let options = ExportOptions {
+            signal_endpoints: [Some("http://a:4318/v1/traces?key=secret".into()), None, None],
+            ..ExportOptions::default()
+        };
+        let (_, endpoints) = exporter(&options, &Default::default()).unwrap();
+        assert_eq!(endpoints, ["http://a:4318/v1/traces", "http://localhost:4318", "http://localhost:4318"]);
     }
 
     #[test]

@@ -56,10 +56,11 @@ impl BatchExporter for ConsoleExporter {
 
     fn export<'a>(&'a self, batch: &'a Batch, _: &'a Attempts<'a>) -> ExportFuture<'a> {
         Box::pin(async move {
-            match self.write(batch) {
+            let outcome = match self.write(batch) {
                 Ok(()) => Outcome::delivered(),
                 Err(error) => Outcome::Refused(ExportError::new(ErrorKind::Destination, format!("console: {error}"))),
-            }
+            };
+            outcome.into()
         })
     }
 }

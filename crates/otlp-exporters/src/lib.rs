@@ -1,10 +1,12 @@
 //! Where batches end: [`OtlpExporter`], [`ConsoleExporter`], and the user's own [`Exporter`].
 //!
-//! A destination that can fail in passing implements [`Attempt`], one try at a time; [`Retrying`] repeats it. There is no
-//! other retry in the client, so that attempts never multiply.
+//! A destination that can fail in passing implements [`Attempt`], one try at a time; [`Retrying`] repeats it, and asks the
+//! circuit breaker of the endpoint before each try. There is no other retry in the client, so that attempts never
+//! multiply.
 
 mod console;
 mod custom;
+mod endpoint;
 mod hurry;
 mod otlp;
 pub mod owned;
@@ -15,6 +17,7 @@ pub use async_trait::async_trait;
 pub use self::{
     console::ConsoleExporter,
     custom::{ExportResult, Exporter, OwnedDataExporter},
+    endpoint::{EndpointBreaker, JudgeEndpoint},
     hurry::Hurry,
     otlp::OtlpExporter,
     retrying::{Attempt, AttemptObserver, RetryOutcomes, Retrying},

@@ -34,6 +34,9 @@ impl Attempt for OtlpExporter {
         Ok(batch.to_request())
     }
 
+    /// The transport keeps the time limit itself, and needs no [`Timeout`](otlp_reliability::Timeout) around it: only
+    /// the connection knows how much of the request it took, and so whether an attempt that ran out of time may have
+    /// arrived; it does not use a connection again that stayed silent; and over gRPC the receiver is told the limit.
     async fn attempt(&self, request: &EncodedRequest) -> Outcome {
         self.transports[request.signal().index()].send(request).await
     }

@@ -43,6 +43,14 @@ pub trait Clock: Send + Sync {
     /// Completes once `duration` has passed. It starts counting when called or when first polled; policies do both at
     /// once. Dropping the future ends the sleep.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+
+    /// Blocks the thread until `duration` has passed: the sleep of calls without futures
+    /// ([`BlockingPolicy`](crate::BlockingPolicy)).
+    ///
+    /// The default is the system's sleep. A clock of its own time overrides it.
+    fn block(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
 }
 
 /// Tokio's time: the default. It stands still and moves as `tokio::time::pause` and `advance` say.
@@ -70,6 +78,10 @@ impl<K: Clock + ?Sized> Clock for &K {
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
         (**self).sleep(duration)
     }
+
+    fn block(&self, duration: Duration) {
+        (**self).block(duration);
+    }
 }
 
 impl<K: Clock + ?Sized> Clock for Arc<K> {
@@ -79,5 +91,9 @@ impl<K: Clock + ?Sized> Clock for Arc<K> {
 
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
         (**self).sleep(duration)
+    }
+
+    fn block(&self, duration: Duration) {
+        (**self).block(duration);
     }
 }

@@ -7,16 +7,55 @@ use std::{fmt, time::Duration};
 /// An error type that implements `From<Rejection>` can be the error of any stack of policies; each rejection is
 /// converted once, where it arises. [`Error`] is such a type for those who have none of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Rejection {
+    /// A circuit breaker is open: the operation was not run.
+    Open {
+        /// How long until the breaker may let a call through. `None`: nobody knows, because the breaker was isolated by
+        /// hand or waits for the results of its probes.
+        retry_after: Option<Duration>,
+    },
+    /// A bulkhead or an adaptive limit is full, and so is its waiting line, or the wait was too long: the operation was
+    /// not run.
+    Full,
+    /// A rate limiter is exhausted: the operation was not run.
+    RateLimited {
+        /// How long until there is room for one call.
+        retry_after: Duration,
+    },
     /// The operation did not complete in time and was cancelled.
     Timeout {
         /// The time it was given.
         after: Duration,
     },
+    /// A retry budget is used up: the operation was not run again.
+    Budget,
+    /// A policy has a setting that cannot work: the operation was not run. Only the calls that take settings unchecked
+    /// answer this; policies that were built have checked theirs.
+    Misconfigured {
+        /// The name of the setting.
+        field: &'static str,
+        /// What would have been accepted.
+        accepted: &'static str,
+    },
 }
 
 impl Rejection {
+    /// Whether a circuit breaker was open.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Rejection::Open { .. })
+    }
+
+    /// How long to wait before another call makes sense, where the policy knows.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Rejection::Open { retry_after } => *retry_after,
+            Rejection::RateLimited { retry_after } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
     /// Whether the operation ran out of time.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Rejection::Timeout { .. })
@@ -26,7 +65,13 @@ impl Rejection {
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Rejection::Open { retry_after: Some(after) } => write!(f, "the circuit breaker is open for {after:?}"),
+            Rejection::Open { retry_after: None } => f.write_str("the circuit breaker is open"),
+            Rejection::Full => f.write_str("too many calls at once"),
+            Rejection::RateLimited { retry_after } => write!(f, "too many calls: there is room in {retry_after:?}"),
             Rejection::Timeout { after } => write!(f, "no result after {after:?}"),
+            Rejection::Budget => f.write_str("the retry budget is used up"),
+            Rejection::Misconfigured { field, accepted } => write!(f, "{field} cannot work: it takes {accepted}"),
         }
     }
 }
@@ -55,6 +100,11 @@ pub enum Error<E> {
 }
 
 impl<E> Error<E> {
+    /// Whether a circuit breaker was open. An operation's own idea of one does not count.
+    pub fn is_open(&self) -> bool {
+        self.rejection().is_some_and(Rejection::is_open)
+    }
+
     /// Whether a policy ended the call because it ran out of time. An operation's own idea of a timeout does not count.
     pub fn is_timeout(&self) -> bool {
         self.rejection().is_some_and(Rejection::is_timeout)

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use crate::{CircuitState, Health, Rejection};
+
 /// What a policy just did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -35,6 +37,67 @@ pub enum Event {
         /// The time it was given.
         after: Duration,
     },
+    /// A policy turned a call away without running its operation.
+    Rejected(Rejection),
+    /// A circuit breaker went from one state to another.
+    StateChanged {
+        /// The state before.
+        from: CircuitState,
+        /// The state now.
+        to: CircuitState,
+    },
+    /// An adaptive limit moved.
+    LimitChanged {
+        /// How many calls at once it let through before.
+        from: u32,
+        /// How many it lets through now.
+        to: u32,
+    },
+    /// A hedge started another attempt beside those under way.
+    Hedged {
+        /// Which one it is, counted from 1.
+        attempt: u32,
+    },
+    /// A fallback answered for an operation that failed.
+    FellBack,
+    /// The state of a dependency, or of all of them together, changed.
+    HealthChanged {
+        /// The state before.
+        from: Health,
+        /// The state now.
+        to: Health,
+    },
+    /// An endpoint was taken out because it is worse than the others.
+    Ejected {
+        /// For how long.
+        duration: Duration,
+    },
+    /// An endpoint that had been taken out is used again.
+    Restored,
+    /// The policy has other settings.
+    Reloaded,
+}
+
+impl Event {
+    /// What happened, without its details, as a word for names and labels: `retrying`, `state_changed`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Settled { .. } => "settled",
+            Event::AttemptFailed { .. } => "attempt_failed",
+            Event::Retrying { .. } => "retrying",
+            Event::GaveUp { .. } => "gave_up",
+            Event::TimedOut { .. } => "timed_out",
+            Event::Rejected(_) => "rejected",
+            Event::StateChanged { .. } => "state_changed",
+            Event::LimitChanged { .. } => "limit_changed",
+            Event::Hedged { .. } => "hedged",
+            Event::FellBack => "fell_back",
+            Event::HealthChanged { .. } => "health_changed",
+            Event::Ejected { .. } => "ejected",
+            Event::Restored => "restored",
+            Event::Reloaded => "reloaded",
+        }
+    }
 }
 
 /// The limit that ended a retry.
@@ -45,6 +108,8 @@ pub enum GiveUp {
     MaxAttempts,
     /// The time for all attempts together was used up, or the next wait would have used it up.
     MaxElapsed,
+    /// The retry budget had nothing left.
+    Budget,
 }
 
 /// Takes a policy's events.
@@ -91,5 +156,24 @@ impl<F: Fn(Event) + Send + Sync> Observer for F {
 impl<O: Observer + ?Sized> Observer for Arc<O> {
     fn on_event(&self, event: Event) {
         (**self).on_event(event);
+    }
+}
+
+/// Both take each event, the left one first.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    #[inline]
+    fn on_event(&self, event: Event) {
+        self.0.on_event(event);
+        self.1.on_event(event);
+    }
+}
+
+/// `None`: an observer that the configuration left out.
+impl<O: Observer> Observer for Option<O> {
+    #[inline]
+    fn on_event(&self, event: Event) {
+        if let Some(observer) = self {
+            observer.on_event(event);
+        }
     }
 }

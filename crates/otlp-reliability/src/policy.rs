@@ -40,6 +40,17 @@ pub trait Policy<T, E>: Send + Sync {
         Fut: Future<Output = Result<T, E>> + Send;
 }
 
+/// No policy: runs the operation as it is.
+impl<T, E> Policy<T, E> for () {
+    fn run<F, Fut>(&self, operation: F) -> impl Future<Output = Result<T, E>> + Send
+    where
+        F: Fn() -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, E>> + Send,
+    {
+        operation()
+    }
+}
+
 /// The left policy around the right one: `(retry, timeout)` gives each attempt its time, `(timeout, retry)` all
 /// attempts together.
 impl<T, E, Outer: Policy<T, E>, Inner: Policy<T, E>> Policy<T, E> for (Outer, Inner) {
@@ -70,12 +81,67 @@ impl<T, E, P: Policy<T, E>> Policy<T, E> for Option<P> {
     }
 }
 
-impl<T, E, P: Policy<T, E> + ?Sized> Policy<T, E> for Arc<P> {
+impl<T, E, P: Policy<T, E>> Policy<T, E> for &P {
     fn run<F, Fut>(&self, operation: F) -> impl Future<Output = Result<T, E>> + Send
     where
         F: Fn() -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, E>> + Send,
     {
         (**self).run(operation)
+    }
+}
+
+impl<T, E, P: Policy<T, E>> Policy<T, E> for Arc<P> {
+    fn run<F, Fut>(&self, operation: F) -> impl Future<Output = Result<T, E>> + Send
+    where
+        F: Fn() -> Fut + Send + Sync,
+        Fut: Future<Output = Result<T, E>> + Send,
+    {
+        (**self).run(operation)
+    }
+}
+
+/// The same without futures: runs a closure on the calling thread and may block it.
+///
+/// There is none for [`Timeout`](crate::Timeout) and [`Hedge`](crate::Hedge): a thread that runs a closure cannot be
+/// cancelled, so a time limit would be a promise that nobody keeps.
+///
+/// An implementor guarantees that a panic of the operation gives back whatever the policy holds for it.
+pub trait BlockingPolicy<T, E>: Send + Sync {
+    /// Runs `operation` as often as the policy says, and returns its result or a rejection converted into `E`.
+    fn call<F: Fn() -> Result<T, E>>(&self, operation: F) -> Result<T, E>;
+}
+
+impl<T, E> BlockingPolicy<T, E> for () {
+    fn call<F: Fn() -> Result<T, E>>(&self, operation: F) -> Result<T, E> {
+        operation()
+    }
+}
+
+impl<T, E, Outer: BlockingPolicy<T, E>, Inner: BlockingPolicy<T, E>> BlockingPolicy<T, E> for (Outer, Inner) {
+    fn call<F: Fn() -> Result<T, E>>(&self, operation: F) -> Result<T, E> {
+        let (outer, inner) = self;
+        outer.call(|| inner.call(&operation))
+    }
+}
+
+impl<T, E, P: BlockingPolicy<T, E>> BlockingPolicy<T, E> for Option<P> {
+    fn call<F: Fn() -> Result<T, E>>(&self, operation: F) -> Result<T, E> {
+        match self {
+            Some(policy) => policy.call(operation),
+            None => operation(),
+        }
+    }
+}
+
+impl<T, E, P: BlockingPolicy<T, E>> BlockingPolicy<T, E> for &P {
+    fn call<F: Fn() -> Result<T, E>>(&self, operation: F) -> Result<T, E> {
+        (**self).call(operation)
+    }
+}
+
+impl<T, E, P: BlockingPolicy<T, E>> BlockingPolicy<T, E> for Arc<P> {
+    fn call<F: Fn() -> Result<T, E>>(&self, operation: F) -> Result<T, E> {
+        (**self).call(operation)
     }
 }

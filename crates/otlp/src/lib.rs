@@ -20,7 +20,7 @@
 //! - [`config`]: what can be set.
 //! - [`delivery`]: the ledger, and how to hear of the fate of every item.
 //! - [`data`], [`wire`], [`json`]: telemetry as structures, as bytes and as JSON, for those who read it.
-//! - [`reliability`]: retry and timeout, for any service.
+//! - [`reliability`]: circuit breaker, retry, timeout, bulkhead and the rest of them, for any service.
 
 pub use otlp_core::{
     AttributeSet, AttributeValue, Attributes, KeyValue, Signal, SpanId, TraceContext, TraceFlags, TraceId, Value,
@@ -37,7 +37,7 @@ pub mod core {
 pub mod config {
     pub use otlp_batch::{BatchConfig, ConfigError, MemoryConfig, OnFull};
     pub use otlp_client::{Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, Warning};
-    pub use otlp_reliability::RetryPolicy;
+    pub use otlp_reliability::{BreakDuration, CircuitBreakerConfig, RetryPolicy};
     pub use otlp_sdk::{logs::LogLimits, metrics::TemporalityPreference, trace::SpanLimits};
     pub use otlp_transport::{ClientIdentity, Compression, Protocol, TlsConfig};
 }

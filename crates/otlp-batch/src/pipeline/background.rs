@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::Report;
-use crate::{BatchConfig, Intake, dispatcher};
+use crate::{Intake, dispatcher};
 
 /// Called on the background thread, again and again.
 pub(super) type OnTick = Box<dyn Fn() + Send>;
@@ -27,7 +27,7 @@ pub(super) type Reply = Box<dyn FnOnce(Report) + Send>;
 /// What runs on the background thread.
 pub(super) struct Background {
     pub(super) intake: Intake,
-    pub(super) batch: BatchConfig,
+    pub(super) batch_timeout: Duration,
     pub(super) metric_interval: Duration,
     pub(super) on_tick: Option<OnTick>,
     pub(super) on_hurry: Option<OnHurry>,
@@ -40,11 +40,11 @@ impl Background {
         for destination in self.intake.shared().destinations() {
             for signal in Signal::ALL {
                 let (lane, exporter) = (Arc::clone(destination.lane(signal)), Arc::clone(&destination.exporter));
-                dispatchers.spawn(dispatcher::run(lane, exporter, self.batch.max_in_flight, stopped.clone()));
+                dispatchers.spawn(dispatcher::run(lane, exporter, stopped.clone()));
             }
         }
 
-        let tick = self.batch.batch_timeout.min(Duration::from_secs(1));
+        let tick = self.batch_timeout.min(Duration::from_secs(1));
         let mut ticks = tokio::time::interval(tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut swept = Instant::now();
@@ -65,7 +65,7 @@ impl Background {
                     if let Some(on_tick) = &self.on_tick {
                         on_tick();
                     }
-                    if now.duration_since(swept) + tick / 2 >= self.batch.batch_timeout {
+                    if now.duration_since(swept) + tick / 2 >= self.batch_timeout {
                         swept = now;
                         self.intake.shared().sweep();
                     }

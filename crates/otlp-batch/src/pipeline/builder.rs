@@ -3,6 +3,7 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use otlp_core::data::Resource;
+use otlp_reliability::{Bulkhead, BulkheadConfig};
 use parking_lot::Mutex;
 use tokio::{runtime, sync::mpsc};
 
@@ -11,8 +12,8 @@ use super::{
     background::{Background, OnHurry, OnTick},
 };
 use crate::{
-    BatchConfig, BatchExporter, DeliveryObserver, Intake, MemoryConfig, MemoryQueue, destination::Destination,
-    pool::BufferPool, thread_slots,
+    BatchConfig, BatchExporter, ConfigError, DeliveryObserver, Intake, MemoryConfig, MemoryQueue, Queue,
+    destination::Destination, pool::BufferPool, thread_slots,
 };
 
 /// Called with the report of the shutdown that a drop makes.
@@ -110,16 +111,18 @@ impl PipelineBuilder {
         let batch =
             BatchConfig { max_record_bytes: self.batch.max_record_bytes.min(self.memory.max_bytes), ..self.batch };
         let pool = BufferPool::new(self.memory);
-        let destinations = self.exporters.into_iter().map(|exporter| {
-            Destination::new(exporter, &pool, self.observer.as_ref(), |_| Box::new(MemoryQueue::new()))
-        });
-        let intake =
-            Intake::new(self.resource, batch, Arc::clone(&pool), destinations.collect(), self.observer.clone());
+        let lane = |_| Ok((Box::new(MemoryQueue::new()) as Box<dyn Queue>, in_flight_limit(&batch)?));
+        let destinations: Result<Vec<Destination>, ConfigError> = self
+            .exporters
+            .into_iter()
+            .map(|exporter| Destination::new(exporter, &pool, self.observer.as_ref(), lane))
+            .collect();
+        let intake = Intake::new(self.resource, batch, Arc::clone(&pool), destinations?, self.observer.clone());
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (commands, inbox) = mpsc::unbounded_channel();
         let background = Background {
             intake: intake.clone(),
-            batch,
+            batch_timeout: batch.batch_timeout,
             metric_interval: self.metric_interval,
             on_tick: self.on_tick,
             on_hurry: self.on_hurry,
@@ -136,4 +139,15 @@ impl PipelineBuilder {
             on_drop: self.on_drop,
         })
     }
+}
+
+/// The limit of one lane. Only its dispatcher ever waits for it.
+fn in_flight_limit(config: &BatchConfig) -> Result<Bulkhead, ConfigError> {
+    let max_in_flight = u32::try_from(config.max_in_flight).unwrap_or(u32::MAX);
+    let limit = BulkheadConfig::new(max_in_flight).with_max_waiting(1).build();
+    limit.map_err(|error| ConfigError {
+        field: "max_in_flight",
+        value: error.value().to_owned(),
+        accepted: error.accepted(),
+    })
 }

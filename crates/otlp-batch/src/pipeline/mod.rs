@@ -4,9 +4,15 @@ mod background;
 mod builder;
 mod report;
 
-use std::{fmt, sync::mpsc as blocking, thread::JoinHandle, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, mpsc as blocking},
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use otlp_core::{Signal, data::Resource};
+use otlp_reliability::Control;
 use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -21,7 +27,7 @@ pub use self::{
     builder::PipelineBuilder,
     report::{Report, StartError},
 };
-use crate::{Intake, Ledger, QueueDepth, thread_slots};
+use crate::{Intake, Ledger, QueueDepth, destination::Destination, thread_slots};
 
 /// How much longer than the deadline a blocking caller waits for the background thread to answer, before it reads the
 /// ledger itself: an exporter that blocks the thread must not hold up the application.
@@ -57,6 +63,15 @@ impl Pipeline {
     /// What waits and what is in flight for one signal, for each destination.
     pub fn queue_depths(&self, signal: Signal) -> Vec<QueueDepth> {
         self.intake.shared().destinations().iter().map(|destination| destination.lane(signal).depth()).collect()
+    }
+
+    /// The bulkheads that limit what is in flight: by destination, in their order, and signal.
+    pub fn in_flight_limits(&self) -> Vec<(String, Signal, Arc<dyn Control>)> {
+        let of = |destination: &Destination| {
+            let name = destination.name.clone();
+            destination.policies().map(|(signal, control)| (name.clone(), signal, control)).collect::<Vec<_>>()
+        };
+        self.intake.shared().destinations().iter().flat_map(of).collect()
     }
 
     /// How many bytes of memory the records between call site and acknowledgement occupy.

@@ -46,7 +46,7 @@ fn refused_is_rejected_and_given_up_is_dropped() {
 
 #[test]
 fn a_shutdown_at_its_deadline_gives_up_what_is_in_flight_and_what_waits() {
-    let exporter = Scripted::new("black hole", |_| pending());
+    let exporter = Scripted::new("black hole", |_| pending::<Outcome>());
     let config = BatchConfig { max_batch_size: 10, max_in_flight: 2, ..BatchConfig::default() };
     let ledger = run(&exporter, config, 100, Duration::from_millis(20));
     assert_eq!(ledger.dropped[DropReason::ShutDown], 100);

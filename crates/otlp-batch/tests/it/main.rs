@@ -4,6 +4,7 @@ mod accounting;
 mod batching;
 mod limits;
 mod model;
+mod outage;
 mod request;
 mod scripted;
 mod threads;

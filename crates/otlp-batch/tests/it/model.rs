@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use otlp_batch::{BatchConfig, DropReason, OnFull};
+use otlp_batch::{BatchConfig, DropReason, Exported, OnFull};
 use otlp_core::{Outcome, PartialSuccess};
 use proptest::prelude::*;
 
-use crate::scripted::{Fates, Scripted, error, pipeline, spans};
+use crate::scripted::{Fates, Scripted, error, pipeline, put_off, spans};
 
 /// What an exporter answers to a batch.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,7 @@ enum Answer {
     Reject(u64),
     Refuse,
     GiveUp,
+    PutOff,
     TooLargeAbove(u64),
 }
 
@@ -36,6 +37,7 @@ fn answers() -> impl Strategy<Value = Vec<Answer>> {
         1 => (0..20u64).prop_map(Answer::Reject),
         1 => Just(Answer::Refuse),
         1 => Just(Answer::GiveUp),
+        2 => Just(Answer::PutOff),
         2 => (0..10u64).prop_map(Answer::TooLargeAbove),
     ];
     proptest::collection::vec(answer, 1..20)
@@ -50,21 +52,25 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     proptest::collection::vec(step, 1..12)
 }
 
-fn exporter(answers: Vec<Answer>) -> Arc<Scripted> {
+fn exporter(mut answers: Vec<Answer>) -> Arc<Scripted> {
+    // One that puts off for ever would keep every flush from its end.
+    answers.push(Answer::Deliver);
     let answers = Mutex::new(answers.into_iter().cycle());
     Scripted::new("model", move |batch| {
         let answer = answers.lock().expect("not poisoned").next().unwrap_or(Answer::Deliver);
-        let outcome = match answer {
-            Answer::Deliver => Outcome::delivered(),
+        let exported: Exported = match answer {
+            Answer::PutOff => put_off(),
+            Answer::Deliver => Outcome::delivered().into(),
             Answer::Reject(rejected) => {
-                Outcome::Delivered(PartialSuccess { rejected: rejected.min(batch.items()), message: String::new() })
+                let rejected = rejected.min(batch.items());
+                Outcome::Delivered(PartialSuccess { rejected, message: String::new() }).into()
             }
-            Answer::Refuse => Outcome::Refused(error("no")),
-            Answer::GiveUp => Outcome::retry(error("later")),
-            Answer::TooLargeAbove(items) if batch.items() > items => Outcome::TooLarge(error("large")),
-            Answer::TooLargeAbove(_) => Outcome::delivered(),
+            Answer::Refuse => Outcome::Refused(error("no")).into(),
+            Answer::GiveUp => Outcome::retry(error("later")).into(),
+            Answer::TooLargeAbove(items) if batch.items() > items => Outcome::TooLarge(error("large")).into(),
+            Answer::TooLargeAbove(_) => Outcome::delivered().into(),
         };
-        async { outcome }
+        async { exported }
     })
 }
 

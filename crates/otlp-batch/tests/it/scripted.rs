@@ -1,16 +1,23 @@
 //! Records that carry a number, and an exporter that does what the test says and remembers what it got.
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use otlp_batch::{
-    Attempts, Batch, BatchConfig, BatchExporter, DeliveryObserver, ExportFuture, Fate, Intake, Pipeline,
-    PipelineBuilder, ScopeHandle, Settled,
+    Attempts, Batch, BatchConfig, BatchExporter, DeliveryObserver, ExportFuture, Exported, Fate, Intake, Pipeline,
+    PipelineBuilder, ReadyFuture, ScopeHandle, Settled,
 };
 use otlp_core::{
     ErrorKind, ExportError, KeyValue, Outcome, Signal,
     data::{Resource, Scope},
 };
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 /// How many bytes a record of [`record`] takes.
 pub(crate) const RECORD: usize = 10;
@@ -58,22 +65,50 @@ pub(crate) fn error(message: &str) -> ExportError {
     ExportError::new(ErrorKind::Unavailable, message)
 }
 
+/// Put off after an attempt that began while the destination was up.
+pub(crate) fn put_off() -> Exported {
+    Exported::PutOff { error: Some(error("down")), was_up: true }
+}
+
 type Script = Box<dyn Fn(Batch) -> ExportFuture<'static> + Send + Sync>;
 
 /// An exporter that answers as told and remembers what was delivered.
 pub(crate) struct Scripted {
     name: String,
     script: Script,
+    is_up: watch::Sender<bool>,
+    /// Whether a dispatcher was told to wait.
+    is_awaited: AtomicBool,
     delivered: Mutex<Vec<Batch>>,
 }
 
 impl Scripted {
     pub(crate) fn new<F>(name: &str, script: impl Fn(Batch) -> F + Send + Sync + 'static) -> Arc<Self>
     where
-        F: Future<Output = Outcome> + Send + 'static,
+        F: Future<Output: Into<Exported>> + Send + 'static,
     {
-        let script: Script = Box::new(move |batch| Box::pin(script(batch)));
-        Arc::new(Scripted { name: name.into(), script, delivered: Mutex::default() })
+        let script = Arc::new(script);
+        let script: Script = Box::new(move |batch| {
+            let answer = script(batch);
+            Box::pin(async move { answer.await.into() })
+        });
+        Arc::new(Scripted {
+            name: name.into(),
+            script,
+            is_up: watch::Sender::new(true),
+            is_awaited: AtomicBool::new(false),
+            delivered: Mutex::default(),
+        })
+    }
+
+    /// While it is not up, it wants no batches.
+    pub(crate) fn set_up(&self, is_up: bool) {
+        self.is_up.send_replace(is_up);
+    }
+
+    /// Whether a dispatcher waits until it is up. What that one had taken before may still be under way.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.is_awaited.load(Ordering::SeqCst)
     }
 
     /// Acknowledges everything.
@@ -96,15 +131,27 @@ impl BatchExporter for Scripted {
         self.name.clone()
     }
 
+    fn unready(&self, _: Signal) -> Option<ReadyFuture<'_>> {
+        let mut is_up = self.is_up.subscribe();
+        let is_down = !*is_up.borrow_and_update();
+        is_down.then(|| -> ReadyFuture<'_> {
+            self.is_awaited.store(true, Ordering::SeqCst);
+            Box::pin(async move { drop(is_up.wait_for(|is_up| *is_up).await) })
+        })
+    }
+
     fn export<'a>(&'a self, batch: &'a Batch, attempts: &'a Attempts<'a>) -> ExportFuture<'a> {
         Box::pin(async move {
             attempts.begin();
-            let outcome = (self.script)(batch.clone()).await;
-            attempts.end(&outcome);
-            if let Outcome::Delivered(_) = &outcome {
+            let exported = (self.script)(batch.clone()).await;
+            match &exported {
+                Exported::Settled(outcome) => attempts.end(outcome),
+                Exported::PutOff { .. } => attempts.end(&Outcome::retry(error("put off"))),
+            }
+            if let Exported::Settled(Outcome::Delivered(_)) = &exported {
                 self.delivered.lock().push(batch.clone());
             }
-            outcome
+            exported
         })
     }
 }

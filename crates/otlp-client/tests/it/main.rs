@@ -4,6 +4,8 @@
 
 mod backends;
 mod content;
+mod outages;
+mod policies;
 mod runtimes;
 mod setup;
 mod signals;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions, but not the functions that they share")]
 
+mod circuit_breaker;
 mod console;
 mod custom;
 mod records;

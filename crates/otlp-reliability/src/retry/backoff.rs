@@ -7,11 +7,13 @@
 use std::time::Duration;
 
 use super::RetryPolicy;
+use crate::timeline::nanos;
 
 /// How a wait is spread, so that callers that failed together do not come back together.
 ///
 /// `base` is the wait without jitter: the initial delay, multiplied once per wait, at most the largest delay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Jitter {
     /// Exactly `base`.
     None,
@@ -79,11 +81,6 @@ impl Backoff {
         self.base = grown.clamp(self.initial, self.max);
         Duration::from_nanos(drawn).max(at_least)
     }
-}
-
-/// The nanoseconds of `duration`, or the largest number there is.
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

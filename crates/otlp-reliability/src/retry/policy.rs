@@ -36,13 +36,17 @@ use crate::ConfigError;
 /// # Ok::<(), otlp_reliability::ConfigError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 #[must_use]
 pub struct RetryPolicy {
     max_attempts: Option<u32>,
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     initial_delay: Duration,
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     max_delay: Duration,
     backoff_multiplier: f64,
     jitter: Jitter,
+    #[cfg_attr(feature = "serde", serde(with = "humantime_serde"))]
     max_elapsed: Option<Duration>,
 }
 
@@ -152,6 +156,16 @@ impl RetryPolicy {
     ///
     /// The first setting that the table above does not accept.
     pub fn build(self) -> Result<Retry, ConfigError> {
+        self.validate()?;
+        Ok(Retry::from_checked(self))
+    }
+
+    /// Whether the settings can work.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that the table above does not accept.
+    pub fn validate(&self) -> Result<(), ConfigError> {
         if let Some(0) = self.max_attempts {
             return Err(ConfigError::new("max_attempts", 0, "1 or more, or None for no limit"));
         }
@@ -176,21 +190,21 @@ impl RetryPolicy {
         if self.max_elapsed == Some(Duration::ZERO) {
             return Err(ConfigError::new("max_elapsed", Duration::ZERO, "more than zero, or None for no limit"));
         }
-        Ok(Retry::from_checked(self))
+        Ok(())
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(otlp_loom)))]
 mod tests {
     use super::*;
 
     fn refused(policy: RetryPolicy) -> String {
-        policy.build().unwrap_err().to_string()
+        policy.build().expect_err("refused").to_string()
     }
 
     #[test]
     fn the_defaults_build() {
-        assert_eq!(RetryPolicy::new().build().unwrap().policy(), &RetryPolicy::default());
+        assert_eq!(RetryPolicy::new().build().unwrap().policy(), RetryPolicy::default());
         assert!(RetryPolicy::constant(Duration::ZERO).build().is_ok());
     }
 
@@ -219,5 +233,19 @@ mod tests {
             refused(RetryPolicy::new().with_max_elapsed(Duration::ZERO)),
             "max_elapsed = 0ns is not accepted: it takes more than zero, or None for no limit"
         );
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn settings_survive_a_configuration_file() {
+        let policy = RetryPolicy::new()
+            .with_initial_delay(Duration::from_millis(250))
+            .with_jitter(Jitter::Decorrelated)
+            .with_max_elapsed(Duration::from_secs(60));
+        let json = serde_json::to_string(&policy).unwrap();
+        assert!(json.contains(r#""initial_delay":"250ms""#) && json.contains(r#""jitter":"decorrelated""#), "{json}");
+        assert_eq!(serde_json::from_str::<RetryPolicy>(&json).unwrap(), policy);
+        assert_eq!(serde_json::from_str::<RetryPolicy>("{}").unwrap(), RetryPolicy::default());
+        assert!(serde_json::from_str::<RetryPolicy>(r#"{"delay":"1s"}"#).is_err());
     }
 }

@@ -50,6 +50,11 @@ impl Progress {
         Next::Wait(delay)
     }
 
+    /// Whether it matters how much time has passed.
+    pub(super) fn is_timed(&self) -> bool {
+        self.max_elapsed.is_some()
+    }
+
     /// Whether an attempt may no longer start once `elapsed` has passed.
     pub(super) fn is_late(&self, elapsed: Duration) -> bool {
         self.max_elapsed.is_some_and(|limit| elapsed > limit)

@@ -3,13 +3,16 @@
 use std::{
     future::Future,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use otlp_reliability::{Clock, Event, GiveUp, RetryPolicy, Timeout, TokioClock};
+use otlp_reliability::{
+    BlockingPolicy, Clock, Event, GiveUp, HedgeConfig, HedgeDelay, PercentageBudget, Policy, RateLimiterConfig,
+    Rejection, RetryPolicy, Timeout, TokioClock,
+};
 use tokio::sync::watch;
 
 use crate::{Failure, Record};
@@ -45,6 +48,14 @@ async fn every_wait_goes_through_the_clock_and_nothing_is_read_without_need() {
     let ready: Result<u8, Failure> = timeout.execute(|| async { Ok(1) }).await;
     assert_eq!(ready, Ok(1));
     assert!(clock.sleeps.lock().unwrap().is_empty(), "a ready operation is polled before a timer exists");
+
+    let clock = Counting::default();
+    let delay = HedgeDelay::Percentile { percentile: 95.0, initial: Duration::from_secs(1) };
+    let hedge = HedgeConfig::new(delay).build().unwrap().with_clock(&clock);
+    let ready: Result<u8, Failure> = hedge.execute(|| async { Ok(1) }).await;
+    assert_eq!(ready, Ok(1));
+    assert!(clock.sleeps.lock().unwrap().is_empty());
+    assert_eq!(clock.reads.load(Ordering::Relaxed), 0, "it took no time");
 }
 
 /// Each reading is an hour before the last.
@@ -117,6 +128,104 @@ async fn a_clock_that_cuts_sleeps_short_wakes_a_waiting_retry() {
     assert_eq!(waiting.await.unwrap(), Ok(3));
     assert_eq!(TokioClock.now() - started, Duration::from_secs(1));
     assert_eq!(record.events().last(), Some(&Event::Settled { attempts: 3 }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pitfall_16_no_policy_minds_a_clock_that_goes_back() {
+    let backwards = || Backwards(Mutex::new(Instant::now() + Duration::from_secs(1000 * 3600)));
+    let limiter = RateLimiterConfig::new(3, Duration::from_secs(1)).build().unwrap().with_clock(backwards());
+    let went = (0..100).filter(|_| limiter.try_acquire().is_ok()).count();
+    assert_eq!(went, 3, "the burst, and then no time passes");
+    assert_eq!(limiter.snapshot().available, 0);
+
+    let budget = PercentageBudget::new(10.0).with_min_per_second(0).build().unwrap().with_clock(backwards());
+    (0..100).for_each(|_| budget.deposit());
+    assert_eq!((0..100).filter(|_| budget.try_withdraw().is_ok()).count(), 10);
+
+    let delay = HedgeDelay::Percentile { percentile: 95.0, initial: Duration::from_secs(1) };
+    let hedge = HedgeConfig::new(delay).build().unwrap().with_clock(backwards());
+    for _ in 0..300 {
+        let answer: Result<u8, Failure> = hedge
+            .run(|| async {
+                tokio::task::yield_now().await;
+                Ok(1)
+            })
+            .await;
+        assert_eq!(answer, Ok(1));
+    }
+    assert_eq!(hedge.snapshot().delay, Duration::from_micros(1), "no time passed in any call");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_that_oversleeps_delays_nobody_else() {
+    let limiter = RateLimiterConfig::new(1, Duration::from_secs(1)).with_max_wait(Duration::from_secs(10));
+    let limiter = limiter.build().unwrap().with_clock(Oversleeping);
+    let started = TokioClock.now();
+    for _ in 0..3 {
+        limiter.acquire().await.unwrap();
+    }
+    assert_eq!(TokioClock.now() - started, Duration::from_secs(10), "the second call's sleep; the third had none");
+    assert_eq!((limiter.snapshot().waiting, limiter.snapshot().waited), (0, 1));
+}
+
+/// Time that passes by waiting and in no other way.
+struct Manual {
+    now: Mutex<Instant>,
+    blocks: Mutex<Vec<Duration>>,
+}
+
+impl Manual {
+    fn new() -> Self {
+        Manual { now: Mutex::new(Instant::now()), blocks: Mutex::default() }
+    }
+
+    fn blocks(&self) -> Vec<Duration> {
+        self.blocks.lock().unwrap().clone()
+    }
+}
+
+impl Clock for Manual {
+    fn now(&self) -> Instant {
+        *self.now.lock().unwrap()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.block(duration);
+    }
+
+    fn block(&self, duration: Duration) {
+        *self.now.lock().unwrap() += duration;
+        self.blocks.lock().unwrap().push(duration);
+    }
+}
+
+#[test]
+fn threads_wait_on_the_clock_between_attempts() {
+    let clock = Manual::new();
+    let record = Record::default();
+    let policy = RetryPolicy::constant(Duration::from_secs(1)).with_max_attempts(None);
+    let retry = policy.with_max_elapsed(Duration::from_secs(3)).build().unwrap();
+    let retry = retry.with_clock(&clock).with_observer(record.clone());
+    let result = retry.call(|| Err::<(), _>(Failure::Refused(1)));
+    assert_eq!(result, Err(Failure::Refused(1)));
+    assert_eq!(clock.blocks(), [Duration::from_secs(1); 3]);
+    assert_eq!(record.events().last(), Some(&Event::GaveUp { attempts: 4, reason: GiveUp::MaxElapsed }));
+}
+
+#[test]
+fn threads_wait_on_the_clock_for_their_turn() {
+    let clock = Arc::new(Manual::new());
+    let second = Duration::from_secs(1);
+    let limiter = RateLimiterConfig::new(1, second).with_max_wait(second).build().unwrap();
+    let limiter = limiter.with_clock(Arc::clone(&clock));
+    let calls: Vec<Result<u32, Failure>> = (0..3).map(|call| limiter.call(|| Ok(call))).collect();
+    assert_eq!(calls, [Ok(0), Ok(1), Ok(2)]);
+    assert_eq!(clock.blocks(), [second; 2]);
+
+    let strict = RateLimiterConfig::new(1, second).build().unwrap().with_clock(clock);
+    assert_eq!(strict.call(|| Ok::<_, Failure>(1)), Ok(1));
+    let rejection = Rejection::RateLimited { retry_after: second };
+    assert_eq!(strict.call(|| Ok::<_, Failure>(2)), Err(Failure::Policy(rejection)));
 }
 
 /// Oversleeps: each sleep takes ten times as long as asked, as on a machine that was suspended.

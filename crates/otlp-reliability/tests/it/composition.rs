@@ -10,6 +10,10 @@ use std::{
 };
 
 use otlp_reliability::{Decision, Error, Policy, Rejection, RetryPolicy, Timeout};
+#[cfg(feature = "serde")]
+use otlp_reliability::{
+    HedgeConfig, HedgeDelay, PercentageBudget, PolicyConfig, RateLimiterConfig, TimeoutConfig, TokenBudget,
+};
 use tokio::time::{Instant, sleep};
 
 use crate::Failure;
@@ -116,4 +120,40 @@ async fn errors_tell_rejections_from_failures() {
     let failed: Result<(), Error<Failure>> =
         Timeout::new(SECOND).execute(|| ready(Err(Error::Inner(Failure::Refused(7))))).await;
     assert_eq!(failed.unwrap_err().into_inner(), Some(Failure::Refused(7)));
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn settings_in_a_file_name_their_kind() {
+    let kinds = r#"[
+        {"kind": "retry", "max_attempts": 5, "initial_delay": "250ms"},
+        {"kind": "retry_budget", "algorithm": "percentage", "percent": 5, "period": "2s 500ms"},
+        {"kind": "retry_budget", "algorithm": "token_bucket", "max_tokens": 7},
+        {"kind": "timeout", "after": "250ms"},
+        {"kind": "rate_limiter", "limit_per_period": 10, "max_wait": "250ms"},
+        {"kind": "hedge", "delay": {"percentile": {"percentile": 99, "initial": "250ms"}}}
+    ]"#;
+    let read: Vec<PolicyConfig> = serde_json::from_str(kinds).unwrap();
+    let quarter = SECOND / 4;
+    let percentile = HedgeDelay::Percentile { percentile: 99.0, initial: quarter };
+    let expected = [
+        PolicyConfig::Retry(RetryPolicy::new().with_max_attempts(5).with_initial_delay(quarter)),
+        PolicyConfig::RetryBudget(PercentageBudget::new(5.0).with_period(10 * quarter).into()),
+        PolicyConfig::RetryBudget(TokenBudget::new(7, 0.1).into()),
+        PolicyConfig::Timeout(TimeoutConfig::new(quarter)),
+        PolicyConfig::RateLimiter(RateLimiterConfig::new(10, SECOND).with_max_wait(quarter)),
+        PolicyConfig::Hedge(HedgeConfig::new(percentile)),
+    ];
+    assert_eq!(read, expected);
+    let written = serde_json::to_string(&read).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<PolicyConfig>>(&written).unwrap(), expected);
+    for unknown in [
+        r#"{"kind": "retry", "attempts": 5}"#,
+        r#"{"kind": "retry_budget", "algorithm": "percentage", "max_tokens": 7}"#,
+        r#"{"kind": "timeout", "after": "1s", "before": "1s"}"#,
+        r#"{"kind": "rate_limiter", "rate": 5}"#,
+        r#"{"kind": "hedge", "hedges": 5}"#,
+    ] {
+        assert!(serde_json::from_str::<PolicyConfig>(unknown).is_err(), "{unknown}");
+    }
 }

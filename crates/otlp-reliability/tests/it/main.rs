@@ -2,11 +2,31 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod adaptive;
+mod bulkhead;
+mod bulkhead_model;
 mod cancellation;
+mod circuit_breaker;
+mod circuit_breaker_control;
+mod circuit_breaker_pitfalls;
 mod clocks;
 mod composition;
+mod fallback;
+mod health;
+mod hedge;
+mod observers;
+mod outlier;
+mod pipeline;
+mod rate_limiter;
+mod registry;
 mod retry;
+mod seed;
+mod simulation;
 mod timeout;
+#[cfg(feature = "tower")]
+mod tower_attempts;
+#[cfg(feature = "tower")]
+mod tower_layers;
 
 use std::sync::{Arc, Mutex};
 

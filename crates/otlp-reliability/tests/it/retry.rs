@@ -1,8 +1,16 @@
 //! Retry on tokio's paused time: how often, when, and what it says about it.
 
-use std::{cell::RefCell, future::ready, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    future::{pending, ready},
+    rc::Rc,
+    time::Duration,
+};
 
-use otlp_reliability::{Decision, Event, GiveUp, Jitter, RetryPolicy};
+use otlp_reliability::{
+    Controlled, Decision, Error, Event, GiveUp, Jitter, PercentageBudget, PolicyConfig, Rejection, RetryPolicy,
+    RetryTransient, Snapshot, Timeout, TimeoutConfig, TokenBudget,
+};
 use tokio::time::{Instant, sleep};
 
 use crate::Record;
@@ -171,4 +179,182 @@ async fn operations_bound_to_one_thread_can_be_retried() {
         .await;
     assert!(result.is_err());
     assert_eq!(*calls.borrow(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_figures_tell_what_became_of_the_calls_that_were_retried() {
+    let retry = exact().with_max_elapsed(5 * SECOND).build().unwrap();
+    let failures = |failures: u32| {
+        let (retry, calls) = (&retry, Cell::new(0));
+        async move {
+            retry
+                .execute(|| {
+                    calls.set(calls.get() + 1);
+                    ready(if calls.get() <= failures { Err(()) } else { Ok(()) })
+                })
+                .await
+        }
+    };
+    failures(0).await.unwrap();
+    assert_eq!(retry.snapshot(), exact().build().unwrap().snapshot(), "nothing for a call that succeeds at once");
+    failures(1).await.unwrap();
+    failures(2).await.unwrap();
+    failures(3).await.unwrap_err();
+    retry.control().unwrap().reload(&PolicyConfig::Retry(exact().with_max_elapsed(SECOND / 2))).unwrap();
+    failures(1).await.unwrap_err();
+    let figures = retry.snapshot();
+    assert_eq!((figures.retried, figures.retries, figures.recovered), (3, 5, 2));
+    assert_eq!((figures.gave_up_max_attempts, figures.gave_up_max_elapsed, figures.gave_up_budget), (1, 1, 0));
+    assert_eq!(retry.control().unwrap().snapshot(), Snapshot::Retry(figures));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_is_obeyed_and_keeps_the_figures() {
+    let retry = exact().build().unwrap();
+    let control = retry.control().unwrap();
+    let attempts = |retry: &otlp_reliability::Retry| {
+        let (retry, calls) = (retry.clone(), Cell::new(0));
+        async move {
+            let _: Result<(), ()> = retry
+                .execute(|| {
+                    calls.set(calls.get() + 1);
+                    ready(Err(()))
+                })
+                .await;
+            calls.get()
+        }
+    };
+    assert_eq!(attempts(&retry).await, 3);
+    control.reload(&PolicyConfig::Retry(exact().with_max_attempts(5))).unwrap();
+    assert_eq!(attempts(&retry).await, 5);
+    assert_eq!(retry.policy().max_attempts(), Some(5));
+    assert_eq!(control.reload(&PolicyConfig::Retry(exact().with_max_attempts(0))).unwrap_err().field(), "max_attempts");
+    let other = control.reload(&PolicyConfig::Timeout(TimeoutConfig::default())).unwrap_err();
+    assert_eq!((other.field(), other.accepted()), ("kind", "retry"));
+    assert_eq!(attempts(&retry).await, 5, "the old settings stay in force");
+    assert_eq!(retry.snapshot().gave_up_max_attempts, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_has_its_own_time() {
+    let started = Instant::now();
+    let retry = exact().build().unwrap().with_classifier(RetryTransient);
+    let per_attempt = Timeout::new(5 * SECOND);
+    let mut calls = 0;
+    let result: Result<u32, Error<()>> = retry
+        .execute_each_within(&per_attempt, || {
+            calls += 1;
+            let call = calls;
+            async move { if call < 3 { pending().await } else { Ok(call) } }
+        })
+        .await;
+    assert_eq!(result, Ok(3));
+    assert_eq!(started.elapsed(), 13 * SECOND, "two times five seconds, and waits of one and two");
+    assert_eq!(per_attempt.snapshot().timed_out, 2);
+    let rejected: Result<(), Error<()>> =
+        retry.execute_each_within(&per_attempt, || ready(Err(Rejection::Budget.into()))).await;
+    assert_eq!(rejected, Err(Error::Rejected(Rejection::Budget)), "final");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_used_up_budget_ends_the_call_with_its_last_result() {
+    let started = Instant::now();
+    let record = Record::default();
+    let budget = TokenBudget::new(1, 0.1).build().unwrap();
+    let retry = exact().build().unwrap().with_observer(record.clone()).with_budget(budget.clone());
+    let mut calls = 0;
+    let result: Result<(), u32> = retry
+        .execute(|| {
+            calls += 1;
+            ready(Err(calls))
+        })
+        .await;
+    assert_eq!(result, Err(2));
+    assert_eq!(started.elapsed(), SECOND, "nobody waits for an attempt that may not be made");
+    assert_eq!(record.events().last(), Some(&Event::GaveUp { attempts: 2, reason: GiveUp::Budget }));
+    assert_eq!(retry.snapshot().gave_up_budget, 1);
+    assert_eq!((budget.snapshot().granted, budget.snapshot().refused), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pitfall_11_a_budget_of_nothing_means_no_retry_at_all() {
+    let budget = PercentageBudget::new(0.0).with_min_per_second(0).build().unwrap();
+    let retry = exact().build().unwrap().with_budget(budget);
+    let calls = Cell::new(0);
+    for _ in 0..100 {
+        let _: Result<(), ()> = retry
+            .execute(|| {
+                calls.set(calls.get() + 1);
+                ready(Err(()))
+            })
+            .await;
+    }
+    assert_eq!(calls.get(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pitfall_19_nested_retries_are_bounded_by_the_budget_they_share() {
+    const CALLS: u32 = 200;
+    let attempts = async |budget: Option<PercentageBudget>| {
+        let budget = budget.map(|budget| budget.build().unwrap());
+        let level = || {
+            let retry = RetryPolicy::constant(Duration::ZERO).with_max_attempts(4).build().unwrap();
+            match &budget {
+                Some(budget) => retry.with_budget(budget.clone()),
+                None => retry,
+            }
+        };
+        let (outer, middle, inner) = (level(), level(), level());
+        let attempts = Cell::new(0);
+        for _ in 0..CALLS {
+            let result: Result<(), ()> = outer
+                .execute(|| {
+                    middle.execute(|| {
+                        inner.execute(|| {
+                            attempts.set(attempts.get() + 1);
+                            ready(Err(()))
+                        })
+                    })
+                })
+                .await;
+            assert_eq!(result, Err(()));
+        }
+        attempts.get()
+    };
+    assert_eq!(attempts(None).await, 64 * CALLS, "what the budget is for");
+    let bounded = attempts(Some(PercentageBudget::new(20.0).with_min_per_second(0))).await;
+    // With r retries there are at most 3 calls + 2 r deposits, a fifth of which are r: no more retries than calls.
+    assert!(bounded > CALLS && bounded <= 2 * CALLS, "{bounded}");
+    let never = attempts(Some(PercentageBudget::new(0.0).with_min_per_second(0))).await;
+    assert_eq!(never, CALLS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_ends_under_the_settings_of_its_first_failure() {
+    let retry = exact().with_max_attempts(2).build().unwrap();
+    let control = retry.control().unwrap();
+    let call = |retry: otlp_reliability::Retry| async move {
+        let mut calls = 0;
+        let result: Result<(), u32> = retry
+            .execute(|| {
+                calls += 1;
+                let call = calls;
+                async move {
+                    sleep(SECOND).await;
+                    Err(call)
+                }
+            })
+            .await;
+        result.unwrap_err()
+    };
+    let waiting = tokio::spawn(call(retry.clone()));
+    sleep(SECOND + SECOND / 2).await;
+    let begun = tokio::spawn(call(retry.clone()));
+    sleep(SECOND / 4).await;
+    control.reload(&PolicyConfig::Retry(exact().with_max_attempts(None).with_max_elapsed(SECOND * 3))).unwrap();
+    assert_eq!(waiting.await.unwrap(), 2, "it waited for its second attempt when the settings changed");
+    // Its start was not noted, so its three seconds count from its first failure: the second attempt fails after two of
+    // them, and the next wait would take two more.
+    assert_eq!(begun.await.unwrap(), 2);
+    assert_eq!(retry.snapshot().gave_up_max_elapsed, 1);
 }

@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use otlp_reliability::{Error, Event, Rejection, Timeout};
+use otlp_reliability::{
+    Controlled, Error, Event, PolicyConfig, Rejection, RetryPolicy, Snapshot, Timeout, TimeoutConfig,
+};
 use tokio::{
     task::yield_now,
     time::{Instant, sleep},
@@ -99,4 +101,33 @@ async fn an_operation_that_uses_up_the_cooperative_budget_is_still_cancelled() {
     }
     assert!(call.is_finished(), "the timer was never seen");
     assert!(call.await.unwrap().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_is_obeyed_by_new_calls_and_those_under_way_keep_their_time() {
+    let timeout = Timeout::new(5 * SECOND);
+    let control = timeout.control().unwrap();
+    let started = Instant::now();
+    let under_way = tokio::spawn({
+        let timeout = timeout.clone();
+        async move {
+            let result: Result<(), Failure> = timeout.execute(pending).await;
+            (result, started.elapsed())
+        }
+    });
+    yield_now().await;
+    control.reload(&PolicyConfig::Timeout(TimeoutConfig::new(SECOND))).unwrap();
+    assert_eq!(timeout.after(), SECOND, "clones share the setting");
+    let result: Result<(), Failure> = timeout.execute(pending).await;
+    assert_eq!(result, Err(Failure::Policy(Rejection::Timeout { after: SECOND })));
+    let rejection = Rejection::Timeout { after: 5 * SECOND };
+    assert_eq!(under_way.await.unwrap(), (Err(Failure::Policy(rejection)), 5 * SECOND));
+    assert_eq!(timeout.snapshot().timed_out, 2);
+    assert_eq!(control.snapshot(), Snapshot::Timeout(timeout.snapshot()));
+
+    let zero = control.reload(&PolicyConfig::Timeout(TimeoutConfig::new(Duration::ZERO))).unwrap_err();
+    assert_eq!(zero.field(), "after");
+    let other = control.reload(&PolicyConfig::Retry(RetryPolicy::new())).unwrap_err();
+    assert_eq!((other.field(), other.accepted()), ("kind", "timeout"));
+    assert_eq!(timeout.after(), SECOND, "the old settings stay in force");
 }

@@ -36,7 +36,7 @@ impl BatchExporter for Keep {
 
     fn export<'a>(&'a self, batch: &'a Batch, _: &'a Attempts<'a>) -> ExportFuture<'a> {
         self.0.lock().unwrap().push(batch.to_request());
-        Box::pin(std::future::ready(Outcome::delivered()))
+        Box::pin(std::future::ready(Outcome::delivered().into()))
     }
 }
 

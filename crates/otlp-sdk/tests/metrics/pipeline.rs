@@ -32,7 +32,7 @@ impl BatchExporter for Keeping {
         let request =
             ExportMetricsServiceRequest::decode(batch.to_request().to_contiguous()).expect("a batch is a request");
         self.requests.lock().push(request);
-        Box::pin(std::future::ready(Outcome::Delivered(PartialSuccess::default())))
+        Box::pin(std::future::ready(Outcome::Delivered(PartialSuccess::default()).into()))
     }
 }
 

@@ -3,18 +3,30 @@
 //! The operation is polled before a timer exists, so one that completes at once costs no clock read and no timer. The
 //! time therefore counts from the operation's first wait; nothing could be cancelled before it anyway.
 
+mod config;
+
 use std::{
     future::{Future, poll_fn},
     pin::pin,
+    sync::{Arc, Weak},
     task::Poll,
     time::Duration,
 };
 
 use tokio::task::coop::unconstrained;
 
-use crate::{Clock, Event, Observer, Policy, Rejection, TokioClock};
+pub use self::config::{TimeoutConfig, TimeoutSnapshot};
+use crate::{
+    Clock, ConfigError, Control, Controlled, Event, Observer, Policy, PolicyConfig, Rejection, Snapshot, TokioClock,
+    registry,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    timeline::nanos,
+};
 
-/// Cancels an operation that does not complete in time.
+/// Cancels an operation that does not complete in time. Clones share setting and figures.
+///
+/// What is inside of it shares its time: a timeout around a [`Retry`](crate::Retry) is one for all attempts and waits
+/// together, one inside of the retry is for each attempt.
 ///
 /// ```
 /// use std::{future::pending, time::Duration};
@@ -29,32 +41,75 @@ use crate::{Clock, Event, Observer, Policy, Rejection, TokioClock};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Timeout<K = TokioClock, O = ()> {
-    after: Duration,
+    core: Arc<Core>,
     clock: K,
     observer: O,
 }
 
+#[derive(Debug)]
+struct Core {
+    after_nanos: AtomicU64,
+    timed_out: AtomicU64,
+}
+
+impl Core {
+    fn announced(after: Duration) -> Arc<Self> {
+        let core = Arc::new(Core { after_nanos: AtomicU64::new(nanos(after)), timed_out: AtomicU64::new(0) });
+        registry::announce(Arc::downgrade(&core) as Weak<dyn Control>);
+        core
+    }
+
+    fn after(&self) -> Duration {
+        Duration::from_nanos(self.after_nanos.load(Relaxed))
+    }
+
+    fn figures(&self) -> TimeoutSnapshot {
+        TimeoutSnapshot { timed_out: self.timed_out.load(Relaxed) }
+    }
+}
+
+impl Control for Core {
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::Timeout(self.figures())
+    }
+
+    fn reload(&self, settings: &PolicyConfig) -> Result<(), ConfigError> {
+        let PolicyConfig::Timeout(settings) = settings else {
+            return Err(settings.not_for("timeout"));
+        };
+        settings.validate()?;
+        self.after_nanos.store(nanos(settings.after()), Relaxed);
+        Ok(())
+    }
+}
+
 impl Timeout {
-    /// A timeout of `after` on tokio's time. Zero accepts only what completes without waiting.
+    /// A timeout of `after` on tokio's time. Zero accepts only what completes without waiting; more than 584 years count
+    /// as 584 years.
     pub fn new(after: Duration) -> Self {
-        Timeout { after, clock: TokioClock, observer: () }
+        Timeout { core: Core::announced(after), clock: TokioClock, observer: () }
     }
 }
 
 impl<K, O> Timeout<K, O> {
-    /// The same timeout on another clock.
+    /// A timeout of the same time on another clock. Its figures begin at zero.
     pub fn with_clock<L: Clock>(self, clock: L) -> Timeout<L, O> {
-        Timeout { after: self.after, clock, observer: self.observer }
+        Timeout { core: Core::announced(self.after()), clock, observer: self.observer }
     }
 
     /// The same timeout, reporting to `observer`.
     pub fn with_observer<P: Observer>(self, observer: P) -> Timeout<K, P> {
-        Timeout { after: self.after, clock: self.clock, observer }
+        Timeout { core: self.core, clock: self.clock, observer }
     }
 
     /// The time an operation gets.
     pub fn after(&self) -> Duration {
-        self.after
+        self.core.after()
+    }
+
+    /// The figures so far.
+    pub fn snapshot(&self) -> TimeoutSnapshot {
+        self.core.figures()
     }
 }
 
@@ -73,6 +128,7 @@ impl<K: Clock, O: Observer> Timeout<K, O> {
         Fut: Future<Output = Result<T, E>>,
         E: From<Rejection>,
     {
+        let after = self.after();
         let mut call = pin!(operation());
         let mut limit = pin!(None);
         let completed = poll_fn(|context| {
@@ -82,7 +138,7 @@ impl<K: Clock, O: Observer> Timeout<K, O> {
             if limit.is_none() {
                 // Unconstrained: a call that uses up tokio's cooperative budget at every poll must not keep the timer
                 // from being seen.
-                limit.set(Some(unconstrained(self.clock.sleep(self.after))));
+                limit.set(Some(unconstrained(self.clock.sleep(after))));
             }
             match limit.as_mut().as_pin_mut() {
                 Some(limit) => limit.poll(context).map(|()| None),
@@ -91,8 +147,9 @@ impl<K: Clock, O: Observer> Timeout<K, O> {
         })
         .await;
         completed.unwrap_or_else(|| {
-            self.observer.on_event(Event::TimedOut { after: self.after });
-            Err(Rejection::Timeout { after: self.after }.into())
+            self.core.timed_out.fetch_add(1, Relaxed);
+            self.observer.on_event(Event::TimedOut { after });
+            Err(Rejection::Timeout { after }.into())
         })
     }
 }
@@ -110,5 +167,11 @@ where
         Fut: Future<Output = Result<T, E>> + Send,
     {
         self.execute(operation)
+    }
+}
+
+impl<K, O> Controlled for Timeout<K, O> {
+    fn control(&self) -> Option<Arc<dyn Control>> {
+        Some(Arc::clone(&self.core) as Arc<dyn Control>)
     }
 }

@@ -1,0 +1,131 @@
+//! The circuit breakers of the client: one per endpoint, watched by the diagnostics, and opened to probes by a flush.
+
+use std::{
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
+
+use otlp_exporters::{EndpointBreaker, JudgeEndpoint};
+use otlp_reliability::{
+    BreakDuration, CircuitBreakerConfig, CircuitState, ConfigError, Control, Controlled, Event, Observer, Snapshot,
+};
+
+use crate::diagnostics::{DiagnosticSeverity, Diagnostics, Recent};
+
+/// Five failures in a row are an endpoint that is down. It is asked again after a second, and less and less often, as
+/// one probe: enough to notice a restart soon, and too little to keep a backend from coming up.
+pub(crate) fn default_circuit_breaker() -> CircuitBreakerConfig {
+    let breaks = BreakDuration::growing(Duration::from_secs(1), Duration::from_secs(30));
+    CircuitBreakerConfig::new()
+        .with_failure_rate(None)
+        .with_consecutive_failures(5)
+        .with_half_open_probes(1)
+        .with_break_duration(breaks.with_jitter(0.2))
+}
+
+/// The breakers that were made, by what they are of.
+pub(crate) struct Endpoints {
+    settings: Option<CircuitBreakerConfig>,
+    diagnostics: Arc<Diagnostics>,
+    breakers: Vec<(String, EndpointBreaker)>,
+}
+
+impl Endpoints {
+    /// Without settings there are none.
+    pub(crate) fn new(settings: Option<CircuitBreakerConfig>, diagnostics: Arc<Diagnostics>) -> Self {
+        Endpoints { settings, diagnostics, breakers: Vec::new() }
+    }
+
+    /// The breaker of `endpoint`, the same at each call.
+    pub(crate) fn breaker(&mut self, endpoint: &str) -> Result<Option<EndpointBreaker>, ConfigError> {
+        match self.breakers.iter().find(|(of, _)| of == endpoint) {
+            Some((_, known)) => Ok(Some(known.clone())),
+            None => self.breaker_of_its_own(endpoint),
+        }
+    }
+
+    /// A new breaker of `endpoint`, whoever else has the name.
+    pub(crate) fn breaker_of_its_own(&mut self, endpoint: &str) -> Result<Option<EndpointBreaker>, ConfigError> {
+        let Some(settings) = &self.settings else { return Ok(None) };
+        let watch = Arc::new(Watch {
+            endpoint: endpoint.to_owned(),
+            diagnostics: Arc::clone(&self.diagnostics),
+            control: OnceLock::new(),
+            consecutive_failures: settings.consecutive_failures().filter(|_| settings.failure_rate().is_none()),
+            opened: Recent::default(),
+            probed: Recent::default(),
+            closed: Recent::default(),
+        });
+        let observer: Arc<dyn Observer> = watch.clone();
+        let breaker = settings.clone().build()?.with_judge(JudgeEndpoint).with_observer(observer);
+        if let Some(control) = breaker.control() {
+            let _ = watch.control.set(Arc::downgrade(&control));
+        }
+        self.breakers.push((endpoint.to_owned(), breaker.clone()));
+        Ok(Some(breaker))
+    }
+
+    /// The breakers that were made, in their order.
+    pub(crate) fn into_breakers(self) -> Vec<(String, EndpointBreaker)> {
+        self.breakers
+    }
+}
+
+/// Lets each endpoint that is down be tried at once, as at the end of its break: somebody flushes.
+pub(crate) fn probe(breakers: &[(String, EndpointBreaker)]) {
+    for (_, breaker) in breakers.iter().filter(|(_, breaker)| breaker.state() == CircuitState::Open) {
+        breaker.half_open();
+    }
+}
+
+/// Says what a breaker does.
+struct Watch {
+    endpoint: String,
+    diagnostics: Arc<Diagnostics>,
+    /// The breaker, for its figures.
+    control: OnceLock<Weak<dyn Control>>,
+    /// How many failures in a row open it, if nothing else does.
+    consecutive_failures: Option<u32>,
+    opened: Recent,
+    probed: Recent,
+    closed: Recent,
+}
+
+impl Observer for Watch {
+    fn on_event(&self, event: Event) {
+        use DiagnosticSeverity::{Info, Warning};
+        let Event::StateChanged { from, to } = event else { return };
+        let endpoint = &self.endpoint;
+        match to {
+            CircuitState::Open => self.diagnostics.limited_by(&self.opened, Warning, || self.opened(from)),
+            CircuitState::HalfOpen => self.diagnostics.limited_by(&self.probed, Info, || {
+                format!("the circuit breaker of {endpoint} is half open: the next batch is a probe")
+            }),
+            CircuitState::Closed => self.diagnostics.limited_by(&self.closed, Info, || {
+                format!("the circuit breaker of {endpoint} closed: batches flow again")
+            }),
+            _ => {}
+        }
+    }
+}
+
+impl Watch {
+    fn opened(&self, from: CircuitState) -> String {
+        let endpoint = &self.endpoint;
+        let why = match (from, self.consecutive_failures) {
+            (CircuitState::HalfOpen, _) => "again, for the probe failed".to_owned(),
+            (_, Some(1)) => "after a failure".to_owned(),
+            (_, Some(failures)) => format!("after {failures} failures in a row"),
+            (_, None) => "after too many failures".to_owned(),
+        };
+        let next = self.break_left().map(|left| format!("; next attempt in {left:.1?}")).unwrap_or_default();
+        format!("the circuit breaker of {endpoint} opened {why}; batches wait in the queue{next}")
+    }
+
+    fn break_left(&self) -> Option<Duration> {
+        match self.control.get()?.upgrade()?.snapshot() {
+            Snapshot::CircuitBreaker(figures) => figures.open_for,
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The policies of a client under names, for whoever looks at them.
+
+use std::sync::Arc;
+
+use otlp_batch::BatchExporter;
+use otlp_exporters::{Attempt, Retrying};
+use otlp_reliability::{Control, Controlled, NamedSnapshot, Registry};
+
+/// Lists policies. They live as long as the destinations that use them.
+pub(crate) struct Policies {
+    registry: Registry,
+    /// Whether they are to be listed in the registry of the process as well.
+    is_wanted_by_process: bool,
+    /// Whether there is such a registry.
+    is_without_registry: bool,
+}
+
+impl Policies {
+    pub(crate) fn new(is_wanted_by_process: bool) -> Self {
+        Policies { registry: Registry::new(), is_wanted_by_process, is_without_registry: false }
+    }
+
+    /// Lists the policies around the attempts of an exporter.
+    pub(crate) fn add_exporter<A: Attempt>(&mut self, exporter: &Retrying<A>) {
+        for (kind, control) in exporter.policies() {
+            self.add(format!("{}/{kind}", exporter.name()), Some(control));
+        }
+    }
+
+    /// Lists a policy.
+    pub(crate) fn add(&mut self, name: String, control: Option<Arc<dyn Control>>) {
+        let policy = Policy(control);
+        if self.is_wanted_by_process && otlp_reliability::register(name.as_str(), &policy).is_err() {
+            self.is_without_registry = true;
+        }
+        self.registry.register(name, &policy);
+    }
+
+    /// Whether the registry of the process was wanted and there is none.
+    pub(crate) fn is_without_registry(&self) -> bool {
+        self.is_without_registry
+    }
+
+    /// The figures of all.
+    pub(crate) fn figures(&self) -> Vec<NamedSnapshot> {
+        self.registry.metrics().policies
+    }
+}
+
+/// A policy of which only the controls are known here.
+struct Policy(Option<Arc<dyn Control>>);
+
+impl Controlled for Policy {
+    fn control(&self) -> Option<Arc<dyn Control>> {
+        self.0.clone()
+    }
+}
