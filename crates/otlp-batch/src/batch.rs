@@ -133,6 +133,17 @@ impl Batch {
         (!first.is_empty() && !second.is_empty()).then(|| (part(first), part(second)))
     }
 
+    /// The batch with another count of items: what was counted when it was recorded is what the ledger knows.
+    pub(crate) fn with_items(mut self, items: u64) -> Batch {
+        let excess = self.items.saturating_sub(items);
+        let missing = items.saturating_sub(self.items);
+        if let Some(last) = self.fragments.last_mut() {
+            last.items = last.items.saturating_sub(excess) + missing;
+        }
+        self.items = items;
+        self
+    }
+
     /// This part of a batch with the one behind it, as one again.
     pub(crate) fn followed_by(&self, next: &Batch) -> Batch {
         let fragments = self.fragments.iter().chain(&next.fragments).cloned().collect();

@@ -38,10 +38,11 @@ mod thread_slots;
 pub use self::{
     batch::{Batch, Fragment},
     config::{BatchConfig, ConfigError, MemoryConfig, OnFull},
+    disk::{DiskEvent, DiskFile, DiskQueueConfig, DiskQueueError, Durability, FileSystem, LocalDisk},
     exporter::{Attempts, BatchExporter, ExportFuture, Exported, ReadyFuture},
     fate::{DeliveryObserver, Fate, Settled},
     intake::{Intake, Producer, ScopeHandle},
     ledger::{DropReason, Dropped, Ledger, SignalLedger},
     pipeline::{Pipeline, PipelineBuilder, Report, StartError},
-    queue::{MemoryQueue, Queue, QueueDepth},
+    queue::{Found, MemoryQueue, Queue, QueueDepth, QueueListener},
 };

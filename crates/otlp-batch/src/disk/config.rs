@@ -52,8 +52,9 @@ impl DiskQueueConfig {
         self
     }
 
-    /// Sets how many bytes the files of one destination may have together. What happens when they have is
-    /// [`BatchConfig::on_full`](crate::BatchConfig::on_full).
+    /// Sets how many bytes the files may have together; destinations get equal parts. When one has used up its part,
+    /// with [`OnFull::DropOldest`](crate::OnFull::DropOldest) the oldest batches of the signal that waits with most items
+    /// make room; else new ones stay in memory, until that is full as well.
     pub fn with_max_bytes(mut self, max_bytes: u64) -> Self {
         self.max_bytes = max_bytes;
         self
@@ -75,7 +76,7 @@ impl DiskQueueConfig {
         self.durability
     }
 
-    /// How many bytes the files of one destination may have.
+    /// How many bytes the files may have.
     pub fn max_bytes(&self) -> u64 {
         self.max_bytes
     }
@@ -89,19 +90,23 @@ impl DiskQueueConfig {
     pub fn validate(&self) -> Result<(), ConfigError> {
         let refused = |field, value: String, accepted| Err(ConfigError { field, value, accepted });
         if self.directory.as_os_str().is_empty() {
-            return refused("directory", "\"\"".into(), "the path of a directory");
+            return refused("disk_queue.directory", "\"\"".into(), "the path of a directory");
         }
         if let Durability::Interval(interval) = self.durability
             && !(Duration::from_millis(10)..=Duration::from_secs(60)).contains(&interval)
         {
-            return refused("durability", format!("Interval({interval:?})"), "an interval of 10 ms to 1 minute");
+            return refused(
+                "disk_queue.durability",
+                format!("Interval({interval:?})"),
+                "an interval of 10 ms to 1 minute",
+            );
         }
         if !(4 << 20..=1 << 50).contains(&self.max_bytes) {
-            return refused("max_bytes", self.max_bytes.to_string(), "4194304 bytes to 1 PiB");
+            return refused("disk_queue.max_bytes", self.max_bytes.to_string(), "4194304 bytes to 1 PiB");
         }
         if !(64 << 10..=1 << 30).contains(&self.segment_bytes) || self.segment_bytes > self.max_bytes / 4 {
             let accepted = "65536 to 1073741824 bytes, and at most a quarter of max_bytes";
-            return refused("segment_bytes", self.segment_bytes.to_string(), accepted);
+            return refused("disk_queue.segment_bytes", self.segment_bytes.to_string(), accepted);
         }
         Ok(())
     }
@@ -119,11 +124,14 @@ mod tests {
     fn a_refusal_names_the_setting() {
         let config = DiskQueueConfig::new("/var/spool/telemetry");
         assert_eq!(config.validate(), Ok(()));
-        assert_eq!(refused(DiskQueueConfig::new("")), "directory");
-        assert_eq!(refused(config.clone().with_durability(Durability::Interval(Duration::ZERO))), "durability");
-        assert_eq!(refused(config.clone().with_max_bytes(1)), "max_bytes");
-        assert_eq!(refused(config.clone().with_max_bytes(u64::MAX)), "max_bytes");
-        assert_eq!(refused(config.clone().with_segment_bytes(0)), "segment_bytes");
-        assert_eq!(refused(config.with_max_bytes(8 << 20)), "segment_bytes");
+        assert_eq!(refused(DiskQueueConfig::new("")), "disk_queue.directory");
+        assert_eq!(
+            refused(config.clone().with_durability(Durability::Interval(Duration::ZERO))),
+            "disk_queue.durability"
+        );
+        assert_eq!(refused(config.clone().with_max_bytes(1)), "disk_queue.max_bytes");
+        assert_eq!(refused(config.clone().with_max_bytes(u64::MAX)), "disk_queue.max_bytes");
+        assert_eq!(refused(config.clone().with_segment_bytes(0)), "disk_queue.segment_bytes");
+        assert_eq!(refused(config.with_max_bytes(8 << 20)), "disk_queue.segment_bytes");
     }
 }

@@ -32,6 +32,11 @@ pub trait FileSystem: Send + Sync + 'static {
 
     /// Makes the names in a directory durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Whether other processes may use the same directories, which are locked then.
+    fn is_local(&self) -> bool {
+        true
+    }
 }
 
 /// An open file.

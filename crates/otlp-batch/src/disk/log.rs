@@ -54,7 +54,8 @@ pub(crate) struct Stored {
     pub(crate) signal: Signal,
     pub(crate) sequence: u64,
     pub(crate) items: u32,
-    pub(crate) put_at: u64,
+    /// How much room [`Log::read`] needs.
+    pub(crate) bytes: usize,
 }
 
 /// Why a stored batch could not be read.
@@ -182,7 +183,7 @@ impl Log {
     pub(crate) fn take(&mut self, signal: Signal) -> Option<Stored> {
         let entry = self.indexes[signal.index()].oldest_waiting()?;
         self.indexes[signal.index()].set(entry.sequence, State::Taken)?;
-        Some(Stored { signal, sequence: entry.sequence, items: entry.items, put_at: entry.put_at })
+        Some(Stored { signal, sequence: entry.sequence, items: entry.items, bytes: entry.payload_len as usize })
     }
 
     /// Takes a batch back that was handed out; it waits again at its place.
@@ -199,8 +200,8 @@ impl Log {
         }
     }
 
-    /// The bytes of a batch without a fate.
-    pub(crate) fn read(&mut self, signal: Signal, sequence: u64) -> Result<Vec<u8>, ReadError> {
+    /// Reads the bytes of a batch without a fate into a buffer, which should have room for [`Stored::bytes`].
+    pub(crate) fn read(&mut self, signal: Signal, sequence: u64, into: &mut Vec<u8>) -> Result<(), ReadError> {
         let found = self.indexes[signal.index()].entries().find(|entry| entry.sequence == sequence).copied();
         let entry = found.ok_or(ReadError::Damaged)?;
         let path = segment::path(&self.directory, entry.segment);
@@ -210,13 +211,15 @@ impl Log {
             Some(reader) => reader,
             closed => closed.insert(file_system.open(&path, false).map_err(ReadError::Io)?),
         };
-        let mut payload = vec![0; entry.payload_len as usize];
-        let read = reader.read_at(&mut payload, entry.offset + FRAME_HEADER_LEN as u64).map_err(ReadError::Io)?;
+        into.clear();
+        into.resize(entry.payload_len as usize, 0);
+        let payload = into;
+        let read = reader.read_at(payload, entry.offset + FRAME_HEADER_LEN as u64).map_err(ReadError::Io)?;
         if read < payload.len() || payload_checksum([payload.as_slice()]) != entry.payload_checksum {
             segment.is_damaged = true;
             return Err(ReadError::Damaged);
         }
-        Ok(payload)
+        Ok(())
     }
 
     /// Writes the cursor if it is stale, and frees the segments that nobody needs any more.

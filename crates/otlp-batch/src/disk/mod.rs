@@ -1,18 +1,45 @@
-//! The disk queue.
+//! The disk queue: what a process has accepted and not delivered waits on a disk, for a better moment or the next process.
+//!
+//! ```text
+//! DiskQueue (one per signal) ─► Store     where each batch is: memory, log, or both
+//!                                 ▲ thread   the only one that touches the disk
+//!                                 └─► Log      frames in segments, with checksums; recovery finds them again
+//! ```
 
 mod config;
+mod directory;
+mod error;
+mod event;
 mod file_system;
 mod format;
 mod index;
 mod lock;
 mod log;
+mod open;
+mod queue;
 mod recovery;
 mod scan;
 mod segment;
+mod shelf;
 mod spool;
+mod store;
 mod stored_batch;
+mod thread;
 
 #[cfg(test)]
 mod simulated_disk;
 #[cfg(test)]
 mod tests;
+
+pub use self::{
+    config::{DiskQueueConfig, Durability},
+    error::DiskQueueError,
+    event::DiskEvent,
+    file_system::{DiskFile, FileSystem, LocalDisk},
+};
+pub(crate) use self::{
+    directory::DirectoryNames,
+    event::OnDiskEvent,
+    open::{Disk, Opened},
+    queue::DiskQueue,
+};

@@ -147,6 +147,10 @@ impl FileSystem for SimulatedDisk {
             Ok(())
         })
     }
+
+    fn is_local(&self) -> bool {
+        false
+    }
 }
 
 struct SimulatedFile {

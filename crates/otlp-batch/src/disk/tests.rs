@@ -35,8 +35,9 @@ fn drain(log: &mut Log) -> Vec<u64> {
     let mut ids = Vec::new();
     for signal in Signal::ALL {
         while let Some(stored) = log.take(signal) {
-            match log.read(signal, stored.sequence) {
-                Ok(bytes) => {
+            let mut bytes = Vec::new();
+            match log.read(signal, stored.sequence, &mut bytes) {
+                Ok(()) => {
                     let id = id_of(&bytes);
                     assert_eq!(u64::from(stored.items), id % 5 + 1);
                     ids.push(id);
