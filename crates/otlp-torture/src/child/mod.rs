@@ -82,10 +82,10 @@ fn obey(orders: Orders) -> Result<(), Failure> {
 fn persist(client: &EnhancedOtlpClient, producers: &Producers, journal: &Mutex<Journal>) -> Result<bool, Failure> {
     let recorded = producers.recorded();
     let report = client.persist_blocking(PATIENCE);
-    if report.complete && given_up(&client.ledger()) == 0 {
+    if report.durable && given_up(&client.ledger()) == 0 {
         journal.lock().write(&Entry::Durable(recorded))?;
     }
-    Ok(report.complete)
+    Ok(report.durable)
 }
 
 /// Shuts down, and journals what the library said: what it did not give up is at the receiver or on the disk.
@@ -97,9 +97,10 @@ fn end(
 ) -> Result<(), Failure> {
     say(&Answer::Stopping);
     let recorded = producers.recorded();
-    let ledger = client.shutdown_blocking(deadline).ledgers.into_iter().next().unwrap_or_default();
+    let report = client.shutdown_blocking(deadline);
+    let ledger = report.ledgers.into_iter().next().unwrap_or_default();
     let mut journal = journal.lock();
-    if given_up(&ledger) == 0 {
+    if report.durable && given_up(&ledger) == 0 {
         journal.write(&Entry::Durable(recorded))?;
     }
     journal.write(&Entry::Ended(Box::new(ledger)))?;
