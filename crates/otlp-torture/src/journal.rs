@@ -24,6 +24,8 @@ pub(crate) enum Entry {
     Intends(u8, u32),
     /// For each thread: everything below that number is durable, or has its fate, and was not dropped.
     Durable([u32; PRODUCERS.len()]),
+    /// The library has dropped so many items: nothing recorded from here on is promised.
+    GivenUp(u64),
     /// The library was shut down in order, and this is what it said.
     Ended(Box<Ledger>),
 }
@@ -59,6 +61,8 @@ pub(crate) struct Promises {
     pub(crate) intended: [u32; PRODUCERS.len()],
     /// Below which number everything of each thread is durable.
     pub(crate) durable: [u32; PRODUCERS.len()],
+    /// How many items the library says it dropped.
+    pub(crate) given_up: u64,
     /// What the library said when it was shut down, if it came to that.
     pub(crate) ended: Option<Box<Ledger>>,
 }
@@ -86,6 +90,7 @@ impl Promises {
                     }
                 }
                 Entry::Durable(numbers) => promises.durable = numbers,
+                Entry::GivenUp(items) => promises.given_up = items,
                 Entry::Ended(ledger) => promises.ended = Some(ledger),
             }
         }

@@ -147,7 +147,7 @@ mod tests {
     use crate::{backend::Arrival, journal::Promises, orders::Level, tally::Explanation};
 
     fn run(durable: [u32; PRODUCERS.len()], ended: Option<Ledger>) -> Run {
-        let promises = Promises { intended: [500; PRODUCERS.len()], durable, ended: ended.map(Box::new) };
+        let promises = Promises { intended: [500; PRODUCERS.len()], durable, given_up: 0, ended: ended.map(Box::new) };
         Run { level: Level::Always, promises, ending: Ending::InOrder }
     }
 

@@ -48,7 +48,7 @@ pub(super) fn build(orders: &Orders) -> Result<EnhancedOtlpClient, Failure> {
         .with_circuit_breaker(CircuitBreakerConfig::new().with_break_duration(Duration::from_millis(50)))
         .with_batch_config(batch)
         .with_memory_config(MemoryConfig { max_bytes: orders.memory_bytes, chunk_bytes: 16 << 10 })
-        .with_metric_interval(Duration::from_millis(100))
+        .with_metric_interval(Duration::from_millis(20))
         .with_disk_queue(queue)
         .with_diagnostics(move |diagnostic| {
             let _ = writeln!(said.lock(), "{diagnostic}");

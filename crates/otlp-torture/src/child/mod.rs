@@ -18,11 +18,13 @@ use std::{
 
 use otlp_batch::Ledger;
 use otlp_client::EnhancedOtlpClient;
+use otlp_core::Signal;
 use parking_lot::Mutex;
 
 use self::produce::Producers;
 use crate::{
     Failure,
+    item::PRODUCERS,
     journal::{Entry, Journal},
     orders::{Answer, Level, Orders, Word},
 };
@@ -48,6 +50,8 @@ fn obey(orders: Orders) -> Result<(), Failure> {
     let words = listen();
     let mut producers = Producers::start(&orders, &client, &journal);
     let mut is_stuck = false;
+    let mut collections = Collections::default();
+    let mut given_up_before = 0;
     loop {
         match words.recv_timeout(PAUSE) {
             Ok(Word::Hush) => producers.stop(),
@@ -68,19 +72,51 @@ fn obey(orders: Orders) -> Result<(), Failure> {
             Err(RecvTimeoutError::Disconnected) => return Err("the parent is gone".into()),
         }
         if orders.level != Level::None {
-            let was_stuck = std::mem::replace(&mut is_stuck, !persist(&client, &producers, &journal)?);
+            let recorded = collections.limit(producers.recorded(), &client);
+            let was_stuck = std::mem::replace(&mut is_stuck, !persist(&client, recorded, &journal)?);
             match (was_stuck, is_stuck) {
                 (false, true) => say(&Answer::Stuck),
                 (true, false) => say(&Answer::Unstuck),
                 _ => {}
             }
         }
+        let given_up = given_up(&client.ledger());
+        if std::mem::replace(&mut given_up_before, given_up) != given_up {
+            journal.lock().write(&Entry::GivenUp(given_up))?;
+        }
     }
 }
 
-/// Journals what was recorded before this, if it is durable then. Whether it is.
-fn persist(client: &EnhancedOtlpClient, producers: &Producers, journal: &Mutex<Journal>) -> Result<bool, Failure> {
-    let recorded = producers.recorded();
+/// How much of the counter has become points: the library accepts points when it collects, not increments.
+#[derive(Default)]
+struct Collections {
+    collected: u32,
+    /// What had been counted, and how many points had been accepted after that. A collection may have been under way:
+    /// it is the second one from there that has all of it.
+    next: (u32, u64),
+}
+
+impl Collections {
+    /// `recorded`, with what is collected of the counter in place of what was added to it.
+    fn limit(&mut self, mut recorded: [u32; PRODUCERS.len()], client: &EnhancedOtlpClient) -> [u32; PRODUCERS.len()] {
+        let accepted = client.ledger().metrics.accepted;
+        for (recorded, _) in recorded.iter_mut().zip(PRODUCERS).filter(|(_, signal)| *signal == Signal::Metrics) {
+            if accepted >= self.next.1 + 2 {
+                self.collected = self.next.0;
+                self.next = (*recorded, accepted);
+            }
+            *recorded = self.collected;
+        }
+        recorded
+    }
+}
+
+/// Journals what was recorded, if it is durable now. Whether it is.
+fn persist(
+    client: &EnhancedOtlpClient,
+    recorded: [u32; PRODUCERS.len()],
+    journal: &Mutex<Journal>,
+) -> Result<bool, Failure> {
     let report = client.persist_blocking(PATIENCE);
     if report.durable && given_up(&client.ledger()) == 0 {
         journal.lock().write(&Entry::Durable(recorded))?;
