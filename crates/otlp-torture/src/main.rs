@@ -74,10 +74,10 @@ fn main() -> ExitCode {
     for scenario in scenarios {
         let began = Instant::now();
         match scenario.run(extent) {
-            Ok(row) => {
-                is_good &= row.is_good;
+            Ok(found) => {
+                is_good &= found.iter().all(|row| row.is_good);
                 println!("{} took {} s", scenario.name(), began.elapsed().as_secs());
-                rows.push(row);
+                rows.extend(found);
             }
             Err(failure) => {
                 is_good = false;

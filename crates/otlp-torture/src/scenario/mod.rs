@@ -10,7 +10,7 @@ use std::{fmt, time::Duration};
 
 use clap::ValueEnum;
 
-use crate::{Failure, verdict::Verdict};
+use crate::{Failure, orders::Level, verdict::Verdict};
 
 /// The scenarios that need processes. Power cuts, faults of a disk and damage are simulated in the tests of the disk
 /// queue itself, where every operation can be met.
@@ -52,12 +52,14 @@ impl Scenario {
     ///
     /// # Errors
     /// If it could not be carried through: a child failed, or the machine did not give what it needs.
-    pub(crate) fn run(self, extent: Extent) -> Result<Row, Failure> {
+    pub(crate) fn run(self, extent: Extent) -> Result<Vec<Row>, Failure> {
         match self {
-            Scenario::Kill => kill::run(extent),
-            Scenario::FullDisk => full_disk::run(extent),
-            Scenario::Outage => outage::run(extent),
-            Scenario::Clock => Ok(clock::run()),
+            Scenario::Kill => Ok(vec![kill::run(extent)?]),
+            Scenario::FullDisk => Ok(vec![full_disk::run(extent)?]),
+            Scenario::Outage => {
+                Ok(vec![outage::run(extent, Level::Interval(500))?, outage::run(extent, Level::Always)?])
+            }
+            Scenario::Clock => Ok(vec![clock::run()]),
         }
     }
 

@@ -7,7 +7,7 @@ use super::{Extent, Row, balance};
 use crate::{
     Failure,
     backend::{Arrival, Looked, Weather},
-    orders::{Answer, Level, Word},
+    orders::{Answer, Level, Orders},
     process::Process,
     round::{DEADLINE, Round},
 };
@@ -20,7 +20,7 @@ const BESIDE_MEBIBYTES: u64 = 16;
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(50);
 /// Before and after the outage, and the shortest outage.
-const CALM: Duration = Duration::from_secs(2);
+const CALM: Duration = Duration::from_secs(4);
 const SHORT: Duration = Duration::from_secs(8);
 
 /// What arrived after the return.
@@ -33,11 +33,11 @@ struct Return {
 }
 
 /// Away for half of the time, or for some seconds.
-pub(super) fn run(extent: Extent) -> Result<Row, Failure> {
+pub(super) fn run(extent: Extent, level: Level) -> Result<Row, Failure> {
     let seed = extent.seed;
     let mut round = Round::new("outage", seed)?;
     let outage = (extent.time / 2).max(SHORT);
-    let done = watch(&mut round, outage).and_then(|row| round.drain().map(|()| row));
+    let done = watch(&mut round, outage, level).and_then(|row| round.drain().map(|()| row));
     let verdict = round.verdict();
     if !matches!(&done, Ok(row) if row.is_good) || !verdict.is_good() {
         eprintln!("seed {seed}, kept in {}\n{verdict}", round.directory().display());
@@ -46,9 +46,9 @@ pub(super) fn run(extent: Extent) -> Result<Row, Failure> {
     Ok(Row { found: format!("{}; {}", row.found, balance(&verdict)), is_good: row.is_good && verdict.is_good(), ..row })
 }
 
-fn watch(round: &mut Round, outage: Duration) -> Result<Row, Failure> {
+fn watch(round: &mut Round, outage: Duration, level: Level) -> Result<Row, Failure> {
     round.backend.set(Weather::Clear)?;
-    let mut orders = round.orders(Level::Interval(200), PER_SECOND);
+    let mut orders = round.orders(level, PER_SECOND);
     orders.segment_bytes = 1 << 20;
     orders.memory_bytes = (BUDGET_MEBIBYTES << 20) as usize;
     let mut process = Process::start(&orders, None)?;
@@ -87,10 +87,9 @@ fn watch(round: &mut Round, outage: Duration) -> Result<Row, Failure> {
         most = most.max(process.resident_kib());
         returned.add(&round.backend.look(&mut looked), back);
     }
-    process.tell(Word::Stop(10_000));
-    let ending = process.wait(DEADLINE)?;
+    let ending = process.kill()?;
     round.enter(&orders, ending, true)?;
-    Ok(report(round, outage, idle.zip(most), &mut calm, &returned))
+    Ok(report(round, &orders, outage, idle.zip(most), &mut calm, &returned))
 }
 
 impl Return {
@@ -121,6 +120,7 @@ impl Return {
 
 fn report(
     round: &Round,
+    orders: &Orders,
     outage: Duration,
     memory: Option<(u64, u64)>,
     calm: &mut [u64],
@@ -134,16 +134,17 @@ fn report(
         .map(|(recorded, arrived)| arrived - recorded)
         .collect();
     let (early, in_turn) = returned.in_turn();
-    let lost = round.runs.last().and_then(|run| run.promises.ended.as_ref()).map_or(0, |ledger| ledger.lost());
+    let lost = round.runs.last().map_or(0, |run| run.promises.given_up);
     let growth = memory.map(|(idle, most)| most.saturating_sub(idle) / 1024);
     let is_bounded = growth.is_none_or(|growth| growth <= BUDGET_MEBIBYTES + BESIDE_MEBIBYTES);
     let shown_growth = growth.map_or("unknown".to_owned(), |growth| format!("{growth} MiB"));
     Row {
         scenario: "outage",
         done: format!(
-            "{} s without the backend at {} items/s, memory budget {BUDGET_MEBIBYTES} MiB",
+            "{} s without the backend at {} items per second, level {}, memory budget {BUDGET_MEBIBYTES} MiB; then killed",
             outage.as_secs(),
-            PER_SECOND * 4
+            PER_SECOND * 4,
+            orders.level.name(),
         ),
         found: format!(
             "{} items of backlog delivered in {drained} ms ({} per second); latency of fresh items (half / 99 of 100 \
