@@ -38,7 +38,7 @@ mod thread_slots;
 pub use self::{
     batch::{Batch, Fragment},
     config::{BatchConfig, ConfigError, MemoryConfig, OnFull},
-    disk::{DiskEvent, DiskFile, DiskQueueConfig, DiskQueueError, Durability, FileSystem, LocalDisk},
+    disk::{DiskEvent, DiskFile, DiskQueueConfig, DiskQueueError, Durability, EncryptionKey, FileSystem, LocalDisk},
     exporter::{Attempts, BatchExporter, ExportFuture, Exported, ReadyFuture},
     fate::{DeliveryObserver, Fate, Settled},
     intake::{Intake, Producer, ScopeHandle},

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use super::EncryptionKey;
 use crate::ConfigError;
 
 /// Settings of a disk queue.
@@ -12,6 +13,8 @@ use crate::ConfigError;
 /// | `durability` | `Interval(500 ms)` | an interval of 10 ms to 1 minute |
 /// | `max_bytes` | 1 GiB | 4 MiB to 1 PiB |
 /// | `segment_bytes` | 8 MiB | 64 KiB to 1 GiB, at most a quarter of `max_bytes` |
+/// | `max_age` | none | 1 second or more |
+/// | `encryption_key` | none | 32 bytes |
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct DiskQueueConfig {
@@ -19,6 +22,8 @@ pub struct DiskQueueConfig {
     durability: Durability,
     max_bytes: u64,
     segment_bytes: u64,
+    max_age: Option<Duration>,
+    encryption_key: Option<EncryptionKey>,
 }
 
 /// When a batch that nobody has acknowledged is on the disk for good.
@@ -43,6 +48,8 @@ impl DiskQueueConfig {
             durability: Durability::Interval(Duration::from_millis(500)),
             max_bytes: 1 << 30,
             segment_bytes: 8 << 20,
+            max_age: None,
+            encryption_key: None,
         }
     }
 
@@ -66,6 +73,19 @@ impl DiskQueueConfig {
         self
     }
 
+    /// Drops batches that are older. They age while the queue is open, in this process or another: a clock that jumps
+    /// lets nothing expire, nor does a day without the program.
+    pub fn with_max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = Some(max_age);
+        self
+    }
+
+    /// Encrypts what is written from now on. What was written without a key is still read.
+    pub fn with_encryption_key(mut self, key: EncryptionKey) -> Self {
+        self.encryption_key = Some(key);
+        self
+    }
+
     /// The directory.
     pub fn directory(&self) -> &std::path::Path {
         &self.directory
@@ -84,6 +104,15 @@ impl DiskQueueConfig {
     /// At how many bytes a file ends.
     pub fn segment_bytes(&self) -> u64 {
         self.segment_bytes
+    }
+
+    /// How old batches may become.
+    pub fn max_age(&self) -> Option<Duration> {
+        self.max_age
+    }
+
+    pub(super) fn encryption_key(&self) -> Option<EncryptionKey> {
+        self.encryption_key.clone()
     }
 
     /// Names the first setting that cannot work.
@@ -107,6 +136,9 @@ impl DiskQueueConfig {
         if !(64 << 10..=1 << 30).contains(&self.segment_bytes) || self.segment_bytes > self.max_bytes / 4 {
             let accepted = "65536 to 1073741824 bytes, and at most a quarter of max_bytes";
             return refused("disk_queue.segment_bytes", self.segment_bytes.to_string(), accepted);
+        }
+        if let Some(max_age) = self.max_age.filter(|age| *age < Duration::from_secs(1)) {
+            return refused("disk_queue.max_age", format!("{max_age:?}"), "1 second or more");
         }
         Ok(())
     }
@@ -132,6 +164,7 @@ mod tests {
         assert_eq!(refused(config.clone().with_max_bytes(1)), "disk_queue.max_bytes");
         assert_eq!(refused(config.clone().with_max_bytes(u64::MAX)), "disk_queue.max_bytes");
         assert_eq!(refused(config.clone().with_segment_bytes(0)), "disk_queue.segment_bytes");
+        assert_eq!(refused(config.clone().with_max_age(Duration::ZERO)), "disk_queue.max_age");
         assert_eq!(refused(config.with_max_bytes(8 << 20)), "disk_queue.segment_bytes");
     }
 }

@@ -33,6 +33,18 @@ pub enum DiskQueueError {
         /// Its version.
         version: u32,
     },
+    /// It is encrypted, and no key is set.
+    #[error("{} is encrypted, and no key is set: set disk_queue.encryption_key to the one it was written with", file.display())]
+    KeyMissing {
+        /// The file.
+        file: PathBuf,
+    },
+    /// It is encrypted with another key.
+    #[error("{} is encrypted with another key than disk_queue.encryption_key", file.display())]
+    WrongKey {
+        /// The file.
+        file: PathBuf,
+    },
     /// The disk refuses.
     #[error("cannot open the disk queue: {}: {error}", path.display())]
     Io {
@@ -56,6 +68,8 @@ impl From<OpenError> for DiskQueueError {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::UnknownVersion { file, version } => DiskQueueError::UnknownVersion { file, version },
+            OpenError::KeyMissing { file } => DiskQueueError::KeyMissing { file },
+            OpenError::WrongKey { file } => DiskQueueError::WrongKey { file },
             OpenError::Io { path, error } => DiskQueueError::Io { path, error },
         }
     }

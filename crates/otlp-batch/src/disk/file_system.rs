@@ -12,7 +12,7 @@ use std::{
 /// What an implementor promises is what POSIX does: content is durable after [`DiskFile::sync`], names are durable after
 /// [`FileSystem::sync_dir`], and a rename is atomic.
 pub trait FileSystem: Send + Sync + 'static {
-    /// Creates a directory and those above it; fine if it is there.
+    /// Creates a directory and those above it, for good; fine if it is there.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
 
     /// The names of the files in a directory.
@@ -63,7 +63,17 @@ pub struct LocalDisk;
 
 impl FileSystem for LocalDisk {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
+        let absent: Vec<&Path> = path.ancestors().take_while(|above| !above.is_dir()).collect();
+        fs::create_dir_all(path)?;
+        // Outermost first; a name stands in the directory above it.
+        for created in absent.iter().rev() {
+            match created.parent() {
+                Some(above) if above.as_os_str().is_empty() => self.sync_dir(Path::new("."))?,
+                Some(above) => self.sync_dir(above)?,
+                None => {}
+            }
+        }
+        Ok(())
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {

@@ -6,10 +6,13 @@
 //!                                 └─► Log      frames in segments, with checksums; recovery finds them again
 //! ```
 
+mod aside;
+mod cipher;
 mod config;
 mod directory;
 mod error;
 mod event;
+mod examine;
 mod file_system;
 mod format;
 mod index;
@@ -18,6 +21,7 @@ mod log;
 mod open;
 mod queue;
 mod recovery;
+mod runs;
 mod scan;
 mod segment;
 mod shelf;
@@ -32,6 +36,7 @@ mod simulated_disk;
 mod tests;
 
 pub use self::{
+    cipher::EncryptionKey,
     config::{DiskQueueConfig, Durability},
     error::DiskQueueError,
     event::DiskEvent,

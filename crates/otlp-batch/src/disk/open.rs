@@ -1,6 +1,6 @@
 //! Opens the disk queue of a destination, and starts its thread.
 
-use std::{io, path::PathBuf, sync::Arc, thread};
+use std::{io, path::PathBuf, sync::Arc, thread, time::Instant};
 
 use otlp_core::Signal;
 
@@ -59,7 +59,8 @@ impl Disk {
         let lock = lock.map_err(|error| DiskQueueError::lock(&directory, error))?;
         let max_bytes = self.config.max_bytes() / destinations.max(1) as u64;
         let segment_bytes = self.config.segment_bytes().min(max_bytes / 4);
-        let (log, recovered) = recovery::open(Arc::clone(&self.file_system), &directory, segment_bytes)?;
+        let (log, recovered) =
+            recovery::open(Arc::clone(&self.file_system), &directory, segment_bytes, self.config.encryption_key())?;
         Ok(Opened { destination, log, lock, recovered, max_bytes, segment_bytes })
     }
 
@@ -81,6 +82,7 @@ impl Disk {
             durability: self.config.durability(),
             window: Disk::window(pool.max_bytes()),
             max_items: batch.max_queue_size as u64,
+            max_age: self.config.max_age(),
         };
         let store = Store::new(limits, Arc::clone(pool), found);
         let thread = DiskThread {
@@ -95,6 +97,7 @@ impl Disk {
             reader: BatchReader::default(),
             first_own: [u64::MAX; 3],
             health: Health::default(),
+            opened: Instant::now(),
         };
         thread::Builder::new().name("otlp-disk".into()).spawn(move || thread.run())?;
         Ok(Signal::ALL.map(|signal| DiskQueue::new(Arc::clone(&store), signal)))

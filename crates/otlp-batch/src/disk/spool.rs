@@ -269,6 +269,13 @@ impl Spool {
         self.remove(oldest)
     }
 
+    /// Removes what stands there in the log and waits in memory as well, to drop it.
+    pub(super) fn evict_stored(&mut self, stored: u64) -> Option<Place> {
+        let sequence = self.by_stored.get(&stored).copied()?;
+        let is_waiting = self.places.get(&sequence).is_some_and(|place| !place.is_in_flight);
+        is_waiting.then(|| self.remove(sequence)).flatten()
+    }
+
     /// Removes the oldest live batch that waits and is in the log, to drop it.
     pub(super) fn evict_live(&mut self) -> Option<Place> {
         let is_stored = |sequence: &u64| self.places.get(sequence).is_some_and(|place| place.in_log().next().is_some());

@@ -22,6 +22,9 @@ const ROUND: usize = 16 << 20;
 /// How often what has its fate is told to the log, and files are freed.
 const RECLAIM: Duration = Duration::from_secs(1);
 
+/// How often it is looked for batches that are too old, at least.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
 /// The limits of a store.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -31,6 +34,7 @@ pub(super) struct Limits {
     pub(super) window: usize,
     /// Above this many items of one signal in memory alone, memory is short.
     pub(super) max_items: u64,
+    pub(super) max_age: Option<Duration>,
 }
 
 /// Shared by three queues and a thread.
@@ -57,6 +61,7 @@ pub(super) struct State {
     /// No disk is asked to read before.
     pub(super) read_again: Option<Instant>,
     reclaimed: Option<Instant>,
+    expired: Option<Instant>,
     is_closing: bool,
     is_closed: bool,
 }
@@ -70,6 +75,8 @@ pub(super) struct Jobs {
     pub(super) is_memory_short: bool,
     pub(super) load: bool,
     pub(super) reclaim: bool,
+    /// The oldest batches are older than they may be.
+    pub(super) expire: Option<Duration>,
     pub(super) close: bool,
 }
 
@@ -209,7 +216,17 @@ impl Store {
                 _ => jobs.reclaim = true,
             }
         }
-        let has_work = !jobs.store.is_empty() || jobs.sync || jobs.load || jobs.reclaim || jobs.close;
+        if let Some(max_age) = self.limits.max_age
+            && state.spools.iter().any(|spool| spool.stored_items() > 0)
+        {
+            let pause = (max_age / 8).min(LONGEST_PAUSE);
+            match state.expired.map(|at| at + pause) {
+                Some(at) if at > now => later(at),
+                _ => jobs.expire = Some(max_age),
+            }
+        }
+        let has_work =
+            jobs.expire.is_some() || !jobs.store.is_empty() || jobs.sync || jobs.load || jobs.reclaim || jobs.close;
         if has_work { Ok(jobs) } else { Err(next) }
     }
 
@@ -238,6 +255,10 @@ impl Store {
 
     pub(super) fn reclaimed(&self) {
         self.state.lock().reclaimed = Some(Instant::now());
+    }
+
+    pub(super) fn expired(&self) {
+        self.state.lock().expired = Some(Instant::now());
     }
 
     /// After a change under the lock.

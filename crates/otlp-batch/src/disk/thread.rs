@@ -50,6 +50,7 @@ pub(super) struct DiskThread {
     /// By signal, the first sequence in the log that this process has used.
     pub(super) first_own: [u64; 3],
     pub(super) health: Health,
+    pub(super) opened: Instant,
 }
 
 /// Whether the disk took the last thing.
@@ -85,11 +86,15 @@ impl DiskThread {
     }
 
     fn round(&mut self, jobs: Jobs) {
+        self.log.set_open_for(self.opened.elapsed());
         if !jobs.store.is_empty() || jobs.sync {
             self.store_batches(jobs.store, jobs.sync, jobs.is_memory_short);
         }
         if jobs.reclaim {
             self.reclaim();
+        }
+        if let Some(max_age) = jobs.expire {
+            self.expire(max_age);
         }
         if jobs.load {
             self.load();
@@ -242,10 +247,11 @@ impl DiskThread {
         let mut dropped = 0;
         while dropped < self.segment_bytes {
             // In this order: what was loaded is older than what is on the shelf, and that is older than what is new.
+            let reason = DropReason::DiskFull;
             let Some(bytes) = self
-                .drop_in_memory(signal, Spool::evict_loaded)
-                .or_else(|| self.drop_shelved(signal))
-                .or_else(|| self.drop_in_memory(signal, Spool::evict_live))
+                .drop_in_memory(signal, reason, Spool::evict_loaded)
+                .or_else(|| self.drop_shelved(signal, reason, None))
+                .or_else(|| self.drop_in_memory(signal, reason, Spool::evict_live))
             else {
                 break;
             };
@@ -254,23 +260,46 @@ impl DiskThread {
         dropped > 0
     }
 
-    fn drop_in_memory(&mut self, signal: Signal, evict: impl FnOnce(&mut Spool) -> Option<Place>) -> Option<u64> {
+    fn drop_in_memory(
+        &mut self,
+        signal: Signal,
+        reason: DropReason,
+        evict: impl FnOnce(&mut Spool) -> Option<Place>,
+    ) -> Option<u64> {
         let place = self.store.change(signal, evict)?;
         place.in_log().for_each(|stored| self.log.settle(signal, stored));
         let batch = &place.batch;
-        self.store.tell(signal, |listener| listener.dropped(DropReason::DiskFull, batch.items(), Some(batch)));
+        self.store.tell(signal, |listener| listener.dropped(reason, batch.items(), Some(batch)));
         Some(batch.bytes() as u64 + FRAME_OVERHEAD)
     }
 
-    fn drop_shelved(&mut self, signal: Signal) -> Option<u64> {
+    /// Drops the oldest on the shelf, if it is older than `min_age`; about how many bytes it had.
+    fn drop_shelved(&mut self, signal: Signal, reason: DropReason, min_age: Option<Duration>) -> Option<u64> {
         loop {
             let stored = self.log.take(signal)?;
+            if min_age.is_some_and(|min_age| stored.age <= min_age) {
+                self.log.give_back(signal, stored.sequence);
+                return None;
+            }
             if let Some(items) = self.evict(&stored) {
                 self.log.settle(signal, stored.sequence);
-                self.store.tell(signal, |listener| listener.dropped(DropReason::DiskFull, items, None));
+                self.store.tell(signal, |listener| listener.dropped(reason, items, None));
                 return Some(stored.bytes as u64 + FRAME_OVERHEAD);
             }
         }
+    }
+
+    /// Drops what is older than it may be and not in flight.
+    fn expire(&mut self, max_age: Duration) {
+        self.settle();
+        let reason = DropReason::Expired;
+        for signal in Signal::ALL {
+            while self.drop_shelved(signal, reason, Some(max_age)).is_some() {}
+        }
+        for (signal, stored) in self.log.expired(max_age) {
+            self.drop_in_memory(signal, reason, |spool| spool.evict_stored(stored));
+        }
+        self.store.expired();
     }
 
     /// Takes what the log handed out off the shelf, to drop it; its items. `None`: it is not there.

@@ -8,8 +8,8 @@ use std::{
 };
 
 use otlp_batch::{
-    BatchConfig, DiskEvent, DiskQueueConfig, DropReason, Durability, Exported, Ledger, MemoryConfig, OnFull, Pipeline,
-    PipelineBuilder, Report, SignalLedger,
+    BatchConfig, DiskEvent, DiskQueueConfig, DropReason, Durability, EncryptionKey, Exported, Ledger, MemoryConfig,
+    OnFull, Pipeline, PipelineBuilder, Report, SignalLedger,
 };
 use otlp_core::{Outcome, Signal};
 use parking_lot::Mutex;
@@ -389,4 +389,36 @@ fn a_setting_that_cannot_work_is_named() {
     let file = directory.path().join("file");
     fs::write(&file, "").unwrap();
     assert!(refused(DiskQueueConfig::new(&file)).contains("file"));
+}
+
+#[test]
+fn what_is_older_than_it_may_be_is_dropped_by_that_name() {
+    let directory = Directory::new();
+    let limited = disk(&directory, Durability::Always).with_max_age(Duration::from_secs(1));
+    let (exporter, fates) = (down(), Arc::new(Fates::default()));
+    let builder = pipeline(config(), &exporter).with_disk_queue(limited);
+    let pipeline = builder.observer(fates.clone()).start().unwrap();
+    spans(pipeline.intake(), 0..100);
+    assert!(pipeline.persist_blocking(DEADLINE).durable);
+    assert!(pipeline.flush_blocking(DEADLINE).complete, "nothing but their age ends them");
+    let ledger = traces(&pipeline.shutdown_blocking(DEADLINE));
+    assert_eq!(ledger.dropped[DropReason::Expired], 100, "{ledger}");
+    assert_eq!(fates.sorted().len(), 100);
+}
+
+#[test]
+fn a_wrong_key_is_refused_and_destroys_nothing() {
+    let directory = Directory::new();
+    let with = |key: u8, exporter: &Arc<Scripted>| {
+        let disk = disk(&directory, LATER).with_encryption_key(EncryptionKey::from_bytes([key; 32]));
+        pipeline(config(), exporter).with_disk_queue(disk)
+    };
+    leave_behind(with(1, &down()), 0..10);
+    let plain = builder(&directory, LATER, &up()).start().unwrap_err().to_string();
+    assert!(plain.contains("encrypted") && plain.contains("disk_queue.encryption_key"), "{plain}");
+    let wrong = with(2, &up()).start().unwrap_err().to_string();
+    assert!(wrong.contains("another key"), "{wrong}");
+    let backend = up();
+    assert_eq!(traces(&with(1, &backend).start().unwrap().shutdown_blocking(DEADLINE)).delivered, 10);
+    assert_eq!(sorted(&backend), (0..10).collect::<Vec<_>>());
 }

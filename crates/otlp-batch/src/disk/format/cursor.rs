@@ -1,9 +1,10 @@
-//! The cursor file: which items have their fate already, by signal.
+//! The cursor file: which items have their fate already, by signal, and how old the queue is.
 //!
 //! ```text
 //!  0  magic "otlpqcur"
 //!  8  version
-//! 12  for each signal:
+//! 12  queue time, milliseconds
+//! 20  for each signal:
 //!        every item below this sequence has its fate
 //!        number of ranges above it that have theirs
 //!        the ranges, first and after the last, each 16 bytes, rising
@@ -11,6 +12,10 @@
 //! ```
 //!
 //! A cursor that is lost or damaged means that batches are delivered again, never that one is lost.
+//!
+//! Queue time is how long the queue has been open, all processes together. Batches age by it and not by the wall clock,
+//! so that one that jumps, at boot or later, lets nothing expire that was hardly tried, and keeps nothing for ever.
+//! What a crash takes of it (a minute at most), and a lost cursor, make batches younger and never older.
 
 use otlp_core::Signal;
 
@@ -19,9 +24,20 @@ use super::{Fields, VERSION};
 const MAGIC: &[u8; 8] = b"otlpqcur";
 const RANGE_LEN: usize = 16;
 
-/// What has its fate, by [`Signal::index`].
+/// More ranges than these are not written: what they cover is delivered again after a crash.
+const MAX_RANGES: usize = 1 << 20;
+
+/// What the longest cursor has.
+pub(in crate::disk) const MAX_LEN: usize = 24 + 3 * (16 + MAX_RANGES * RANGE_LEN);
+
+/// What has its fate.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(in crate::disk) struct Cursor([Settled; 3]);
+pub(in crate::disk) struct Cursor {
+    /// Milliseconds.
+    pub(in crate::disk) queue_time: u64,
+    /// By [`Signal::index`].
+    signals: [Settled; 3],
+}
 
 /// The items of one signal that have their fate.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,18 +48,20 @@ pub(in crate::disk) struct Settled {
 }
 
 impl Cursor {
-    pub(in crate::disk) fn new(by_signal: [Settled; 3]) -> Self {
-        Cursor(by_signal)
+    pub(in crate::disk) fn new(queue_time: u64, signals: [Settled; 3]) -> Self {
+        Cursor { queue_time, signals }
     }
 
     pub(in crate::disk) fn signal(&self, signal: Signal) -> &Settled {
-        &self.0[signal.index()]
+        &self.signals[signal.index()]
     }
 
     pub(in crate::disk) fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend_from_slice(&VERSION.to_le_bytes());
-        for Settled { below, ranges } in &self.0 {
+        bytes.extend_from_slice(&self.queue_time.to_le_bytes());
+        for Settled { below, ranges } in &self.signals {
+            let ranges = &ranges[..ranges.len().min(MAX_RANGES)];
             bytes.extend_from_slice(&below.to_le_bytes());
             bytes.extend_from_slice(&(ranges.len() as u64).to_le_bytes());
             for (first, end) in ranges {
@@ -66,8 +84,9 @@ impl Cursor {
         if &fields.take() != MAGIC || fields.u32() != VERSION {
             return None;
         }
-        let mut by_signal = <[Settled; 3]>::default();
-        for settled in &mut by_signal {
+        let queue_time = fields.u64();
+        let mut signals = <[Settled; 3]>::default();
+        for settled in &mut signals {
             settled.below = fields.u64();
             let count = usize::try_from(fields.u64()).ok()?;
             if count > fields.0.len() / RANGE_LEN {
@@ -81,7 +100,7 @@ impl Cursor {
                 settled.ranges.push((first, end));
             }
         }
-        fields.0.is_empty().then_some(Cursor(by_signal))
+        fields.0.is_empty().then_some(Cursor { queue_time, signals })
     }
 }
 
@@ -115,8 +134,10 @@ impl Settled {
 
     /// How many items of `first..end` have their fate.
     pub(in crate::disk) fn count_within(&self, first: u64, end: u64) -> u64 {
-        let all = std::iter::once((0, self.below)).chain(self.ranges.iter().copied());
-        all.map(|range| range.1.min(end).saturating_sub(range.0.max(first))).sum()
+        let after = self.ranges.partition_point(|range| range.1 <= first);
+        let before = self.ranges.partition_point(|range| range.0 < end).max(after);
+        let within = std::iter::once((0, self.below)).chain(self.ranges[after..before].iter().copied());
+        within.map(|range| range.1.min(end).saturating_sub(range.0.max(first))).sum()
     }
 }
 
@@ -130,7 +151,7 @@ mod tests {
         let mut logs = Settled::below(10);
         logs.push(12, 13);
         logs.push(20, 31);
-        Cursor::new([Settled::default(), Settled::below(u64::MAX), logs])
+        Cursor::new(77, [Settled::default(), Settled::below(u64::MAX), logs])
     }
 
     #[test]
@@ -142,7 +163,7 @@ mod tests {
     #[test]
     fn it_knows_what_is_settled() {
         let cursor = cursor();
-        let settled = &cursor.0[2];
+        let settled = &cursor.signals[2];
         let done: Vec<u64> = (8..32).filter(|item| settled.covers(*item, item + 1)).collect();
         assert_eq!(done, [vec![8, 9, 12], (20..31).collect()].concat());
         assert!(settled.covers(3, 10) && !settled.covers(9, 11) && !settled.covers(12, 21));
@@ -161,7 +182,7 @@ mod tests {
     #[test]
     fn ranges_that_make_no_sense_are_refused() {
         for ranges in [vec![(9, 12)], vec![(10, 12)], vec![(13, 13)], vec![(12, 20), (15, 30)]] {
-            let cursor = Cursor([Settled { below: 10, ranges }, Settled::default(), Settled::default()]);
+            let cursor = Cursor::new(0, [Settled { below: 10, ranges }, Settled::default(), Settled::default()]);
             assert_eq!(Cursor::decode(&cursor.encode()), None, "{cursor:?}");
         }
     }

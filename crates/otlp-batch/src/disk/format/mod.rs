@@ -6,9 +6,9 @@ mod frame;
 mod segment_header;
 
 pub(super) use self::{
-    cursor::{Cursor, Settled},
-    frame::{FRAME_MAGIC, FrameHeader, HEADER_LEN as FRAME_HEADER_LEN, payload_checksum},
-    segment_header::{HEADER_LEN as SEGMENT_HEADER_LEN, HeaderError, SegmentHeader},
+    cursor::{Cursor, MAX_LEN as MAX_CURSOR_LEN, Settled},
+    frame::{FRAME_MAGIC, FrameHeader, HEADER_LEN as FRAME_HEADER_LEN, MAX_PAYLOAD, payload_checksum},
+    segment_header::{HEADER_LEN as SEGMENT_HEADER_LEN, HeaderError, KeyHint, SegmentHeader},
 };
 
 /// The version of all three formats. A directory of another version is refused and left as it is.
