@@ -42,10 +42,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 fn simulated(arguments: &Arguments) -> std::process::Command {
     let mut command = cargo(["test", "--release", "--package", "otlp-batch", "--lib", "disk::", "--", "--nocapture"]);
     if let Some(seed) = arguments.seed {
-        command.env("OTLP_TORTURE_SEED", seed.to_string());
+        command.env("OTLP_DISK_SEED", seed.to_string());
     }
-    if arguments.minutes.is_some() {
-        command.env("OTLP_TORTURE_LONG", "1");
+    if let Some(minutes) = arguments.minutes {
+        command.env("OTLP_DISK_ROUNDS", minutes.max(1).to_string());
     }
     command
 }

@@ -24,8 +24,8 @@ pub(crate) enum Entry {
     Intends(u8, u32),
     /// For each thread: everything below that number is durable, or has its fate, and was not dropped.
     Durable([u32; PRODUCERS.len()]),
-    /// The library has dropped so many items: nothing recorded from here on is promised.
-    GivenUp(u64),
+    /// The library has dropped so many items, as its ledger tells: nothing recorded from here on is promised.
+    GivenUp(u64, Box<Ledger>),
     /// The library was shut down in order, and this is what it said.
     Ended(Box<Ledger>),
 }
@@ -90,7 +90,7 @@ impl Promises {
                     }
                 }
                 Entry::Durable(numbers) => promises.durable = numbers,
-                Entry::GivenUp(items) => promises.given_up = items,
+                Entry::GivenUp(items, _) => promises.given_up = items,
                 Entry::Ended(ledger) => promises.ended = Some(ledger),
             }
         }

@@ -25,6 +25,8 @@ pub(crate) struct Orders {
     pub(crate) segment_bytes: u64,
     pub(crate) max_bytes: u64,
     pub(crate) memory_bytes: usize,
+    /// How long an item waits for its batch. The less, the more batches.
+    pub(crate) batch_milliseconds: u64,
     /// How many items each thread records in a second. With zero there are no threads: what is there is delivered.
     pub(crate) per_second: u32,
 }

@@ -54,12 +54,8 @@ impl Round {
         self.directory.join("queue")
     }
 
-    /// Where the round keeps what it has.
-    pub(crate) fn directory(&self) -> &PathBuf {
-        &self.directory
-    }
-
-    /// Orders for the next process: small files, so that they often change.
+    /// Orders for the next process: small files, so that they often change, and many batches, so that a kill meets them in
+    /// every state.
     pub(crate) fn orders(&self, level: Level, per_second: u32) -> Orders {
         let run = self.runs.len() as u32;
         Orders {
@@ -73,6 +69,7 @@ impl Round {
             segment_bytes: 64 << 10,
             max_bytes: 1 << 30,
             memory_bytes: 16 << 20,
+            batch_milliseconds: 10,
             per_second,
         }
     }
@@ -117,13 +114,18 @@ impl Round {
         last.map_or(0, |ledger| Signal::ALL.iter().map(|signal| ledger.signal(*signal).recovered).sum())
     }
 
-    /// Judges. The directory is removed if nothing is wrong.
+    /// Judges.
     pub(crate) fn verdict(&self) -> Verdict {
-        let verdict = Verdict::of(&self.runs, &self.tally);
-        if verdict.is_good() {
+        Verdict::of(&self.runs, &self.tally)
+    }
+
+    /// Removes what the round leaves; if something is wrong it is kept, and said where.
+    pub(crate) fn close(self, is_good: bool, verdict: &Verdict) {
+        if is_good && verdict.is_good() {
             // What is left in a temporary directory harms nobody.
             let _ = fs::remove_dir_all(&self.directory);
+        } else {
+            eprintln!("seed {}, kept in {}\n{verdict}", self.seed, self.directory.display());
         }
-        verdict
     }
 }

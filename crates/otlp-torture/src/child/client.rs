@@ -31,10 +31,9 @@ pub(super) fn build(orders: &Orders) -> Result<EnhancedOtlpClient, Failure> {
         .with_initial_delay(Duration::from_millis(5))
         .with_max_delay(Duration::from_millis(100));
     let batch = BatchConfig {
-        // Small and soon: many batches, so that a kill meets them in every state.
         max_batch_size: 200,
         max_batch_bytes: 64 << 10,
-        batch_timeout: Duration::from_millis(10),
+        batch_timeout: Duration::from_millis(orders.batch_milliseconds),
         ..BatchConfig::default()
     };
     let said = Mutex::new(said);

@@ -80,9 +80,9 @@ fn obey(orders: Orders) -> Result<(), Failure> {
                 _ => {}
             }
         }
-        let given_up = given_up(&client.ledger());
-        if std::mem::replace(&mut given_up_before, given_up) != given_up {
-            journal.lock().write(&Entry::GivenUp(given_up))?;
+        let ledger = client.ledger();
+        if std::mem::replace(&mut given_up_before, given_up(&ledger)) != given_up(&ledger) {
+            journal.lock().write(&Entry::GivenUp(given_up(&ledger), Box::new(ledger)))?;
         }
     }
 }

@@ -36,9 +36,7 @@ pub(super) fn run(extent: Extent) -> Result<Row, Failure> {
     });
     drop(disk);
     let verdict = round.verdict();
-    if done.is_err() || !verdict.is_good() {
-        eprintln!("seed {seed}, kept in {}\n{verdict}", round.directory().display());
-    }
+    round.close(done.is_ok(), &verdict);
     Ok(Row { scenario: "full disk", done: done?, found: balance(&verdict), is_good: verdict.is_good() })
 }
 

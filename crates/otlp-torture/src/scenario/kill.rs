@@ -95,11 +95,9 @@ pub(super) fn run(extent: Extent) -> Result<Row, Failure> {
         let mut round = Round::new("kill", seed)?;
         let done = self::round(&mut round, seed, kills);
         let verdict = round.verdict();
-        if done.is_err() || !verdict.is_good() {
-            eprintln!("seed {seed}, kept in {}\n{verdict}", round.directory().display());
-        }
-        done?;
         recovered += round.recovered();
+        round.close(done.is_ok(), &verdict);
+        done?;
         all.add(verdict);
         rounds += 1;
         println!("kill: {} kills, {} durable items lost, seed {seed} done", all.killed(), all.lost.count);

@@ -47,9 +47,7 @@ pub(super) fn run(extent: Extent, level: Level) -> Result<Row, Failure> {
         Ok(Row { found, is_good: row.is_good && again == 0, ..row })
     });
     let verdict = round.verdict();
-    if !matches!(&done, Ok(row) if row.is_good) || !verdict.is_good() {
-        eprintln!("seed {seed}, kept in {}\n{verdict}", round.directory().display());
-    }
+    round.close(matches!(&done, Ok(row) if row.is_good), &verdict);
     let row = done?;
     Ok(Row { found: format!("{}; {}", row.found, balance(&verdict)), is_good: row.is_good && verdict.is_good(), ..row })
 }
@@ -60,6 +58,7 @@ fn watch(round: &mut Round, outage: Duration, level: Level) -> Result<(Row, Vec<
     let mut orders = round.orders(level, PER_SECOND);
     orders.segment_bytes = 1 << 20;
     orders.memory_bytes = (BUDGET_MEBIBYTES << 20) as usize;
+    orders.batch_milliseconds = 100;
     let mut process = Process::start(&orders, None)?;
     process.wait_for(&Answer::Ready, DEADLINE)?;
     let idle = process.resident_kib();
@@ -148,7 +147,7 @@ fn report(
         .map(|(recorded, arrived)| arrived - recorded)
         .collect();
     let (early, in_turn) = returned.in_turn();
-    let lost = round.runs.last().map_or(0, |run| run.promises.given_up);
+    let dropped = round.runs.last().map_or(0, |run| run.promises.given_up);
     let growth = memory.map(|(idle, most)| most.saturating_sub(idle) / 1024);
     let is_bounded = growth.is_none_or(|growth| growth <= BUDGET_MEBIBYTES + BESIDE_MEBIBYTES);
     let shown_growth = growth.map_or("unknown".to_owned(), |growth| format!("{growth} MiB"));
@@ -163,7 +162,7 @@ fn report(
         found: format!(
             "{} items of backlog delivered in {drained} ms ({} per second); latency of fresh items (half / 99 of 100 \
              below) {} / {} ms before, {} / {} ms meanwhile, {in_turn} of {early} in turn; process grew by {shown_growth}; \
-             {lost} dropped",
+             {dropped} dropped",
             returned.backlog.len(),
             returned.backlog.len() as u64 * 1000 / drained,
             below(calm, 0.5),
@@ -171,7 +170,7 @@ fn report(
             below(&mut during, 0.5),
             below(&mut during, 0.99),
         ),
-        is_good: is_bounded && lost == 0 && in_turn * 2 >= early,
+        is_good: is_bounded && dropped == 0 && in_turn * 2 >= early,
     }
 }
 
