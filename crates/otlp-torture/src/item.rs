@@ -8,8 +8,7 @@ use std::fmt;
 use otlp_core::Signal;
 
 /// What each producing thread of a child records, by the thread's number.
-pub(crate) const PRODUCERS: [Signal; 5] =
-    [Signal::Traces, Signal::Logs, Signal::Traces, Signal::Logs, Signal::Metrics];
+pub(crate) const PRODUCERS: [Signal; 5] = [Signal::Traces, Signal::Logs, Signal::Traces, Signal::Logs, Signal::Metrics];
 
 /// The attribute of spans and log records that names the item, and the one that fills it.
 pub(crate) const NAME: &str = "torture.item";

@@ -82,7 +82,8 @@ impl Promises {
         // What comes after the last line end was torn.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         for line in whole.lines() {
-            let entry = entry(line).ok_or_else(|| io::Error::other(format!("the journal has a damaged line: {line}")))?;
+            let entry =
+                entry(line).ok_or_else(|| io::Error::other(format!("the journal has a damaged line: {line}")))?;
             match entry {
                 Entry::Intends(producer, number) => {
                     if let Some(intended) = promises.intended.get_mut(usize::from(producer)) {

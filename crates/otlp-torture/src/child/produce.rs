@@ -66,13 +66,7 @@ impl Producers {
     }
 }
 
-fn produce(
-    producer: usize,
-    orders: &Orders,
-    client: &EnhancedOtlpClient,
-    journal: &Mutex<Journal>,
-    shared: &Shared,
-) {
+fn produce(producer: usize, orders: &Orders, client: &EnhancedOtlpClient, journal: &Mutex<Journal>, shared: &Shared) {
     let tracer = client.tracer("torture");
     let logger = client.logger("torture");
     let counter = client.meter("torture").u64_counter(COUNTER).init();

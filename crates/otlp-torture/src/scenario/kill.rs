@@ -122,7 +122,8 @@ fn round(round: &mut Round, seed: u64, kills: u64) -> Result<(), Failure> {
     let mut killed = 0;
     while killed < kills {
         let plan = Plan::random(&mut random);
-        let ending = carry_out(round, &plan).map_err(|failure| format!("run {}, {plan:?}: {failure}", round.runs.len()))?;
+        let ending =
+            carry_out(round, &plan).map_err(|failure| format!("run {}, {plan:?}: {failure}", round.runs.len()))?;
         killed += u64::from(matches!(ending, Ending::Killed(_)));
     }
     round.drain()
