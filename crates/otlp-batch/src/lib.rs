@@ -38,7 +38,11 @@ mod thread_slots;
 pub use self::{
     batch::{Batch, Fragment},
     config::{BatchConfig, ConfigError, MemoryConfig, OnFull},
-    disk::{DiskEvent, DiskFile, DiskQueueConfig, DiskQueueError, Durability, EncryptionKey, FileSystem, LocalDisk},
+    disk::{
+        DiskEvent, DiskFile, DiskQueueConfig, DiskQueueError, Durability, EncryptionKey, FileSystem, InspectError,
+        InspectedSegment, Inspection, LocalDisk, StoredRequest, StoredRequestError, Verification, WaitingSignal,
+        queue_directories,
+    },
     exporter::{Attempts, BatchExporter, ExportFuture, Exported, ReadyFuture},
     fate::{DeliveryObserver, Fate, Settled},
     intake::{Intake, Producer, ScopeHandle},
@@ -46,3 +50,8 @@ pub use self::{
     pipeline::{Pipeline, PipelineBuilder, Report, StartError},
     queue::{Found, MemoryQueue, Queue, QueueDepth, QueueListener},
 };
+
+/// The bodies of the fuzz targets for the files of the disk queue.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use self::disk::fuzz;

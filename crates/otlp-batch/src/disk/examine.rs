@@ -3,9 +3,8 @@
 use std::{io, path::Path};
 
 use super::{
-    cipher::EncryptionKey,
     file_system::FileSystem,
-    format::{HeaderError, SEGMENT_HEADER_LEN, SegmentHeader},
+    format::{HeaderError, KeyHint, SEGMENT_HEADER_LEN, SegmentHeader},
     scan::{Depth, Found, Scan, scan},
 };
 
@@ -14,6 +13,10 @@ use super::{
 pub(super) struct Candidate {
     pub(super) size: u64,
     pub(super) has_header: bool,
+    /// What its header says of its key.
+    pub(super) key_hint: Option<KeyHint>,
+    /// Its header says so, or a frame.
+    pub(super) is_encrypted: bool,
     /// Where the last sound frame ends.
     pub(super) end: u64,
     /// Blocks that the disk did not read.
@@ -26,8 +29,6 @@ pub(super) struct Candidate {
 #[derive(Debug)]
 pub(super) enum Fault {
     UnknownVersion(u32),
-    KeyMissing,
-    WrongKey,
     /// Nothing that the disk has to do with, like a lack of permission.
     Io(io::Error),
 }
@@ -57,7 +58,6 @@ impl Candidate {
 pub(super) fn examine(
     file_system: &dyn FileSystem,
     path: &Path,
-    key: Option<&EncryptionKey>,
     depth: Depth,
     mut found: impl FnMut(Found),
 ) -> Result<Candidate, Fault> {
@@ -73,25 +73,18 @@ pub(super) fn examine(
     // Without its first block a segment is read as one whose header is damaged.
     let read = file.read_at(&mut start, 0).unwrap_or(0);
     let header = SegmentHeader::decode(&start[..read]);
-    match &header {
-        Err(HeaderError::UnknownVersion(version)) => return Err(Fault::UnknownVersion(*version)),
-        Ok(SegmentHeader { encryption: Some(hint), .. }) => match key {
-            None => return Err(Fault::KeyMissing),
-            Some(key) if !key.matches(hint) => return Err(Fault::WrongKey),
-            Some(_) => {}
-        },
-        Ok(_) | Err(HeaderError::Damaged) => {}
+    if let Err(HeaderError::UnknownVersion(version)) = header {
+        return Err(Fault::UnknownVersion(version));
     }
+    let key_hint = header.ok().and_then(|header| header.encryption);
+    let mut is_encrypted = key_hint.is_some();
     let from = if header.is_ok() { SEGMENT_HEADER_LEN as u64 } else { 0 };
-    let mut is_locked = false;
     let Scan { damaged_bytes, end, unreadable } = scan(&*file, size, from, depth, |frame| {
-        is_locked |= frame.header.is_encrypted && key.is_none();
+        is_encrypted |= frame.header.is_encrypted;
         found(frame);
     });
-    if is_locked {
-        return Err(Fault::KeyMissing);
-    }
-    Ok(Candidate { size, has_header: header.is_ok(), end, unreadable, damaged_between: damaged_bytes })
+    let has_header = header.is_ok();
+    Ok(Candidate { size, has_header, key_hint, is_encrypted, end, unreadable, damaged_between: damaged_bytes })
 }
 
 /// Whether an error says something of the file's medium, and not of this process.

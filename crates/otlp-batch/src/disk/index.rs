@@ -84,7 +84,7 @@ impl Index {
         (self.waiting_batches, self.waiting_items)
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub(super) fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.entries.iter()
     }
 
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn the_oldest_that_waits_is_found_in_any_order_of_events() {
         let mut index = Index::recovered((0..5).map(|at| entry(at * 2)).collect(), 10);
-        let mut take = |index: &mut Index| {
+        let take = |index: &mut Index| {
             let entry = index.oldest_waiting()?;
             index.set(entry.sequence, State::Taken);
             Some(entry.sequence)

@@ -164,6 +164,29 @@ impl Log {
         }
     }
 
+    pub(super) fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// How many items a batch without a fate has.
+    pub(super) fn items(&self, signal: Signal, sequence: u64) -> u64 {
+        self.indexes[signal.index()].entry(sequence).map_or(0, |entry| entry.items.into())
+    }
+
+    /// When a batch was put, by the wall clock, in nanoseconds since 1970; if its header can be read.
+    pub(super) fn put_at(&self, signal: Signal, entry: &Entry) -> Option<u64> {
+        let file = self.file_system.open(&segment::path(&self.directory, entry.segment), false).ok()?;
+        let mut start = [0; FRAME_HEADER_LEN];
+        let read = file.read_at(&mut start, entry.offset.into()).ok()?;
+        let header = FrameHeader::decode(&start[..read])?;
+        ((header.signal, header.sequence) == (signal, entry.sequence)).then_some(header.put_at)
+    }
+
+    /// The index of one signal.
+    pub(super) fn index(&self, signal: Signal) -> &Index {
+        &self.indexes[signal.index()]
+    }
+
     /// How many bytes its files have.
     pub(crate) fn bytes(&self) -> u64 {
         self.sealed.iter().chain(self.active.as_ref().map(|active| &active.segment)).map(|one| one.bytes).sum()
@@ -189,6 +212,18 @@ impl Log {
             unsettled
                 .take_while(move |entry| entry.age(queue_time) > max_age)
                 .map(move |entry| (signal, entry.sequence))
+        };
+        Signal::ALL.into_iter().flat_map(of).collect()
+    }
+
+    /// The batches without a fate in the oldest segment: once they have theirs, its room is free. Empty: there is no
+    /// segment but the one that is written to.
+    pub(super) fn oldest_segment(&self) -> Vec<(Signal, u64)> {
+        let Some(oldest) = self.sealed.iter().find(|segment| segment.live > 0) else { return Vec::new() };
+        let of = |signal: Signal| {
+            let entries = self.indexes[signal.index()].entries();
+            let inside = entries.filter(|entry| entry.segment == oldest.number && entry.state != State::Settled);
+            inside.map(move |entry| (signal, entry.sequence))
         };
         Signal::ALL.into_iter().flat_map(of).collect()
     }
@@ -290,11 +325,21 @@ impl Log {
 
     /// Reads the bytes of a batch without a fate into a buffer, which should have room for [`Stored::bytes`].
     pub(crate) fn read(&mut self, signal: Signal, sequence: u64, into: &mut Vec<u8>) -> Result<(), ReadError> {
+        self.read_frame(signal, sequence, into).map(drop)
+    }
+
+    /// The same, with the header of the frame.
+    pub(super) fn read_frame(
+        &mut self,
+        signal: Signal,
+        sequence: u64,
+        into: &mut Vec<u8>,
+    ) -> Result<FrameHeader, ReadError> {
         loop {
             let entry = self.indexes[signal.index()].entry(sequence).ok_or(ReadError::Damaged)?;
             let error = match self.read_entry(signal, &entry, into) {
-                Ok(true) => return Ok(()),
-                Ok(false) => ReadError::Damaged,
+                Ok(Some(header)) => return Ok(header),
+                Ok(None) => ReadError::Damaged,
                 Err(error) => ReadError::Io(error),
             };
             if matches!(error, ReadError::Damaged)
@@ -360,8 +405,8 @@ impl Log {
         self.queue_time_before.saturating_add(self.open_for)
     }
 
-    /// `false`: what stands there is not what was written.
-    fn read_entry(&mut self, signal: Signal, entry: &Entry, into: &mut Vec<u8>) -> io::Result<bool> {
+    /// `None`: what stands there is not what was written.
+    fn read_entry(&mut self, signal: Signal, entry: &Entry, into: &mut Vec<u8>) -> io::Result<Option<FrameHeader>> {
         let file = match &self.active {
             Some(active) if active.segment.number == entry.segment => &*active.file,
             _ => reader(&mut self.readers, &*self.file_system, &self.directory, entry.segment)?,
@@ -369,16 +414,16 @@ impl Log {
         let offset = u64::from(entry.offset);
         let mut start = [0; FRAME_HEADER_LEN];
         let read = file.read_at(&mut start, offset)?;
-        let Some(header) = FrameHeader::decode(&start[..read]) else { return Ok(false) };
+        let Some(header) = FrameHeader::decode(&start[..read]) else { return Ok(None) };
         let is_it = (header.signal, header.sequence, header.items, header.payload_len)
             == (signal, entry.sequence, entry.items, entry.payload_len);
         if !is_it || !read_payload(file, offset, &header, into)? {
-            return Ok(false);
+            return Ok(None);
         }
         if !header.is_encrypted {
-            return Ok(true);
+            return Ok(Some(header));
         }
-        Ok(self.opener.as_mut().and_then(|opener| opener.open(&header, into)).is_some())
+        Ok(self.opener.as_mut().and_then(|opener| opener.open(&header, into)).map(|()| header))
     }
 
     /// What a failed append leaves: the file as it was before, or nothing more that is written to it.

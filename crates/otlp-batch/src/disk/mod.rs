@@ -9,15 +9,20 @@
 mod aside;
 mod cipher;
 mod config;
+mod dead_letter;
 mod directory;
 mod error;
 mod event;
 mod examine;
 mod file_system;
 mod format;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod index;
+mod inspect;
 mod lock;
 mod log;
+mod once;
 mod open;
 mod queue;
 mod recovery;
@@ -28,6 +33,7 @@ mod shelf;
 mod spool;
 mod store;
 mod stored_batch;
+mod survey;
 mod thread;
 
 #[cfg(test)]
@@ -41,6 +47,10 @@ pub use self::{
     error::DiskQueueError,
     event::DiskEvent,
     file_system::{DiskFile, FileSystem, LocalDisk},
+    inspect::{
+        InspectError, InspectedSegment, Inspection, StoredRequest, StoredRequestError, Verification, WaitingSignal,
+        queue_directories,
+    },
 };
 pub(crate) use self::{
     directory::DirectoryNames,

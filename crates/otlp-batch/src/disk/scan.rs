@@ -55,15 +55,15 @@ pub(super) fn scan(file: &dyn DiskFile, size: u64, start: u64, depth: Depth, mut
     let mut ahead = WINDOW;
     let mut at = start;
     // Found, but its length is believed only when something sound follows: a frame that bytes are missing from would
-    // hide the next one.
-    let mut last: Option<Found> = None;
+    // hide the next one. With where the frame before it ends.
+    let mut last: Option<(Found, u64)> = None;
     loop {
         let is_room = at + FRAME_HEADER_LEN as u64 <= size;
         let next = match if is_room { window.frame_at(at, ahead, depth) } else { Ok(None) } {
             Ok(Some(header)) => {
                 // No file of ours is as long as that; what lies behind it is no place that an index can name.
                 let Ok(offset) = u32::try_from(at) else { break };
-                last.replace(Found { offset, header }).into_iter().for_each(&mut found);
+                last.replace((Found { offset, header }, scan.end)).into_iter().for_each(|(last, _)| found(last));
                 scan.damaged_bytes += at - scan.end;
                 at += header.frame_len();
                 scan.end = at;
@@ -73,12 +73,14 @@ pub(super) fn scan(file: &dyn DiskFile, size: u64, start: u64, depth: Depth, mut
             Ok(None) => {
                 let is_doubtful = depth == Depth::Headers && at == scan.end && at < size;
                 match last.take() {
-                    Some(last) if is_doubtful && !window.is_whole(&last) => {
-                        scan.end = u64::from(last.offset);
-                        window.next_magic(scan.end + 1)
+                    Some((last, end)) if is_doubtful && !window.is_whole(&last) => {
+                        let offset = u64::from(last.offset);
+                        scan.damaged_bytes -= offset - end;
+                        scan.end = end;
+                        window.next_magic(offset + 1)
                     }
                     believed => {
-                        believed.into_iter().for_each(&mut found);
+                        believed.into_iter().for_each(|(last, _)| found(last));
                         window.next_magic(at + 1)
                     }
                 }
@@ -98,7 +100,7 @@ pub(super) fn scan(file: &dyn DiskFile, size: u64, start: u64, depth: Depth, mut
             break;
         }
     }
-    last.into_iter().for_each(&mut found);
+    last.into_iter().for_each(|(last, _)| found(last));
     scan
 }
 

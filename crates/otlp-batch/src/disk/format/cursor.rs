@@ -84,9 +84,15 @@ impl Cursor {
         if &fields.take() != MAGIC || fields.u32() != VERSION {
             return None;
         }
+        if fields.0.len() < 8 + 3 * RANGE_LEN {
+            return None;
+        }
         let queue_time = fields.u64();
         let mut signals = <[Settled; 3]>::default();
         for settled in &mut signals {
+            if fields.0.len() < RANGE_LEN {
+                return None;
+            }
             settled.below = fields.u64();
             let count = usize::try_from(fields.u64()).ok()?;
             if count > fields.0.len() / RANGE_LEN {

@@ -102,11 +102,6 @@ impl FrameHeader {
         bytes
     }
 
-    /// The sequence of the frame that follows it in its signal.
-    pub(in crate::disk) fn end(&self) -> u64 {
-        self.sequence.saturating_add(u64::from(self.items))
-    }
-
     /// The length of header and payload.
     pub(in crate::disk) fn frame_len(&self) -> u64 {
         HEADER_LEN as u64 + u64::from(self.payload_len)

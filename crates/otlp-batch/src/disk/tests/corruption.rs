@@ -29,7 +29,7 @@ fn written(seed: u64) -> Written {
             continue;
         }
         let mut found = Vec::new();
-        let opened = examine(&disk, &path, Some(&key()), Depth::Payloads, |frame| found.push(frame));
+        let opened = examine(&disk, &path, Depth::Payloads, |frame| found.push(frame));
         assert_eq!(opened.unwrap().damaged_bytes(), 0);
         for frame in found {
             let at = frame.offset as usize;
@@ -44,7 +44,7 @@ fn written(seed: u64) -> Written {
 }
 
 /// Does one thing to one file, or two.
-fn damage(files: &mut Vec<(PathBuf, Vec<u8>)>, random: &mut Random) {
+fn damage(files: &mut [(PathBuf, Vec<u8>)], random: &mut Random) {
     let file = random.below(files.len());
     let other = random.below(files.len());
     let (len, other_len) = (files[file].1.len(), files[other].1.len());

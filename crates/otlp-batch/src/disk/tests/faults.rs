@@ -5,7 +5,7 @@ use std::io;
 
 use super::{super::simulated_disk::Unsynced, *};
 
-const STEPS: usize = 260;
+const STEPS: usize = 200;
 
 fn operations(seed: u64) -> usize {
     let disk = SimulatedDisk::default();

@@ -5,6 +5,7 @@
 
 mod corruption;
 mod faults;
+mod inspecting;
 mod opening;
 mod power_cut;
 
@@ -53,7 +54,7 @@ fn try_open(disk: &SimulatedDisk, key: Option<EncryptionKey>) -> Result<(Log, Re
 
 /// Half of the seeds are encrypted.
 fn key_of(seed: u64) -> Option<EncryptionKey> {
-    (seed % 2 == 0).then(key)
+    seed.is_multiple_of(2).then(key)
 }
 
 fn opened(disk: &SimulatedDisk, key: Option<EncryptionKey>) -> (Log, Recovered) {
@@ -166,7 +167,7 @@ impl Program {
             return;
         }
         // Mostly the oldest, as a receiver answers.
-        let at = if which % 4 > 0 { 0 } else { which % self.live.len() };
+        let at = if !which.is_multiple_of(4) { 0 } else { which % self.live.len() };
         let key = *self.live.keys().nth(at).unwrap();
         let id = self.live.remove(&key).unwrap();
         log.settle(Signal::ALL[key.0], key.1);

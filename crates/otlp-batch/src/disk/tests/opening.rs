@@ -188,10 +188,10 @@ fn age_is_the_time_that_the_queue_was_open_whatever_the_clock_says() {
 }
 
 /// A directory of its own on the disk of this machine, gone with the test.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(pub(super) PathBuf);
 
 impl Scratch {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("otlp-disk-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
