@@ -22,6 +22,8 @@ pub(crate) struct Orders {
     /// Where the library's messages about itself go, and panics.
     pub(crate) said: PathBuf,
     pub(crate) level: Level,
+    /// Whether what is stored is encrypted.
+    pub(crate) is_encrypted: bool,
     pub(crate) segment_bytes: u64,
     pub(crate) max_bytes: u64,
     pub(crate) memory_bytes: usize,

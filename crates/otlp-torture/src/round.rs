@@ -54,7 +54,7 @@ impl Round {
         self.directory.join("queue")
     }
 
-    /// Orders for the next process: small files, so that they often change, and many batches, so that a kill meets them in
+    /// Orders for the next process: with every other seed the queue is encrypted; small files, so that they often change, and many batches, so that a kill meets them in
     /// every state.
     pub(crate) fn orders(&self, level: Level, per_second: u32) -> Orders {
         let run = self.runs.len() as u32;
@@ -66,6 +66,7 @@ impl Round {
             journal: self.directory.join(format!("journal-{run:04}")),
             said: self.directory.join(format!("said-{run:04}")),
             level,
+            is_encrypted: self.seed % 2 == 1,
             segment_bytes: 64 << 10,
             max_bytes: 1 << 30,
             memory_bytes: 16 << 20,

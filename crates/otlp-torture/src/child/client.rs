@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use otlp_batch::{BatchConfig, DiskQueueConfig, MemoryConfig};
+use otlp_batch::{BatchConfig, DiskQueueConfig, EncryptionKey, MemoryConfig};
 use otlp_client::EnhancedOtlpClient;
 use otlp_reliability::{CircuitBreakerConfig, RetryPolicy};
 use parking_lot::Mutex;
@@ -22,10 +22,13 @@ pub(crate) const PANICKED: i32 = 70;
 pub(super) fn build(orders: &Orders) -> Result<EnhancedOtlpClient, Failure> {
     let said = append_to(&orders.said)?;
     end_at_a_panic(append_to(&orders.said)?);
-    let queue = DiskQueueConfig::new(&orders.queue)
+    let mut queue = DiskQueueConfig::new(&orders.queue)
         .with_durability(orders.level.durability())
         .with_segment_bytes(orders.segment_bytes)
         .with_max_bytes(orders.max_bytes);
+    if orders.is_encrypted {
+        queue = queue.with_encryption_key(EncryptionKey::from_bytes([7; 32]));
+    }
     let retry = RetryPolicy::new()
         .with_max_attempts(None)
         .with_initial_delay(Duration::from_millis(5))
