@@ -1,5 +1,7 @@
 //! The short form: the program as `cargo xtask torture` starts it.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may what tests share")]
+
 use std::process::Command;
 
 /// Runs the program to its end; what it printed.
