@@ -39,7 +39,7 @@ fn builder(directory: &Directory, durability: Durability, exporter: &Arc<Scripte
 }
 
 fn down() -> Arc<Scripted> {
-    let exporter = Scripted::new("backend", |_| async { Exported::PutOff(None) });
+    let exporter = Scripted::new("backend", |_| async { Exported::PutOff { error: None, was_up: false } });
     exporter.set_up(false);
     exporter
 }
