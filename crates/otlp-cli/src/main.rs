@@ -1,6 +1,7 @@
 //! The command `otlp`: reads the command line and hands over to the module of the subcommand.
 
 mod demo;
+mod queue;
 
 use std::process::ExitCode;
 
@@ -20,11 +21,14 @@ enum Command {
     /// One of the five services; started by `demo`
     #[command(hide = true)]
     DemoService(demo::ServiceArguments),
+    /// Look into the directory of a disk queue, check it, export it, or send what waits in it
+    Queue(queue::Arguments),
 }
 
 fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::DemoService(arguments) => demo::serve(&arguments),
+        Command::Queue(arguments) => queue::run(&arguments),
     }
 }
