@@ -59,9 +59,12 @@ fn sorted(exporter: &Scripted) -> Vec<u64> {
     numbers
 }
 
+/// Of each batch.
+type Numbers = Vec<Vec<u64>>;
+
 /// An exporter that keeps the numbers of each batch, and not the memory.
-fn forgetful() -> (Arc<Scripted>, Arc<Mutex<Vec<Vec<u64>>>>) {
-    let arrived = Arc::new(Mutex::new(Vec::new()));
+fn forgetful() -> (Arc<Scripted>, Arc<Mutex<Numbers>>) {
+    let arrived = Arc::new(Mutex::new(Numbers::new()));
     let sink = Arc::clone(&arrived);
     let exporter = Scripted::new("backend", move |batch| {
         sink.lock().push(numbers(&batch));
