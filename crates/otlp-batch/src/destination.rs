@@ -118,9 +118,9 @@ impl Lane {
         Some(batch)
     }
 
-    /// Takes back what has no fate yet of a batch that the destination put off, with the error if it was tried.
-    pub(crate) fn give_back(&self, batch: Arc<Batch>, error: Option<&ExportError>) {
-        if error.is_some() && self.suspects.failed(batch.sequence()) {
+    /// Takes back what has no fate yet of a batch that was put off ([`Exported::PutOff`](crate::Exported::PutOff)).
+    pub(crate) fn give_back(&self, batch: Arc<Batch>, error: Option<&ExportError>, was_up: bool) {
+        if error.is_some() && self.suspects.failed(batch.sequence(), was_up) {
             self.settle(&batch, Fate::Dropped(DropReason::RetriesExhausted, error));
             self.acknowledge(batch.sequence());
             return;
@@ -186,7 +186,10 @@ impl Lane {
                 self.counters.delivered(items - rejected);
                 self.suspects.delivered();
             }
-            Fate::Rejected(_) => self.counters.rejected(items),
+            Fate::Rejected(_) => {
+                self.counters.rejected(items);
+                self.queue.refused(batch);
+            }
             Fate::Dropped(reason, _) => self.counters.dropped(reason, items),
         }
         self.tell(fate, items, batch.fragments());

@@ -23,8 +23,14 @@ pub enum Exported {
     /// as it will, and the batch is given up.
     Settled(Outcome),
     /// Not at all: the destination is down, which is not the batch's fault. The batch goes back into the queue, to its
-    /// place, and is handed in again. The error is that of the last attempt, if the batch was tried.
-    PutOff(Option<ExportError>),
+    /// place, and is handed in again.
+    PutOff {
+        /// What came of its last attempt, if it was tried.
+        error: Option<ExportError>,
+        /// Whether the destination took everything when that attempt began. A batch that was put off before then failed
+        /// although the destination had worked in between; after a few rounds of that it is given up.
+        was_up: bool,
+    },
 }
 
 impl From<Outcome> for Exported {

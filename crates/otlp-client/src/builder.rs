@@ -418,8 +418,9 @@ impl ClientBuilder {
     }
 }
 
-/// Any number of attempts within five minutes: a restart of the backend is survived, a dead one does not hold the queue
-/// up for ever. With a disk queue there is room to wait in.
+/// Any number of attempts within five minutes: a batch that fails while the endpoint works does not take up a place for
+/// ever. An endpoint that is down uses up none of it, for then the circuit breaker is open. With a disk queue there is
+/// room to wait in, and no limit.
 fn default_retry(is_on_disk: bool) -> RetryPolicy {
     let max_elapsed = (!is_on_disk).then_some(Duration::from_secs(300));
     RetryPolicy::new()

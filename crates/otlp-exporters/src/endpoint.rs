@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use otlp_core::{ErrorKind, Outcome};
+use otlp_core::{ErrorKind, Outcome, RetryableFailure};
 use otlp_reliability::{CircuitBreaker, Judge, Observer, TokioClock, Verdict};
 
 /// The circuit breaker of an endpoint. Clones are handles of the same one, so that the signals that are sent there share
@@ -24,19 +24,22 @@ impl Judge<Outcome> for JudgeEndpoint {
     fn judge(&self, outcome: &Outcome) -> Verdict {
         match outcome {
             Outcome::Delivered(_) => Verdict::Success,
-            Outcome::Retry(failure) if failure.after.is_none() && failure.error.kind() != ErrorKind::Throttled => {
-                Verdict::Failure
-            }
+            Outcome::Retry(failure) if !is_alive(failure) => Verdict::Failure,
             _ => Verdict::Ignore,
         }
     }
+}
+
+/// Whether an endpoint that failed says that it will serve again: it asks for a delay, or for less.
+pub(crate) fn is_alive(failure: &RetryableFailure) -> bool {
+    failure.after.is_some() || failure.error.kind() == ErrorKind::Throttled
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use otlp_core::{ExportError, RetryableFailure};
+    use otlp_core::ExportError;
 
     use super::*;
 

@@ -8,10 +8,10 @@ use std::{convert::Infallible, future::Future, sync::Arc};
 
 use otlp_batch::{Attempts, Batch, BatchExporter, ExportFuture, Exported, ReadyFuture};
 use otlp_core::{ErrorKind, ExportError, Outcome, RetryableFailure, Signal};
-use otlp_reliability::{CircuitState, Classify, Control, Controlled, Decision, Error, Judge, Retry, Timeout, Verdict};
+use otlp_reliability::{CircuitState, Classify, Control, Controlled, Decision, Error, Retry, Timeout};
 use parking_lot::Mutex;
 
-use crate::{EndpointBreaker, Hurry, JudgeEndpoint};
+use crate::{EndpointBreaker, Hurry, endpoint::is_alive};
 
 /// One attempt to deliver a batch to a destination.
 pub trait Attempt: Send + Sync {
@@ -62,7 +62,7 @@ impl Classify<Exported> for RetryOutcomes {
     fn classify(&self, exported: &Exported) -> Decision {
         match exported {
             Exported::Settled(outcome) => self.classify(outcome),
-            Exported::PutOff(_) => Decision::Done,
+            Exported::PutOff { .. } => Decision::Done,
         }
     }
 }
@@ -113,31 +113,34 @@ impl<A: Attempt> Retrying<A> {
             Ok(prepared) => prepared,
             Err(error) => return Outcome::Refused(error).into(),
         };
+        let breaker = self.breaker(batch.signal());
+        // The error of the last attempt, after which the breaker still let everything through.
         let last_error = Mutex::new(None);
         let once = || async {
-            let breaker = self.breaker(batch.signal());
             let permit = match breaker.map(|breaker| breaker.try_acquire()).transpose() {
                 Ok(permit) => permit,
-                Err(_) => return Exported::PutOff(last_error.lock().take()),
+                Err(_) => return Exported::PutOff { error: last_error.lock().take(), was_up: true },
             };
+            let was_up = breaker.is_none_or(takes_all);
             attempts.begin();
             let outcome = self.in_time(&prepared).await;
             attempts.end(&outcome);
             if let Some(permit) = permit {
                 permit.record(&outcome);
             }
-            let Outcome::Retry(failure) = &outcome else { return outcome.into() };
-            if let Some(observer) = &self.observer {
-                observer.failed(&self.name, batch.signal(), &failure.error);
+            if let Outcome::Retry(failure) = &outcome {
+                if let Some(observer) = &self.observer {
+                    observer.failed(&self.name, batch.signal(), &failure.error);
+                }
+                *last_error.lock() = Some(failure.error.clone());
             }
-            let is_down = JudgeEndpoint.judge(&outcome) == Verdict::Failure;
-            if is_down && breaker.is_some_and(|breaker| !takes_all(breaker)) {
-                return Exported::PutOff(Some(failure.error.clone()));
-            }
-            *last_error.lock() = Some(failure.error.clone());
-            outcome.into()
+            unless_down(outcome, breaker, was_up)
         };
-        self.retry.execute(once).await
+        match self.retry.execute(once).await {
+            // Out of time: but if the endpoint went down during the last wait, that is not the batch's fault.
+            Exported::Settled(outcome) => unless_down(outcome, breaker, true),
+            put_off => put_off,
+        }
     }
 
     /// One attempt under the timeout.
@@ -153,6 +156,18 @@ impl<A: Attempt> Retrying<A> {
 
     fn breaker(&self, signal: Signal) -> Option<&EndpointBreaker> {
         self.breakers[signal.index()].as_ref()
+    }
+}
+
+/// The outcome of an attempt, or the batch put off: it failed because the endpoint is down. Only that failure counts: one
+/// that the endpoint answered with a delay is the retry's to obey, also between probes.
+fn unless_down(outcome: Outcome, breaker: Option<&EndpointBreaker>, was_up: bool) -> Exported {
+    let is_down = breaker.is_some_and(|breaker| !takes_all(breaker));
+    match outcome {
+        Outcome::Retry(failure) if is_down && !is_alive(&failure) => {
+            Exported::PutOff { error: Some(failure.error), was_up }
+        }
+        outcome => outcome.into(),
     }
 }
 
@@ -173,5 +188,39 @@ impl<A: Attempt> BatchExporter for Retrying<A> {
 
     fn export<'a>(&'a self, batch: &'a Batch, attempts: &'a Attempts<'a>) -> ExportFuture<'a> {
         Box::pin(self.deliver(batch, attempts))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use otlp_reliability::{CircuitBreaker, Observer};
+
+    use super::*;
+    use crate::JudgeEndpoint;
+
+    #[test]
+    fn only_a_failure_of_an_endpoint_that_is_down_is_put_off() {
+        let failure = |kind, after| {
+            let error = ExportError::new(kind, "scripted");
+            Outcome::Retry(RetryableFailure { error, after, acknowledgement_lost: false })
+        };
+        let nobody: Arc<dyn Observer> = Arc::new(());
+        let breaker = CircuitBreaker::new(1, Duration::from_secs(1)).with_judge(JudgeEndpoint).with_observer(nobody);
+        let is_put_off =
+            |outcome, breaker| matches!(unless_down(outcome, breaker, true), Exported::PutOff { error: Some(_), .. });
+        let network = failure(ErrorKind::Network, None);
+        assert!(!is_put_off(network.clone(), None));
+        assert!(!is_put_off(network.clone(), Some(&breaker)), "the breaker is closed");
+        for down in [CircuitBreaker::force_open, CircuitBreaker::half_open, CircuitBreaker::isolate] {
+            down(&breaker);
+            assert!(is_put_off(network.clone(), Some(&breaker)));
+            assert!(!is_put_off(failure(ErrorKind::Unavailable, Some(Duration::ZERO)), Some(&breaker)));
+            assert!(!is_put_off(failure(ErrorKind::Throttled, None), Some(&breaker)));
+            assert!(!is_put_off(Outcome::delivered(), Some(&breaker)));
+        }
+        breaker.force_closed();
+        assert!(!is_put_off(network, Some(&breaker)));
     }
 }

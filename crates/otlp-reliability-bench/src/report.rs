@@ -99,7 +99,7 @@ fn budgets(text: &mut String, verdicts: &[Verdict]) -> Result<(), Failure> {
     let (allocations, others): (Vec<_>, Vec<_>) = verdicts.iter().partition(|verdict| verdict.budget == ALLOCATIONS);
     for verdict in others.iter().chain(allocations.iter().filter(|verdict| verdict.is_exceeded())) {
         write!(text, "  {}; {}: {} <= {}: ", verdict.scene, verdict.name, verdict.budget, verdict.limit)?;
-        let digits = if verdict.limit > 1.0 { 1 } else { 2 };
+        let digits = if verdict.limit > 1.0 { 1 } else { 3 };
         match (verdict.measured, verdict.median, verdict.is_met()) {
             (Some(measured), Some(median), Some(is_met)) => {
                 write!(text, "{measured:.digits$} ({median:.digits$}) ")?;

@@ -1,15 +1,28 @@
-//! Policies for calls that can fail: [`Retry`] and [`Timeout`], composable, driven by a [`Clock`] that tests control.
+//! Policies for calls that can fail, one at a time or as a pipeline.
 //!
-//! - [`Policy`]: run an operation under a policy; its documentation says why it has the form it has.
-//! - [`Retry`], configured by [`RetryPolicy`]: try again, with backoff, jitter and limits.
-//! - [`Timeout`]: give an operation so long and no longer.
-//! - [`Error`], [`Rejection`]: what a policy itself answers.
-//! - [`Clock`], [`Observer`]: time and events, both replaceable, both free when they are not replaced.
+//! | policy | what it does |
+//! |---|---|
+//! | [`CircuitBreaker`] | stops calling what does not work, and finds out when it works again |
+//! | [`Retry`], [`RetryBudget`] | tries again, with backoff and jitter; no more than the budget allows |
+//! | [`Timeout`] | gives an operation so long and no longer |
+//! | [`Bulkhead`] | lets so many calls run at once, and so many more wait |
+//! | [`AdaptiveLimit`] | finds out how many the callee bears |
+//! | [`RateLimiter`] | lets so many calls through per second |
+//! | [`Hedge`] | starts a second attempt when the first is slow |
+//! | [`Fallback`] | answers for an operation that failed |
+//! | [`Pipeline`] | named policies in a named order, looked at and reloaded while they run |
+//! | [`OutlierDetector`] | leaves out the endpoints that are worse than the others |
+//! | [`HealthChecker`] | tells whether a service and its dependencies work |
 //!
-//! [`guide`] says which policy to choose, in what order to nest several, and why.
+//! [`guide`] says which to choose, in what order to nest them, and why. [`Policy`] is the trait of those that run
+//! operations, [`Error`] and [`Rejection`] are what they answer themselves, [`Clock`] and [`Observer`] are their only
+//! windows to the outside, [`Registry`] shows the figures of all of them.
 //!
-//! What holds everywhere: a policy allocates nothing and boxes nothing; a future that is dropped leaves nothing behind;
-//! no setting makes a policy panic or overflow.
+//! What holds everywhere: a call through a policy allocates nothing while nothing goes wrong; a future that is dropped
+//! leaves nothing behind; no setting makes a policy panic or overflow.
+//!
+//! Features, all off by default: `tower` (a layer for each policy), `serde` (settings and figures), `tracing` and
+//! `metrics` (observers).
 //!
 //! ```
 //! use std::time::Duration;
@@ -63,21 +76,35 @@ pub use self::observers::MetricsObserver;
 #[cfg(feature = "tracing")]
 pub use self::observers::TracingObserver;
 pub use self::{
-    adaptive::*,
-    bulkhead::*,
-    circuit_breaker::*,
+    adaptive::{
+        AdaptiveLimit, AdaptiveLimitConfig, AdaptiveLimitSnapshot, AdaptivePermit, Aimd, Algorithm, Gradient2, Vegas,
+    },
+    bulkhead::{Bulkhead, BulkheadConfig, BulkheadSnapshot, Permit},
+    circuit_breaker::{
+        BreakDuration, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerSnapshot, CircuitPermit, CircuitState,
+        OnCancel, OwnedCircuitPermit, Window,
+    },
     clock::{Clock, TokioClock},
     config::ConfigError,
     control::{Control, Controlled, NamedSnapshot, PolicyConfig, Snapshot},
     error::{Error, Rejection},
-    fallback::*,
-    health::*,
-    hedge::*,
+    fallback::{
+        AnyError, ErrorFilter, Fallback, FallbackAsync, FallbackFn, FallbackSnapshot, FallbackValue, Recover,
+        RecoverBlocking,
+    },
+    health::{
+        Check, CheckConfig, CheckOutcome, CheckRound, CheckStatus, Health, HealthChecker, HealthError, HealthObserver,
+        HealthStatus, Importance, Probe, Rendered,
+    },
+    hedge::{Hedge, HedgeConfig, HedgeDelay, HedgeSnapshot},
     observer::{Event, GiveUp, Observer},
-    outlier::*,
+    outlier::{
+        Endpoint, EndpointSnapshot, FailurePercentage, OutlierDetector, OutlierDetectorConfig, OutlierDetectorSnapshot,
+        OutlierObserver, SuccessRate,
+    },
     pipeline::{Misorder, OrderWarning, Pipeline, PipelineBuilder, PipelineConfig, PipelineSnapshot},
     policy::{BlockingPolicy, Policy},
-    rate_limiter::*,
+    rate_limiter::{RateLimiter, RateLimiterConfig, RateLimiterSnapshot},
     registry::{Metrics, Registry, RegistryError, get_metrics, init, register, shutdown},
     retry::{
         Backoff, Classify, Decision, Jitter, PercentageBudget, Retry, RetryBudget, RetryBudgetConfig,
@@ -87,3 +114,7 @@ pub use self::{
     unified_error::UnifiedError,
     verdict::{FailOnError, Judge, Verdict},
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -3,7 +3,14 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for people")]
 
-use std::{error::Error, io, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    error::Error,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::Parser;
 use otlp_reliability::PipelineConfig;
@@ -50,7 +57,7 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let policies = match &arguments.policies {
-        Some(path) => serde_json::from_slice(&std::fs::read(path)?)?,
+        Some(path) => read_policies(path)?,
         None => PipelineConfig::new(),
     };
     let upstream = Upstream::start(arguments.upstream).await?;
@@ -76,6 +83,11 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error + Send + Sy
     };
     checkout.stop().await?;
     Ok(code)
+}
+
+fn read_policies(path: &Path) -> Result<PipelineConfig, String> {
+    let file = std::fs::read(path).map_err(|error| format!("--policies {}: {error}", path.display()))?;
+    serde_json::from_slice(&file).map_err(|error| format!("--policies {}: {error}", path.display()))
 }
 
 /// Prints what the policies do, until Ctrl-C.

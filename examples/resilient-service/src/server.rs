@@ -20,7 +20,8 @@ impl Server {
     ///
     /// The address cannot be listened on.
     pub async fn start(listen: SocketAddr, router: Router) -> io::Result<Self> {
-        let listener = TcpListener::bind(listen).await?;
+        let refused = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}"));
+        let listener = TcpListener::bind(listen).await.map_err(refused)?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let serve = axum::serve(listener, router).with_graceful_shutdown(async {

@@ -61,10 +61,10 @@ async fn deliver(lane: Arc<Lane>, exporter: Arc<dyn BatchExporter>, batch: Arc<B
         };
         let outcome = match exported {
             Exported::Settled(outcome) => outcome,
-            Exported::PutOff(error) => {
+            Exported::PutOff { error, was_up } => {
                 // Once it is back it may be evicted, and its memory is wanted then.
                 drop(part);
-                return delivery.give_back(error.as_ref());
+                return delivery.give_back(error.as_ref(), was_up);
             }
         };
         delivery.parts.pop();
@@ -98,10 +98,10 @@ struct Delivery<'a> {
 }
 
 impl Delivery<'_> {
-    fn give_back(mut self, error: Option<&ExportError>) {
+    fn give_back(mut self, error: Option<&ExportError>, was_up: bool) {
         if let Some(rest) = self.rest() {
             self.is_back = true;
-            self.lane.give_back(rest, error);
+            self.lane.give_back(rest, error, was_up);
         }
     }
 

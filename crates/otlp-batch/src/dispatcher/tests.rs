@@ -61,7 +61,8 @@ impl Endpoint {
     }
 
     async fn attempt(&self, batch: &Batch) -> Exported {
-        let Ok(permit) = self.breaker.try_acquire() else { return Exported::PutOff(None) };
+        let Ok(permit) = self.breaker.try_acquire() else { return Exported::PutOff { error: None, was_up: false } };
+        let was_up = self.breaker.state() == CircuitState::Closed;
         self.attempts.fetch_add(1, Ordering::Relaxed);
         sleep(Duration::from_millis(5)).await;
         if Instant::now() >= self.is_up_from {
@@ -74,7 +75,7 @@ impl Endpoint {
         if self.breaker.state() == CircuitState::Closed {
             return Outcome::retry(error).into();
         }
-        Exported::PutOff(Some(error))
+        Exported::PutOff { error: Some(error), was_up }
     }
 }
 

@@ -10,7 +10,7 @@ use otlp_batch::{BatchConfig, DropReason, Exported, OnFull};
 use otlp_core::{Outcome, PartialSuccess};
 use proptest::prelude::*;
 
-use crate::scripted::{Fates, Scripted, error, pipeline, spans};
+use crate::scripted::{Fates, Scripted, error, pipeline, put_off, spans};
 
 /// What an exporter answers to a batch.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +59,7 @@ fn exporter(mut answers: Vec<Answer>) -> Arc<Scripted> {
     Scripted::new("model", move |batch| {
         let answer = answers.lock().expect("not poisoned").next().unwrap_or(Answer::Deliver);
         let exported: Exported = match answer {
-            Answer::PutOff => Exported::PutOff(Some(error("down"))),
+            Answer::PutOff => put_off(),
             Answer::Deliver => Outcome::delivered().into(),
             Answer::Reject(rejected) => {
                 let rejected = rejected.min(batch.items());

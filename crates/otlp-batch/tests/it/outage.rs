@@ -11,7 +11,7 @@ use std::{
 use otlp_batch::{BatchConfig, DropReason, Exported, MemoryConfig, OnFull, Pipeline, QueueDepth};
 use otlp_core::{Outcome, Signal};
 
-use crate::scripted::{Fates, Scripted, error, numbers, pipeline, spans};
+use crate::scripted::{Fates, Scripted, error, numbers, pipeline, put_off, spans};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const MOMENT: Duration = Duration::from_millis(50);
@@ -32,7 +32,13 @@ fn fragile() -> (Arc<AtomicBool>, Arc<AtomicU64>, Arc<Scripted>) {
     let exporter = Scripted::new("fragile", move |_| {
         counted.fetch_add(1, Ordering::SeqCst);
         let is_up = up.load(Ordering::SeqCst);
-        async move { if is_up { Outcome::delivered().into() } else { Exported::PutOff(Some(error("down"))) } }
+        async move {
+            if is_up {
+                Outcome::delivered().into()
+            } else {
+                Exported::PutOff { error: Some(error("down")), was_up: false }
+            }
+        }
     });
     (is_up, exports, exporter)
 }
@@ -82,7 +88,7 @@ fn a_batch_that_was_partly_delivered_goes_back_with_the_rest_only() {
         let exported = if batch.items() > 5 {
             Outcome::TooLarge(error("too large")).into()
         } else if numbers(&batch).contains(&7) && !has_failed.swap(true, Ordering::SeqCst) {
-            Exported::PutOff(Some(error("down")))
+            put_off()
         } else {
             Outcome::delivered().into()
         };
@@ -134,7 +140,7 @@ fn a_shutdown_drops_what_still_waits_for_a_destination_that_is_down() {
 fn a_batch_that_makes_the_destination_fail_neither_blocks_the_others_nor_stays_for_ever() {
     let exporter = Scripted::new("crashing", |batch| {
         let is_poison = numbers(&batch).contains(&0);
-        async move { if is_poison { Exported::PutOff(Some(error("crashed"))) } else { Outcome::delivered().into() } }
+        async move { if is_poison { put_off() } else { Outcome::delivered().into() } }
     });
     let pipeline = pipeline(config(), &exporter).start().unwrap();
     spans(pipeline.intake(), 0..10_000);
@@ -148,7 +154,7 @@ fn a_batch_that_was_never_tried_is_not_blamed() {
     let left = AtomicU64::new(1_000);
     let exporter = Scripted::new("full of others", move |_| {
         let is_busy = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
-        async move { if is_busy { Exported::PutOff(None) } else { Outcome::delivered().into() } }
+        async move { if is_busy { Exported::PutOff { error: None, was_up: true } } else { Outcome::delivered().into() } }
     });
     let pipeline = pipeline(config(), &exporter).start().unwrap();
     spans(pipeline.intake(), 0..30);

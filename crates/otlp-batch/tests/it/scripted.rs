@@ -65,6 +65,11 @@ pub(crate) fn error(message: &str) -> ExportError {
     ExportError::new(ErrorKind::Unavailable, message)
 }
 
+/// Put off after an attempt that began while the destination was up.
+pub(crate) fn put_off() -> Exported {
+    Exported::PutOff { error: Some(error("down")), was_up: true }
+}
+
 type Script = Box<dyn Fn(Batch) -> ExportFuture<'static> + Send + Sync>;
 
 /// An exporter that answers as told and remembers what was delivered.
@@ -150,7 +155,7 @@ impl BatchExporter for Scripted {
             let exported = (self.script)(batch.clone()).await;
             match &exported {
                 Exported::Settled(outcome) => attempts.end(outcome),
-                Exported::PutOff(_) => attempts.end(&Outcome::retry(error("put off"))),
+                Exported::PutOff { .. } => attempts.end(&Outcome::retry(error("put off"))),
             }
             if let Exported::Settled(Outcome::Delivered(_)) = &exported
                 && !self.is_forgetting.load(Ordering::SeqCst)

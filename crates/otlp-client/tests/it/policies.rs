@@ -94,6 +94,11 @@ fn what_the_breaker_does_is_said_in_a_line_each() {
     let client = builder.with_grpc_transport().with_circuit_breaker(breaker).build_blocking().unwrap();
     spans(&client, 1);
     assert!(!client.flush_blocking(Duration::from_millis(200)).complete);
+    let started = Instant::now();
+    while !said.lock().iter().any(|line| line.contains("opened")) {
+        assert!(started.elapsed() < DEADLINE, "{said:?}");
+        std::thread::yield_now();
+    }
     assert!(client.flush_blocking(DEADLINE).complete);
     let said: Vec<String> = said.lock().iter().filter(|line| line.contains("circuit breaker")).cloned().collect();
     assert_eq!(said.len(), 3, "{said:#?}");

@@ -25,8 +25,9 @@ const ALONE: Peer = Peer {
 const DEFAULT: Peer = Peer {
     beside: "breaker, time window",
     promise: Promise::Less,
-    differs: "its default: a time-weighted moving average of successes, or consecutive failures; nothing is ever forgotten for \
-              good, and in the first 30 s only consecutive failures open; otherwise as with consecutive failures alone",
+    differs: "its default: a time-weighted moving average of successes, or consecutive failures; there is no window that \
+              forgets, and in the first 30 s after it was made or closed only consecutive failures open; otherwise as with \
+              consecutive failures alone",
 };
 
 impl IsRejection for Error<CallError> {

@@ -25,9 +25,10 @@ const COUNT: Peer = Peer {
     beside: "breaker, slow calls timed",
     promise: Promise::Same,
     differs: "the count window does not slide: it counts from the last transition on, so a long good past hides failures; an \
-              asynchronous mutex taken twice and a boxed future for each call; three clock reads for slow calls and events, \
-              wanted or not; a result from before a transition decides as one from after it; a call that is dropped or \
-              panics is not seen",
+              asynchronous mutex taken twice and a boxed future for each call; four clock reads and two copies of its name \
+              for slow calls and events, wanted or not; a result from before a transition decides as one from after it; a \
+              call that is dropped or panics is not seen. With two threads, each of one task here, a task that waits for \
+              the mutex puts its thread to sleep",
 };
 
 const TIME: Peer = Peer {

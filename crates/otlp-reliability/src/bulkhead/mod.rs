@@ -110,9 +110,13 @@ impl<K: Clock, O: Observer> Bulkhead<K, O> {
         Fut: Future<Output = Result<T, E>>,
         E: From<Rejection>,
     {
-        let _entered = match self.core.gate.enter(&self.clock).await {
-            Ok(entered) => entered,
-            Err(rejection) => return Err(self.rejected(rejection).into()),
+        // Asked here and not by `enter`: its answer would pass through memory, which costs as much as the gate.
+        let _entered = match self.core.gate.try_enter() {
+            Some(entered) => entered,
+            None => match self.core.gate.wait(&self.clock).await {
+                Ok(entered) => entered,
+                Err(rejection) => return Err(self.rejected(rejection).into()),
+            },
         };
         operation().await
     }

@@ -29,7 +29,7 @@ impl Gate {
         }
     }
 
-    async fn wait<K: Clock>(&self, clock: &K) -> Result<Entered<'_>, Rejection> {
+    pub(super) async fn wait<K: Clock>(&self, clock: &K) -> Result<Entered<'_>, Rejection> {
         let (mut place, max_wait) = match poll_fn(|context| Poll::Ready(self.join(context.waker()))).await {
             Joined::Entered => return Ok(Entered { gate: self }),
             Joined::Full => return Err(self.reject()),

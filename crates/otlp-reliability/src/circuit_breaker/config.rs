@@ -47,10 +47,10 @@ pub enum OnCancel {
 /// |---|---|---|
 /// | `window` | the last 100 results | `Count`: 1 to 10,000; `Time`: 10 ms to 10 h |
 /// | `failure_rate` | 0.5 | 0.000001 to 1.0; `None`: failures open nothing by their rate |
-/// | `slow_call_duration` | none | above zero; must be set if `slow_call_rate` is |
+/// | `slow_call_duration` | none | above zero; set where `slow_call_rate` is; otherwise only with `FailureIfSlow` |
 /// | `slow_call_rate` | none | 0.000001 to 1.0; `None`: slow calls open nothing |
 /// | `consecutive_failures` | none | 1 or more; `None`: failures open nothing by their number |
-/// | `minimum_calls` | 20, or the whole count window if that is smaller | 1 to 10,000,000; not above a count window |
+/// | `minimum_calls` | 20, or the whole count window if that is smaller | 1 to 10,000,000; not above a count window; only with a rate |
 /// | `half_open_probes` | 3 | 1 to 1,023 |
 /// | `half_open_successes` | all probes | 1 to `half_open_probes` |
 /// | `half_open_timeout` | 60 s | above zero; `None`: waits for its probes for ever |
@@ -319,6 +319,15 @@ impl CircuitBreakerConfig {
             let accepted = "more than zero, and must be given while slow_call_rate is";
             return Err(ConfigError::new("slow_call_duration", self.slow_call_duration, accepted));
         }
+        let times_for_nothing = self.slow_call_rate.is_none() && self.on_cancel != OnCancel::FailureIfSlow;
+        if let Some(duration) = self.slow_call_duration.filter(|_| times_for_nothing) {
+            let accepted = "None while slow_call_rate is None and on_cancel is not FailureIfSlow: nobody asks for it";
+            return Err(ConfigError::new("slow_call_duration", duration, accepted));
+        }
+        if let Some(calls) = self.minimum_calls.filter(|_| self.rated_window().is_none()) {
+            let accepted = "nothing while failure_rate and slow_call_rate are None: nobody asks for it";
+            return Err(ConfigError::new("minimum_calls", calls, accepted));
+        }
         if self.consecutive_failures == Some(0) {
             return Err(ConfigError::new("consecutive_failures", 0, "1 or more, or None"));
         }
@@ -388,6 +397,11 @@ mod tests {
     fn what_never_acts_is_refused() {
         assert_eq!(refused(new().with_failure_rate(None)).0, "failure_rate");
         assert_eq!(refused(new().with_slow_call_rate(0.5)).0, "slow_call_duration");
+        let timed = new().with_slow_call_duration(Duration::from_secs(1));
+        assert!(timed.validate().is_ok());
+        assert_eq!(refused(timed.with_on_cancel(OnCancel::Ignore)).0, "slow_call_duration", "nobody asks for it");
+        let by_number = new().with_failure_rate(None).with_consecutive_failures(5);
+        assert_eq!(refused(by_number.with_minimum_calls(5)).0, "minimum_calls", "nobody asks for it");
         assert_eq!(refused(new().with_slow_call_duration(Duration::ZERO)).0, "slow_call_duration");
         assert_eq!(refused(new().with_consecutive_failures(0)).0, "consecutive_failures");
         assert_eq!(refused(new().with_half_open_probes(0)).0, "half_open_probes");

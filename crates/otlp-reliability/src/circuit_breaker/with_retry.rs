@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use super::CircuitBreaker;
-use crate::{Clock, Judge, Observer, Rejection, RetryPolicy};
+use crate::{Clock, Judge, Observer, Rejection, RetryPolicy, retry::retry_errors};
 
 impl<J, K: Clock, O: Observer> CircuitBreaker<J, K, O> {
     /// Runs `operation` as `policy` says, again after each `Err` until a limit is reached, and takes the last result
@@ -45,13 +45,9 @@ impl<J, K: Clock, O: Observer> CircuitBreaker<J, K, O> {
         E: From<Rejection>,
         J: Judge<Result<T, E>>,
     {
-        let retry = match policy.clone().build() {
-            Ok(retry) => retry.with_clock(&self.core.clock),
-            Err(error) => {
-                let rejection = Rejection::Misconfigured { field: error.field(), accepted: error.accepted() };
-                return Err(rejection.into());
-            }
-        };
-        self.execute(|| retry.execute(operation)).await
+        if let Err(error) = policy.validate() {
+            return Err(Rejection::Misconfigured { field: error.field(), accepted: error.accepted() }.into());
+        }
+        self.execute(|| retry_errors(policy, &self.core.clock, operation)).await
     }
 }

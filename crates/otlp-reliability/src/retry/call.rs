@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Classify, Decision, Retry, RetryBudget,
+    bare::elapsed,
     budget::Withdrawal,
     progress::{Next, Progress},
 };
@@ -105,9 +106,4 @@ impl<'a, C, K: Clock, O: Observer> Call<'a, C, K, O> {
         self.retry.core.counters.gives_up(reason);
         self.retry.observer.on_event(Event::GaveUp { attempts, reason });
     }
-}
-
-/// The time since the start; zero if nobody noted it, or if the clock went back.
-fn elapsed(clock: &impl Clock, started: Option<Instant>) -> Duration {
-    started.map_or(Duration::ZERO, |started| clock.now().saturating_duration_since(started))
 }

@@ -10,6 +10,7 @@
 //! - A first attempt that settles the call takes no lock and counts nothing.
 
 mod backoff;
+mod bare;
 mod budget;
 mod call;
 mod classify;
@@ -20,6 +21,7 @@ mod snapshot;
 
 use std::{future::Future, sync::Arc};
 
+pub(crate) use self::bare::retry_errors;
 pub use self::{
     backoff::{Backoff, Jitter},
     budget::{PercentageBudget, RetryBudget, RetryBudgetConfig, RetryBudgetSnapshot, TokenBudget},

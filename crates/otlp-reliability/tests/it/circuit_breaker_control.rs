@@ -214,6 +214,7 @@ async fn every_setting_can_be_exchanged() {
         .with_half_open_probes(1)
         .with_half_open_timeout(3 * SECOND)
         .with_slow_call_duration(SECOND)
+        .with_slow_call_rate(1.0)
         .with_on_cancel(OnCancel::Ignore);
     reload(&breaker, &other);
     assert_eq!(breaker.snapshot().calls_in_window, 2, "the newest that fit");

@@ -141,7 +141,8 @@ async fn pitfall_05_what_a_cancelled_call_counts_as_can_be_said() {
     let ignoring = config().with_on_cancel(OnCancel::Ignore).build().unwrap();
     cancelled_after(&ignoring, 3600 * SECOND).await;
     assert_eq!(ignoring.state(), CircuitState::Closed);
-    let strict = config().with_slow_call_duration(SECOND).with_on_cancel(OnCancel::Failure).build().unwrap();
+    let timed = config().with_slow_call_duration(SECOND).with_slow_call_rate(1.0);
+    let strict = timed.with_on_cancel(OnCancel::Failure).build().unwrap();
     cancelled_after(&strict, Duration::from_millis(1)).await;
     assert_eq!(strict.state(), CircuitState::Open);
 }

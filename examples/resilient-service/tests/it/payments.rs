@@ -1,6 +1,6 @@
 //! What becomes of a payment: once, or not at all, and whose fault it was.
 
-use otlp_reliability::{RateLimiterConfig, RetryPolicy, TimeoutConfig};
+use otlp_reliability::{CircuitBreakerConfig, RateLimiterConfig, RetryPolicy, TimeoutConfig};
 use resilient_service::{
     payment::Receipt,
     upstream::{CREDIT_LIMIT_CENTS, Mode},
@@ -34,7 +34,7 @@ async fn single_failures_are_retried_and_no_client_sees_them() {
 
 #[tokio::test]
 async fn a_budget_keeps_an_outage_from_tripling_the_load() {
-    let never = breaker().with_failure_rate(None).with_consecutive_failures(1_000);
+    let never = CircuitBreakerConfig::new().with_failure_rate(None).with_consecutive_failures(1_000);
     let retry = RetryPolicy::constant(MILLI).with_max_attempts(3);
     let shop = Shop::open(patient().with("breaker", never).with("retry", retry)).await;
     shop.upstream.set_mode(Mode::Failing);

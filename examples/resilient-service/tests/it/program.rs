@@ -5,7 +5,9 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::answer;
+use tokio::time::timeout;
+
+use crate::{MINUTE, answer};
 
 /// Ends the program with the test, however that ends.
 struct Running(Child);
@@ -39,13 +41,23 @@ async fn the_program_serves_where_it_says() {
     assert_eq!(answer(http.get(format!("{admin}/health"))).await.status, 200);
 }
 
-#[test]
-fn the_program_refuses_settings_that_cannot_work() {
-    let file = std::env::temp_dir().join(format!("resilient-service-{}.json", std::process::id()));
-    std::fs::write(&file, r#"{ "attempt": { "kind": "timeout", "after": "0s" } }"#).unwrap();
-    let ended = Command::new(env!("CARGO_BIN_EXE_resilient-service")).arg("--policies").arg(&file).output().unwrap();
+#[tokio::test]
+async fn the_program_refuses_settings_that_cannot_work() {
+    let complaint = refused(r#"{ "attempt": { "kind": "timeout", "after": "0s" } }"#).await;
+    assert_eq!(complaint, "payments.attempt.after = 0ns is not accepted: it takes more than zero\n");
+    let complaint = refused("{").await;
+    assert!(complaint.contains("--policies") && complaint.contains("line 1"), "{complaint}");
+}
+
+/// What the program says to a file of settings that it ends at once for.
+async fn refused(settings: &str) -> String {
+    let name = format!("resilient-service-{}-{}.json", std::process::id(), settings.len());
+    let file = std::env::temp_dir().join(name);
+    std::fs::write(&file, settings).unwrap();
+    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_resilient-service"));
+    let ended = program.arg("--policies").arg(&file).kill_on_drop(true).output();
+    let ended = timeout(MINUTE / 2, ended).await.expect("it does not serve").unwrap();
     std::fs::remove_file(&file).unwrap();
     assert_eq!(ended.status.code(), Some(1));
-    let complaint = String::from_utf8(ended.stderr).unwrap();
-    assert_eq!(complaint, "payments.attempt.after = 0ns is not accepted: it takes more than zero\n");
+    String::from_utf8(ended.stderr).unwrap()
 }
