@@ -186,7 +186,10 @@ impl Lane {
                 self.counters.delivered(items - rejected);
                 self.suspects.delivered();
             }
-            Fate::Rejected(_) => self.counters.rejected(items),
+            Fate::Rejected(_) => {
+                self.counters.rejected(items);
+                self.queue.refused(batch);
+            }
             Fate::Dropped(reason, _) => self.counters.dropped(reason, items),
         }
         self.tell(fate, items, batch.fragments());

@@ -14,6 +14,7 @@ use crate::ConfigError;
 /// | `max_bytes` | 1 GiB | 4 MiB to 1 PiB |
 /// | `segment_bytes` | 8 MiB | 64 KiB to 1 GiB, at most a quarter of `max_bytes` |
 /// | `max_age` | none | 1 second or more |
+/// | `dead_letter_bytes` | 16 MiB | 0, or 1 MiB to 1 TiB |
 /// | `encryption_key` | none | 32 bytes |
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
@@ -23,6 +24,7 @@ pub struct DiskQueueConfig {
     max_bytes: u64,
     segment_bytes: u64,
     max_age: Option<Duration>,
+    dead_letter_bytes: u64,
     encryption_key: Option<EncryptionKey>,
 }
 
@@ -49,6 +51,7 @@ impl DiskQueueConfig {
             max_bytes: 1 << 30,
             segment_bytes: 8 << 20,
             max_age: None,
+            dead_letter_bytes: 16 << 20,
             encryption_key: None,
         }
     }
@@ -77,6 +80,14 @@ impl DiskQueueConfig {
     /// lets nothing expire, nor does a day without the program.
     pub fn with_max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);
+        self
+    }
+
+    /// Sets how many bytes of what a receiver refused for good are kept for a person to look at, for each destination and
+    /// beside `max_bytes`; the oldest make room for the newest. With 0 nothing is.
+    /// [`Inspection::dead_letters`](crate::Inspection::dead_letters) finds them.
+    pub fn with_dead_letter_bytes(mut self, dead_letter_bytes: u64) -> Self {
+        self.dead_letter_bytes = dead_letter_bytes;
         self
     }
 
@@ -111,6 +122,11 @@ impl DiskQueueConfig {
         self.max_age
     }
 
+    /// How many bytes of refused batches are kept.
+    pub fn dead_letter_bytes(&self) -> u64 {
+        self.dead_letter_bytes
+    }
+
     pub(super) fn encryption_key(&self) -> Option<EncryptionKey> {
         self.encryption_key.clone()
     }
@@ -136,6 +152,10 @@ impl DiskQueueConfig {
         if !(64 << 10..=1 << 30).contains(&self.segment_bytes) || self.segment_bytes > self.max_bytes / 4 {
             let accepted = "65536 to 1073741824 bytes, and at most a quarter of max_bytes";
             return refused("disk_queue.segment_bytes", self.segment_bytes.to_string(), accepted);
+        }
+        if self.dead_letter_bytes != 0 && !(1 << 20..=1 << 40).contains(&self.dead_letter_bytes) {
+            let accepted = "0, or 1048576 bytes to 1 TiB";
+            return refused("disk_queue.dead_letter_bytes", self.dead_letter_bytes.to_string(), accepted);
         }
         if let Some(max_age) = self.max_age.filter(|age| *age < Duration::from_secs(1)) {
             return refused("disk_queue.max_age", format!("{max_age:?}"), "1 second or more");
@@ -164,6 +184,8 @@ mod tests {
         assert_eq!(refused(config.clone().with_max_bytes(1)), "disk_queue.max_bytes");
         assert_eq!(refused(config.clone().with_max_bytes(u64::MAX)), "disk_queue.max_bytes");
         assert_eq!(refused(config.clone().with_segment_bytes(0)), "disk_queue.segment_bytes");
+        assert_eq!(config.clone().with_dead_letter_bytes(0).validate(), Ok(()));
+        assert_eq!(refused(config.clone().with_dead_letter_bytes(1)), "disk_queue.dead_letter_bytes");
         assert_eq!(refused(config.clone().with_max_age(Duration::ZERO)), "disk_queue.max_age");
         assert_eq!(refused(config.with_max_bytes(8 << 20)), "disk_queue.segment_bytes");
     }

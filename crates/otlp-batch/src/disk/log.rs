@@ -168,11 +168,6 @@ impl Log {
         self.key.is_some()
     }
 
-    /// How many items a batch without a fate has.
-    pub(super) fn items(&self, signal: Signal, sequence: u64) -> u64 {
-        self.indexes[signal.index()].entry(sequence).map_or(0, |entry| entry.items.into())
-    }
-
     /// When a batch was put, by the wall clock, in nanoseconds since 1970; if its header can be read.
     pub(super) fn put_at(&self, signal: Signal, entry: &Entry) -> Option<u64> {
         let file = self.file_system.open(&segment::path(&self.directory, entry.segment), false).ok()?;

@@ -6,6 +6,7 @@ use otlp_core::Signal;
 
 use super::{
     DiskQueueConfig, DiskQueueError,
+    dead_letter::DeadLetters,
     event::{DiskEvent, OnDiskEvent},
     file_system::{FileSystem, LocalDisk},
     lock::DirectoryLock,
@@ -29,6 +30,7 @@ pub(crate) struct Disk {
 pub(crate) struct Opened {
     destination: String,
     log: Log,
+    dead_letters: Option<DeadLetters>,
     lock: Option<DirectoryLock>,
     recovered: Recovered,
     max_bytes: u64,
@@ -61,7 +63,11 @@ impl Disk {
         let segment_bytes = self.config.segment_bytes().min(max_bytes / 4);
         let (log, recovered) =
             recovery::open(Arc::clone(&self.file_system), &directory, segment_bytes, self.config.encryption_key())?;
-        Ok(Opened { destination, log, lock, recovered, max_bytes, segment_bytes })
+        let dead_letters = (self.config.dead_letter_bytes() > 0).then(|| {
+            let file_system = Arc::clone(&self.file_system);
+            DeadLetters::new(file_system, &directory, self.config.dead_letter_bytes(), self.config.encryption_key())
+        });
+        Ok(Opened { destination, log, dead_letters, lock, recovered, max_bytes, segment_bytes })
     }
 
     /// Starts the thread of an opened queue; the queues of the three signals.
@@ -71,7 +77,7 @@ impl Disk {
         batch: &BatchConfig,
         pool: &Arc<BufferPool>,
     ) -> io::Result<[DiskQueue; 3]> {
-        let Opened { destination, log, lock, recovered, max_bytes, segment_bytes } = opened;
+        let Opened { destination, log, dead_letters, lock, recovered, max_bytes, segment_bytes } = opened;
         let found = Signal::ALL.map(|signal| {
             let (batches, items) = log.waiting(signal);
             let missing_items = recovered.signals[signal.index()].missing_items;
@@ -83,11 +89,13 @@ impl Disk {
             window: Disk::window(pool.max_bytes()),
             max_items: batch.max_queue_size as u64,
             max_age: self.config.max_age(),
+            keeps_refused: dead_letters.is_some(),
         };
         let store = Store::new(limits, Arc::clone(pool), found);
         let thread = DiskThread {
             store: Arc::clone(&store),
             log,
+            dead_letters,
             lock,
             destination,
             on_event: self.on_event.clone(),

@@ -71,6 +71,10 @@ impl Queue for DiskQueue {
         self.store.occupancy(self.signal)
     }
 
+    fn refused(&self, batch: &Batch) {
+        self.store.refused(batch);
+    }
+
     fn is_durable(&self) -> bool {
         true
     }

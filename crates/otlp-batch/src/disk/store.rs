@@ -35,6 +35,8 @@ pub(super) struct Limits {
     /// Above this many items of one signal in memory alone, memory is short.
     pub(super) max_items: u64,
     pub(super) max_age: Option<Duration>,
+    /// Whether a copy is kept of what a receiver refused for good.
+    pub(super) keeps_refused: bool,
 }
 
 /// Shared by three queues and a thread.
@@ -54,6 +56,8 @@ pub(super) struct State {
     listeners: [Option<Weak<dyn QueueListener>>; 3],
     /// What has its fate and is still in the log.
     pub(super) settled: Vec<(Signal, u64)>,
+    /// What a receiver refused for good, and is to be kept for a person to look at.
+    refused: Vec<Batch>,
     /// Everything up to this sequence is to be durable soon.
     persist: u64,
     /// No disk is asked to write before.
@@ -75,6 +79,8 @@ pub(super) struct Jobs {
     pub(super) is_memory_short: bool,
     pub(super) load: bool,
     pub(super) reclaim: bool,
+    /// Batches that were refused are to be kept.
+    pub(super) refused: bool,
     /// The oldest batches are older than they may be.
     pub(super) expire: Option<Duration>,
     pub(super) close: bool,
@@ -131,6 +137,25 @@ impl Store {
         if is_surprise {
             self.work.notify_one();
         }
+    }
+
+    /// A receiver refused this for good. More than a window of them, which a slow disk does not keep up with, are let go:
+    /// the memory that they hold is wanted for others.
+    pub(super) fn refused(&self, batch: &Batch) {
+        if !self.limits.keeps_refused {
+            return;
+        }
+        let mut state = self.state.lock();
+        let waiting: usize = state.refused.iter().map(Batch::bytes).sum();
+        if state.refused.is_empty() || waiting + batch.bytes() <= self.limits.window {
+            state.refused.push(batch.clone());
+            self.work.notify_one();
+        }
+    }
+
+    /// Hands over what is to be kept.
+    pub(super) fn take_refused(&self) -> Vec<Batch> {
+        std::mem::take(&mut self.state.lock().refused)
     }
 
     pub(super) fn listen(&self, signal: Signal, listener: Weak<dyn QueueListener>) {
@@ -225,8 +250,14 @@ impl Store {
                 _ => jobs.expire = Some(max_age),
             }
         }
-        let has_work =
-            jobs.expire.is_some() || !jobs.store.is_empty() || jobs.sync || jobs.load || jobs.reclaim || jobs.close;
+        jobs.refused = !state.refused.is_empty();
+        let has_work = jobs.refused
+            || jobs.expire.is_some()
+            || !jobs.store.is_empty()
+            || jobs.sync
+            || jobs.load
+            || jobs.reclaim
+            || jobs.close;
         if has_work { Ok(jobs) } else { Err(next) }
     }
 

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use otlp_core::Signal;
 
 use super::{
+    dead_letter::DeadLetters,
     event::{DiskEvent, OnDiskEvent},
     lock::DirectoryLock,
     log::{Log, ReadError, Stored, WriteFailed},
@@ -40,6 +41,7 @@ const FRAME_OVERHEAD: u64 = 256;
 pub(super) struct DiskThread {
     pub(super) store: Arc<Store>,
     pub(super) log: Log,
+    pub(super) dead_letters: Option<DeadLetters>,
     pub(super) lock: Option<DirectoryLock>,
     pub(super) destination: String,
     pub(super) on_event: Option<OnDiskEvent>,
@@ -92,6 +94,9 @@ impl DiskThread {
         }
         if jobs.reclaim {
             self.reclaim();
+        }
+        if jobs.refused {
+            self.keep_refused();
         }
         if let Some(max_age) = jobs.expire {
             self.expire(max_age);
@@ -202,6 +207,22 @@ impl DiskThread {
                 Refused::Full => self.say(&DiskEvent::Full { max_bytes: self.max_bytes }),
             }
         }
+    }
+
+    /// Keeps a copy of what was refused. It has its fate in the ledger, so when the disk refuses it as well that changes
+    /// nothing for anybody, and it is not tried again.
+    fn keep_refused(&mut self) {
+        let refused = self.store.take_refused();
+        let Some(dead_letters) = &mut self.dead_letters else { return };
+        for batch in refused {
+            let request = batch.to_request();
+            let pieces: Vec<&[u8]> = request.segments().iter().map(|segment| &segment[..]).collect();
+            let items = u32::try_from(batch.items()).unwrap_or(u32::MAX);
+            if dead_letters.put(batch.signal(), items, wall_time(), &pieces).is_err() {
+                return;
+            }
+        }
+        let _ = dead_letters.sync();
     }
 
     fn next_try(&mut self) -> Instant {
@@ -398,6 +419,7 @@ impl DiskThread {
             self.store_batches(batches, true, false);
         }
         self.settle();
+        self.keep_refused();
         match self.log.close() {
             Ok(()) => self.store.lock().spools.iter_mut().for_each(Spool::synced),
             Err(WriteFailed { error, lost }) => {

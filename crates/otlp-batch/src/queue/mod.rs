@@ -51,6 +51,10 @@ pub trait Queue: Send + Sync {
     /// call site, so it takes no lock.
     fn occupancy(&self) -> u64;
 
+    /// A receiver refused this batch, or this part of one, for good. It has its fate; a queue that can keeps a copy for a
+    /// person to look at.
+    fn refused(&self, _batch: &Batch) {}
+
     /// Whether what it holds outlives the process.
     fn is_durable(&self) -> bool {
         false

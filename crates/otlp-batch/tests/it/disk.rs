@@ -8,8 +8,8 @@ use std::{
 };
 
 use otlp_batch::{
-    BatchConfig, DiskEvent, DiskQueueConfig, DropReason, Durability, EncryptionKey, Exported, Ledger, MemoryConfig,
-    OnFull, Pipeline, PipelineBuilder, Report, SignalLedger,
+    BatchConfig, DiskEvent, DiskQueueConfig, DropReason, Durability, EncryptionKey, Exported, Inspection, Ledger,
+    MemoryConfig, OnFull, Pipeline, PipelineBuilder, Report, SignalLedger,
 };
 use otlp_core::{Outcome, Signal};
 use parking_lot::Mutex;
@@ -39,7 +39,7 @@ fn builder(directory: &Directory, durability: Durability, exporter: &Arc<Scripte
 }
 
 fn down() -> Arc<Scripted> {
-    let exporter = Scripted::new("backend", |_| async { Exported::PutOff(None) });
+    let exporter = Scripted::new("backend", |_| async { Exported::PutOff { error: None, was_up: false } });
     exporter.set_up(false);
     exporter
 }
@@ -404,6 +404,32 @@ fn what_is_older_than_it_may_be_is_dropped_by_that_name() {
     let ledger = traces(&pipeline.shutdown_blocking(DEADLINE));
     assert_eq!(ledger.dropped[DropReason::Expired], 100, "{ledger}");
     assert_eq!(fates.sorted().len(), 100);
+}
+
+#[test]
+fn what_a_receiver_refuses_is_kept_for_a_person_to_look_at() {
+    for kept in [0, 1 << 20] {
+        let directory = Directory::new();
+        let refusing = Scripted::new("backend", |batch| {
+            let is_refused = numbers(&batch)[0].is_multiple_of(20);
+            async move { if is_refused { Outcome::Refused(error("no")) } else { Outcome::delivered() } }
+        });
+        let disk = disk(&directory, LATER).with_dead_letter_bytes(kept);
+        let pipeline = pipeline(config(), &refusing).with_disk_queue(disk).start().unwrap();
+        spans(pipeline.intake(), 0..100);
+        let ledger = traces(&pipeline.shutdown_blocking(DEADLINE));
+        assert_eq!((ledger.rejected, ledger.delivered, ledger.pending), (50, 50, 0), "{ledger}");
+        let queue = Inspection::of(directory.path().join("backend"), None).unwrap();
+        assert_eq!(queue.signals().iter().map(|signal| signal.items).sum::<u64>(), 0, "they have their fate");
+        assert_eq!(queue.dead_letters().is_some(), kept > 0);
+        if let Some(letters) = queue.dead_letters() {
+            let requests = Inspection::of(letters, None).unwrap().into_requests().unwrap();
+            let items: Vec<u64> = requests.map(|request| request.unwrap().items).collect();
+            assert_eq!(items, [10; 5]);
+        }
+        let next = builder(&directory, LATER, &up()).start().unwrap();
+        assert_eq!(traces(&next.shutdown_blocking(DEADLINE)).recovered, 0);
+    }
 }
 
 #[test]

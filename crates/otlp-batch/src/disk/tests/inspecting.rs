@@ -123,8 +123,9 @@ fn dead_letters_are_inspected_like_a_queue() {
     let scratch = Scratch::new("inspect-dead");
     written(&scratch.0, None);
     assert_eq!(Inspection::of(&scratch.0, None).unwrap().dead_letters(), None);
-    let mut letters = DeadLetters::open(Arc::new(LocalDisk), &scratch.0, 1 << 20, None).unwrap();
+    let mut letters = DeadLetters::new(Arc::new(LocalDisk), &scratch.0, 1 << 20, None);
     letters.put(Signal::Metrics, 4, 77, &[b"refused"]).unwrap();
+    letters.sync().unwrap();
     let directory = Inspection::of(&scratch.0, None).unwrap().dead_letters().unwrap();
     let request = Inspection::of(directory, None).unwrap().into_requests().unwrap().next().unwrap().unwrap();
     assert_eq!((request.signal, request.items, &request.request[..]), (Signal::Metrics, 4, b"refused".as_slice()));
