@@ -18,11 +18,11 @@ struct CommandLine {
 enum Command {
     /// Five observed services under load and scripted faults, with the delivery ledger at the end
     Demo(demo::Arguments),
+    /// What a disk queue holds: look at it, check it, print it, deliver it
+    Queue(queue::Arguments),
     /// One of the five services; started by `demo`
     #[command(hide = true)]
     DemoService(demo::ServiceArguments),
-    /// Look into the directory of a disk queue, check it, export it, or send what waits in it
-    Queue(queue::Arguments),
 }
 
 fn main() -> ExitCode {

@@ -5,17 +5,34 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use clap::Args;
 use otlp_batch::{Inspection, WaitingSignal};
+use serde_json::{Value, json};
 
 use super::{
     Failure, Where, directories,
     quantity::{bytes, count, duration},
 };
 
-pub(super) fn run(queue: &Where, output: &mut impl Write) -> Result<bool, Failure> {
-    let key = queue.key()?;
-    for directory in directories::find(&queue.directory)? {
-        show(&Inspection::of(directory, key.clone())?, output)?;
+/// What `otlp queue inspect` takes.
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    queue: Where,
+    /// Print a line of JSON for each queue
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<bool, Failure> {
+    let key = arguments.queue.key()?;
+    for directory in directories::find(&arguments.queue.directory)? {
+        let inspection = Inspection::of(directory, key.clone())?;
+        if arguments.json {
+            writeln!(output, "{}", as_json(&inspection, SystemTime::now()))?;
+        } else {
+            show(&inspection, output)?;
+        }
     }
     Ok(true)
 }
@@ -79,11 +96,43 @@ fn waiting(one: &WaitingSignal, now: SystemTime) -> String {
     if one.batches == 0 {
         return format!("nothing waits{missing}");
     }
-    // A clock that was set back meanwhile makes nothing younger than new.
-    let age = |at: Option<SystemTime>| at.and_then(|at| now.duration_since(at).ok()).unwrap_or(Duration::ZERO);
     let batches = batches_of(one.batches, one.items);
-    let (oldest, newest) = (duration(age(one.oldest)), duration(age(one.newest)));
+    let (oldest, newest) = (duration(age(one.oldest, now)), duration(age(one.newest, now)));
     format!("{batches}, {}, {oldest} to {newest} old{missing}", bytes(one.bytes))
+}
+
+/// A clock that was set back meanwhile makes nothing younger than new.
+fn age(at: Option<SystemTime>, now: SystemTime) -> Duration {
+    at.and_then(|at| now.duration_since(at).ok()).unwrap_or(Duration::ZERO)
+}
+
+/// For programs. What has no batches has no age.
+fn as_json(inspection: &Inspection, now: SystemTime) -> Value {
+    let seconds = |at: Option<SystemTime>| at.map(|_| age(at, now).as_secs_f64());
+    let signal = |signal: &WaitingSignal| {
+        json!({
+            "signal": signal.signal.name(),
+            "batches": signal.batches,
+            "items": signal.items,
+            "bytes": signal.bytes,
+            "oldestSeconds": seconds(signal.oldest),
+            "newestSeconds": seconds(signal.newest),
+            "missingItems": signal.missing_items,
+        })
+    };
+    let segments = inspection.segments();
+    json!({
+        "directory": inspection.directory(),
+        "holder": inspection.holder(),
+        "signals": inspection.signals().iter().map(signal).collect::<Vec<_>>(),
+        "files": segments.len(),
+        "fileBytes": segments.iter().map(|segment| segment.bytes).sum::<u64>(),
+        "encryptedFiles": segments.iter().filter(|segment| segment.is_encrypted).count(),
+        "damagedBytes": segments.iter().map(|segment| segment.damaged_bytes).sum::<u64>(),
+        "isCursorLost": inspection.is_cursor_lost(),
+        "setAside": inspection.set_aside(),
+        "deadLetters": inspection.dead_letters(),
+    })
 }
 
 fn damage(inspection: &Inspection) -> String {
@@ -100,4 +149,16 @@ fn damage(inspection: &Inspection) -> String {
         parts.push("the cursor is lost, so what was delivered last will be delivered again".to_owned());
     }
     if parts.is_empty() { "none seen; `otlp queue verify` reads everything".to_owned() } else { parts.join("; ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_nothing_younger_than_new() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+        assert_eq!(age(Some(now - Duration::from_secs(3)), now), Duration::from_secs(3));
+        assert_eq!(age(Some(now + Duration::from_secs(3)), now), Duration::ZERO);
+    }
 }

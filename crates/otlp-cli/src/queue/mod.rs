@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Show what waits, its age, the files and who has them open; also beside the program that uses the queue
-    Inspect(Where),
+    Inspect(inspect::Arguments),
     /// Compare everything with its checksums; that needs no key
     Verify(Where),
     /// Print what waits as OTLP JSON on standard output, one request per line, oldest first
@@ -79,7 +79,7 @@ impl Where {
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let mut output = io::stdout().lock();
     let is_well = match &arguments.command {
-        Command::Inspect(queue) => inspect::run(queue, &mut output),
+        Command::Inspect(arguments) => inspect::run(arguments, &mut output),
         Command::Verify(queue) => verify::run(queue, &mut output),
         Command::Export(queue) => export::run(queue, &mut output),
         Command::Drain(arguments) => drain::run(arguments, &mut output),

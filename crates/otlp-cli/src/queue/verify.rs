@@ -31,7 +31,10 @@ fn check(inspection: &Inspection, output: &mut impl Write) -> Result<bool, Failu
         wrong.push(format!("{} damaged", batches_of(found.damaged_batches, found.damaged_items)));
     }
     if found.damaged_bytes > 0 {
-        wrong.push(format!("{} that are no batch", bytes(found.damaged_bytes)));
+        let sealed = inspection.segments().split_last().map_or(&[][..], |(_, sealed)| sealed);
+        let is_newest = sealed.iter().all(|segment| segment.damaged_bytes == 0);
+        let excuse = if is_newest { " in the newest file (maybe cut off by a crash)" } else { "" };
+        wrong.push(format!("{} that are no batch{excuse}", bytes(found.damaged_bytes)));
     }
     if found.missing_items > 0 {
         wrong.push(format!("{} missing", count(found.missing_items, "item", "items")));

@@ -189,6 +189,10 @@ fn what_only_reads_tells_everything_of_a_crash_and_changes_nothing() {
     assert!(shown.contains("logs          3 batches with 25 items"), "{shown}");
     assert!(shown.contains("segments      1 file,") && shown.contains("7 batches wait"), "{shown}");
     assert!(shown.contains("damage        none seen") && shown.contains("kept aside    nothing"), "{shown}");
+    let (line, _) = prints(0, &["queue", "inspect", copy.text(), "--json"]);
+    let shown: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&shown["signals"][0]["items"], &shown["signals"][2]["batches"]), (&SPANS.into(), &3.into()), "{line}");
+    assert!(shown["signals"][0]["oldestSeconds"].is_number() && shown["holder"].is_null(), "{line}");
     let (verdict, _) = prints(0, &["queue", "verify", copy.text()]);
     assert!(verdict.contains("sound; 7 batches are what was written"), "{verdict}");
     for at in [copy.0.clone(), copy.queue()] {
@@ -332,6 +336,28 @@ fn damage_is_found_and_the_rest_exported() {
     has_all(&receiver, &found, logs);
     let (shown, _) = prints(0, &["queue", "inspect", directory.text()]);
     assert!(shown.contains("kept aside    1 damaged file"), "{shown}");
+}
+
+#[test]
+fn damage_before_what_a_later_process_left_is_counted_in_items() {
+    let directory = Directory::new();
+    let first = left(&directory);
+    let later = Stranded::new(&directory, None);
+    let spans: BTreeSet<SpanId> = first.union(&later.spans).copied().collect();
+    assert!(later.client.shutdown_blocking(Duration::from_millis(100)).durable);
+    let segment = &segments(&directory.queue())[0];
+    let mut bytes = fs::read(segment).unwrap();
+    // In what a record says.
+    let at = bytes.windows(4).position(|window| window == b"work").unwrap();
+    bytes[at] ^= 1;
+    fs::write(segment, bytes).unwrap();
+    let (verdict, _) = prints(1, &["queue", "verify", directory.text()]);
+    assert!(verdict.contains("DAMAGED: 1 batch with 10 items damaged; 13 batches are what was written"), "{verdict}");
+    let (lines, said) = prints(1, &["queue", "export", directory.text()]);
+    assert!(said.contains("a batch of 10 items (") && said.contains("is damaged; not exported"), "{said}");
+    let (found, logs) = read(&lines);
+    assert!(found.is_subset(&spans));
+    assert_eq!(found.len() + logs, 2 * (SPANS + LOGS) - 10);
 }
 
 #[test]

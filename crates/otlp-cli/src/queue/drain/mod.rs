@@ -46,10 +46,11 @@ const TO_CLOSE: Duration = Duration::from_secs(60);
 pub(super) struct Arguments {
     #[command(flatten)]
     queue: Where,
-    /// Where to send, for instance http://localhost:4317; over HTTP, /v1/<signal> is appended
+    /// Where to send, for instance http://localhost:4317; over HTTP, /v1/<signal> is appended. What is not said here
+    /// (headers, compression, timeout, TLS) is taken from the variables OTEL_EXPORTER_OTLP_*
     #[arg(long, value_name = "URL")]
     endpoint: String,
-    /// grpc, http/protobuf or http/json. Default: gRPC on port 4317, else http/protobuf
+    /// grpc, http/protobuf or http/json. Default: the variable's, else gRPC on port 4317, else http/protobuf
     #[arg(long, value_name = "PROTOCOL")]
     protocol: Option<Protocol>,
     /// Send a header with each request; may be given several times, and replaces the same of OTEL_EXPORTER_OTLP_HEADERS

@@ -1,6 +1,8 @@
-//! The endpoint that a queue is drained to: one attempt after another, for as long as somebody waits for it.
+//! The endpoint that a queue is drained to: one attempt after another, for as long as somebody waits for it. What the
+//! command line does not say is taken from the variables `OTEL_EXPORTER_OTLP_*`, as a client takes it, but the endpoint.
 
 use std::{
+    fs,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -8,10 +10,16 @@ use std::{
     time::Duration,
 };
 
-use otlp::{Signal, config::Environment, reliability::RetryPolicy};
+use otlp::{
+    Signal,
+    config::{Environment, ExportVariables},
+    reliability::RetryPolicy,
+};
 use otlp_core::ExportError;
 use otlp_exporters::{AttemptObserver, Hurry, OtlpExporter, Retrying};
-use otlp_transport::{AnyTransport, Endpoints, Headers, Protocol, TransportConfig};
+use otlp_transport::{
+    AnyTransport, ClientIdentity, Compression, Endpoints, Headers, Protocol, TlsConfig, TransportConfig,
+};
 
 use super::{
     super::{Failure, say},
@@ -22,15 +30,27 @@ use super::{
 pub(super) fn exporter(arguments: &Arguments) -> Result<Retrying<OtlpExporter>, Failure> {
     let unusable = |error: &dyn std::fmt::Display| Failure::Endpoint(error.to_string());
     let url = &arguments.endpoint;
-    let protocol = arguments.protocol.unwrap_or_else(|| protocol_of_port(url));
     let given = given_headers(&arguments.headers)?;
     let environment = Environment::from_process();
-    for warning in environment.warnings.iter().filter(|warning| warning.name.ends_with("_HEADERS")) {
+    for warning in environment.warnings.iter().filter(|warning| warning.name.starts_with("OTEL_EXPORTER_OTLP_")) {
         say(format_args!("{warning}"));
     }
+    let general =
+        environment.export[0].protocol.filter(|one| environment.export.iter().all(|of| of.protocol == Some(*one)));
+    let protocol = arguments.protocol.or(general).unwrap_or_else(|| protocol_of_port(url));
     let transport = |signal: Signal| {
+        let variables = &environment.export[signal.index()];
         let mut config = TransportConfig::new(Endpoints::base(url));
-        config.headers = headers(&given, &environment.export[signal.index()].headers);
+        config.headers = headers(&given, &variables.headers);
+        config.insecure = variables.insecure.unwrap_or(false);
+        config.compression = variables.compression.unwrap_or(Compression::None);
+        if let Some(timeout) = variables.timeout {
+            config.request_timeout = (!timeout.is_zero()).then_some(timeout);
+        }
+        // The variables are often set for a whole machine: where nothing is encrypted they do not matter.
+        if !url.starts_with("http://") {
+            config.tls = tls(variables)?;
+        }
         AnyTransport::new(protocol, config).map(Arc::new).map_err(|error| unusable(&error))
     };
     let transports = [transport(Signal::Traces)?, transport(Signal::Metrics)?, transport(Signal::Logs)?];
@@ -48,6 +68,25 @@ pub(super) fn exporter(arguments: &Arguments) -> Result<Retrying<OtlpExporter>, 
 
 fn protocol_of_port(url: &str) -> Protocol {
     if url.trim_end_matches('/').ends_with(":4317") { Protocol::Grpc } else { Protocol::HttpProtobuf }
+}
+
+/// Whom to trust and who we are, by the files that the variables name.
+fn tls(variables: &ExportVariables) -> Result<Option<TlsConfig>, Failure> {
+    let read = |path: &String| fs::read(path).map_err(|error| Failure::Unreadable { path: path.into(), error });
+    let identity = match (&variables.client_certificate, &variables.client_key) {
+        (Some(certificate), Some(key)) => {
+            Some(ClientIdentity { certificate_pem: read(certificate)?, key_pem: read(key)? })
+        }
+        (None, None) => None,
+        _ => {
+            let needed = "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY need each other";
+            return Err(Failure::Endpoint(needed.to_owned()));
+        }
+    };
+    let mut tls = TlsConfig::default();
+    tls.ca_pem = variables.certificate.as_ref().map(read).transpose()?;
+    tls.identity = identity;
+    Ok((tls.ca_pem.is_some() || tls.identity.is_some()).then_some(tls))
 }
 
 /// The headers of the command line. The error names the place and not the content, which is a secret.
