@@ -153,11 +153,11 @@ impl Batch {
 
 #[cfg(test)]
 impl Batch {
-    /// A batch of traces that says it has so many items.
+    /// A batch of traces with so many items, each an empty span.
     pub(crate) fn of_items(sequence: u64, items: u64) -> Arc<Batch> {
         let scope = Arc::new(ScopeEnvelope::new(0, Scope::default()));
         let resource = Arc::new(ResourceEnvelope::new(Resource::default()));
-        let fragment = Fragment { scope, entries: Bytes::new(), items };
+        let fragment = Fragment { scope, entries: [0x12, 0].repeat(items as usize).into(), items };
         Arc::new(Batch::new(Signal::Traces, sequence, resource, vec![fragment]))
     }
 }

@@ -37,7 +37,11 @@ mod survey;
 mod thread;
 
 #[cfg(test)]
+mod pipeline_tests;
+#[cfg(test)]
 mod simulated_disk;
+#[cfg(test)]
+mod spool_tests;
 #[cfg(test)]
 mod tests;
 
@@ -58,3 +62,14 @@ pub(crate) use self::{
     open::{Disk, Opened},
     queue::DiskQueue,
 };
+
+/// The queues of a destination on a disk in memory; of each signal, about `window` bytes of what is stored stay in memory.
+#[cfg(test)]
+pub(crate) fn simulated(durability: Durability, window: usize) -> [DiskQueue; 3] {
+    let config = DiskQueueConfig::new("/simulated").with_durability(durability);
+    let file_system = std::sync::Arc::new(simulated_disk::SimulatedDisk::default());
+    let disk = Disk { file_system, window: Some(window), ..Disk::new(config) };
+    let pool = crate::pool::BufferPool::new(crate::MemoryConfig::default());
+    let opened = disk.open("queue", "simulated".to_owned(), 1).unwrap_or_else(|error| panic!("{error}"));
+    disk.start(opened, &crate::BatchConfig::default(), &pool).unwrap_or_else(|error| panic!("{error}"))
+}

@@ -24,6 +24,8 @@ pub(crate) struct Disk {
     pub(crate) config: DiskQueueConfig,
     pub(crate) file_system: Arc<dyn FileSystem>,
     pub(crate) on_event: Option<OnDiskEvent>,
+    /// Instead of [`Disk::window`] of the memory budget.
+    pub(crate) window: Option<usize>,
 }
 
 /// A queue whose directory is ours, and in which nothing happens yet.
@@ -40,7 +42,7 @@ pub(crate) struct Opened {
 impl Disk {
     /// On the disk of the machine.
     pub(crate) fn new(config: DiskQueueConfig) -> Self {
-        Disk { config, file_system: Arc::new(LocalDisk), on_event: None }
+        Disk { config, file_system: Arc::new(LocalDisk), on_event: None, window: None }
     }
 
     /// How many bytes of each signal may be in memory although they are on the disk: of what is new, and of what was
@@ -86,7 +88,7 @@ impl Disk {
         self.say(&destination, &recovered);
         let limits = Limits {
             durability: self.config.durability(),
-            window: Disk::window(pool.max_bytes()),
+            window: self.window.unwrap_or_else(|| Disk::window(pool.max_bytes())),
             max_items: batch.max_queue_size as u64,
             max_age: self.config.max_age(),
             keeps_refused: dead_letters.is_some(),

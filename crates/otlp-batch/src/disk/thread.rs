@@ -336,26 +336,23 @@ impl DiskThread {
         self.settle();
         for signal in Signal::ALL {
             while self.store.lock().spools[signal.index()].wants_load(self.store.limits.window) {
-                match self.load_next(signal) {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(again) => {
-                        self.store.lock().read_again = Some(again);
-                        break;
-                    }
+                if let Err(again) = self.load_next(signal) {
+                    self.store.lock().read_again = Some(again);
+                    break;
                 }
             }
         }
     }
 
-    /// Loads the next batch of a signal. `false`: there is none. An error is when to try again.
-    fn load_next(&mut self, signal: Signal) -> Result<bool, Instant> {
-        let Some(stored) = self.log.take(signal) else { return Ok(false) };
+    /// Loads the next batch of a signal, if it is not in memory all the same. An error is when to try again.
+    fn load_next(&mut self, signal: Signal) -> Result<(), Instant> {
+        // What is on the shelf is in the log. Were it not, looking again at once would help nobody.
+        let Some(stored) = self.log.take(signal) else { return Err(Instant::now() + LONGEST_WAIT) };
         let first_own = self.first_own[signal.index()];
         let (at, items) = (stored.sequence, u64::from(stored.items));
         let sequence = self.store.change(signal, |spool| spool.identify(at, items, first_own));
         // It may be in memory all the same; when it leaves that, the log gets it back.
-        let Some(sequence) = sequence else { return Ok(true) };
+        let Some(sequence) = sequence else { return Ok(()) };
         let batch = match self.read(&stored, sequence) {
             Ok(batch) => {
                 if std::mem::take(&mut self.health.cannot_read) {
@@ -368,7 +365,7 @@ impl DiskThread {
                 self.log.settle(signal, at);
                 self.store.tell(signal, |listener| listener.dropped(DropReason::DiskDamaged, items, None));
                 self.say(&DiskEvent::Damaged { signal, items });
-                return Ok(true);
+                return Ok(());
             }
             Err(Unread::NoMemory) => {
                 self.log.give_back(signal, at);
@@ -385,7 +382,7 @@ impl DiskThread {
         };
         self.store.change(signal, |spool| spool.load(at, Arc::new(batch), Instant::now()));
         self.store.tell(signal, |listener| listener.arrived());
-        Ok(true)
+        Ok(())
     }
 
     fn read(&mut self, stored: &Stored, sequence: u64) -> Result<Batch, Unread> {

@@ -79,7 +79,8 @@ impl Pipeline {
         self.intake.shared().memory_in_use()
     }
 
-    /// Delivers everything that was accepted before the call, on all threads; waits for at most `deadline`.
+    /// Delivers everything that was accepted before the call, on all threads, and what a disk queue had found; waits for
+    /// at most `deadline`.
     ///
     /// Cancelling the future stops the waiting and not the flush.
     pub async fn flush(&self, deadline: Duration) -> Report {

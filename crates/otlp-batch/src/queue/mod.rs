@@ -1,5 +1,7 @@
 //! The queue between the batcher and a destination, one per signal.
 
+#[cfg(test)]
+mod conformance;
 mod memory;
 
 use std::sync::{Arc, Weak};

@@ -59,9 +59,12 @@ fn sorted(exporter: &Scripted) -> Vec<u64> {
     numbers
 }
 
+/// Of each batch.
+type Numbers = Vec<Vec<u64>>;
+
 /// An exporter that keeps the numbers of each batch, and not the memory.
-fn forgetful() -> (Arc<Scripted>, Arc<Mutex<Vec<Vec<u64>>>>) {
-    let arrived = Arc::new(Mutex::new(Vec::new()));
+fn forgetful() -> (Arc<Scripted>, Arc<Mutex<Numbers>>) {
+    let arrived = Arc::new(Mutex::new(Numbers::new()));
     let sink = Arc::clone(&arrived);
     let exporter = Scripted::new("backend", move |batch| {
         sink.lock().push(numbers(&batch));
@@ -447,4 +450,25 @@ fn a_wrong_key_is_refused_and_destroys_nothing() {
     let backend = up();
     assert_eq!(traces(&with(1, &backend).start().unwrap().shutdown_blocking(DEADLINE)).delivered, 10);
     assert_eq!(sorted(&backend), (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_a_receiver_refuses_is_kept_as_dead_letters_and_never_sent_again() {
+    for (max_bytes, is_kept) in [(1 << 20, true), (0, false)] {
+        let directory = Directory::new();
+        let exporter = Scripted::new("backend", |_| async { Outcome::Refused(error("no")) });
+        let disk = disk(&directory, LATER).with_dead_letter_bytes(max_bytes);
+        let first = pipeline(config(), &exporter).with_disk_queue(disk).start().unwrap();
+        spans(first.intake(), 0..10);
+        let ledger = traces(&first.shutdown_blocking(DEADLINE));
+        assert_eq!((ledger.rejected, ledger.pending), (10, 0), "{ledger}");
+        let letters = directory.path().join("backend").join("dead-letter");
+        let bytes = if letters.exists() { fs::read(segments(&letters).remove(0)).unwrap() } else { Vec::new() };
+        let has = |number: u64| bytes.windows(8).any(|window| window == number.to_be_bytes());
+        assert!((0..10).all(|number| has(number) == is_kept));
+        let backend = up();
+        let next = builder(&directory, LATER, &backend).start().unwrap();
+        assert_eq!(traces(&next.shutdown_blocking(DEADLINE)).recovered, 0);
+        assert!(backend.numbers().is_empty());
+    }
 }

@@ -45,7 +45,8 @@ pub(super) fn build(orders: &Orders) -> Result<EnhancedOtlpClient, Failure> {
         .with_endpoint(&orders.endpoint)
         .with_grpc_transport()
         .with_service_name("torture")
-        .with_timeout(Duration::from_secs(2))
+        // Longer than any run that is killed: a request that ran out of time would be sent again for a good reason.
+        .with_timeout(Duration::from_secs(30))
         .with_retry_policy(retry)
         .with_circuit_breaker(CircuitBreakerConfig::new().with_break_duration(Duration::from_millis(50)))
         .with_batch_config(batch)

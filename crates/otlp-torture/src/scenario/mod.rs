@@ -57,7 +57,8 @@ impl Scenario {
             Scenario::Kill => Ok(vec![kill::run(extent)?]),
             Scenario::FullDisk => Ok(vec![full_disk::run(extent)?]),
             Scenario::Outage => {
-                Ok(vec![outage::run(extent, Level::Interval(500))?, outage::run(extent, Level::Always)?])
+                let levels = [Level::Interval(500), Level::Always];
+                levels.into_iter().map(|level| outage::run(extent, level)).collect()
             }
             Scenario::Clock => Ok(vec![clock::run()]),
         }

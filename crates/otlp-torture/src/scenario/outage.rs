@@ -38,7 +38,7 @@ struct Return {
 /// Away for half of the time, or for some seconds.
 pub(super) fn run(extent: Extent, level: Level) -> Result<Row, Failure> {
     let seed = extent.seed;
-    let mut round = Round::new("outage", seed)?;
+    let mut round = Round::new(&format!("outage-{}", level.name()), seed)?;
     let outage = (extent.time / 2).max(SHORT);
     let done = watch(&mut round, outage, level).and_then(|(row, settled)| {
         round.drain()?;
