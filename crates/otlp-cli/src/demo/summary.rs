@@ -167,7 +167,8 @@ fn obituary(testimony: &Testimony, verdict: &Verdict) -> String {
     let mut text = format!(
         "{service} was killed {times}, while it had {durable} spans and log records that it had confirmed as durable. Its \
          last\nprocess found {recovered} items in the disk queue. {memory} spans and log records were in memory alone and \
-         died there,\nas did {points} data points or more: those have no ids before they are collected.",
+         died there.\nOf data points, which have no ids before they are collected, it is only known that {points} or more \
+         did.",
     );
     if unsaid > 0 {
         // Writing to a string never fails.
