@@ -56,31 +56,29 @@ fn show(inspection: &Inspection, output: &mut impl Write) -> Result<(), Failure>
         writeln!(output, "{}", if segment.is_encrypted { ", encrypted" } else { "" })?;
     }
     writeln!(output, "  damage        {}", damage(inspection))?;
-    writeln!(
-        output,
-        "  kept aside    {}",
-        match inspection.set_aside() {
-            0 => "nothing".to_owned(),
-            files => {
-                let directory = inspection.directory().join("damaged");
-                format!("{} in {}", count(files as u64, "damaged file", "damaged files"), directory.display())
-            }
-        }
-    )?;
-    writeln!(
-        output,
-        "  dead letters  {}",
-        match inspection.dead_letters() {
-            None => "none".to_owned(),
-            Some(directory) => {
-                let letters = Inspection::of(&directory, None)?;
-                let batches: u64 = letters.signals().iter().map(|one| one.batches).sum();
-                let items: u64 = letters.signals().iter().map(|one| one.items).sum();
-                format!("{} that a receiver refused, in {}", batches_of(batches, items), directory.display())
-            }
-        }
-    )?;
+    writeln!(output, "  kept aside    {}", kept_aside(inspection))?;
+    writeln!(output, "  dead letters  {}", dead_letters(inspection)?)?;
     Ok(())
+}
+
+fn kept_aside(inspection: &Inspection) -> String {
+    if inspection.set_aside() == 0 {
+        return "nothing".to_owned();
+    }
+    let files = count(inspection.set_aside() as u64, "damaged file", "damaged files");
+    format!("{files} in {}", inspection.directory().join("damaged").display())
+}
+
+fn dead_letters(inspection: &Inspection) -> Result<String, Failure> {
+    let letters = inspection.dead_letters().map(|directory| Inspection::of(directory, None)).transpose()?;
+    let sum = |of: fn(&WaitingSignal) -> u64| letters.iter().flat_map(Inspection::signals).map(of).sum();
+    let (batches, items) = (sum(|one| one.batches), sum(|one| one.items));
+    Ok(match &letters {
+        Some(letters) if batches > 0 => {
+            format!("{} that a receiver refused, in {}", batches_of(batches, items), letters.directory().display())
+        }
+        _ => "none".to_owned(),
+    })
 }
 
 /// `2 batches with 30 items`.

@@ -16,9 +16,13 @@ use otlp::{
     data::Severity,
     json,
 };
+#[cfg(unix)]
+use otlp_receiver::FaultKind;
 use otlp_receiver::{Fault, GrpcCode, Receiver};
 
 use crate::program::run;
+#[cfg(unix)]
+use crate::program::{Program, signal};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 /// Longer than any test: no batch is closed before it is full or asked for.
@@ -289,6 +293,23 @@ fn everything_stays_when_the_endpoint_is_down_or_wants_to_know_who_we_are() {
     let (ledger, said) = prints(1, &drain(&directory, &receiver.http_endpoint(), &more));
     assert!(ledger.contains("7 batches with 60 items stay: the endpoint asks for another identity"), "{ledger}");
     assert!(!ledger.contains("secret") && !said.contains("secret"), "{ledger}{said}");
+    receiver.faults().clear();
+    prints(0, &drain(&directory, &receiver.http_endpoint(), &[]));
+    has_all(&receiver, &spans, LOGS);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_with_the_ledger_and_everything_that_is_left() {
+    let (directory, receiver) = (Directory::new(), Receiver::builder().start_blocking().unwrap());
+    let spans = left(&directory);
+    receiver.faults().inject(Fault::grpc(GrpcCode::Unavailable));
+    let draining = Program::start(&drain(&directory, &receiver.http_endpoint(), &["--give-up-after", "3600"]));
+    receiver.faults().wait_for_blocking(|faults| faults.count(FaultKind::Fail) > 0, DEADLINE).unwrap();
+    signal("INT", draining.id());
+    let (status, output) = draining.finish();
+    assert_eq!(status.code(), Some(1), "{output}");
+    assert!(output.contains("pending 35") && output.contains("7 batches with 60 items stay: interrupted"), "{output}");
     receiver.faults().clear();
     prints(0, &drain(&directory, &receiver.http_endpoint(), &[]));
     has_all(&receiver, &spans, LOGS);

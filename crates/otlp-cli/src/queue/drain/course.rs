@@ -2,12 +2,13 @@
 
 use std::{
     fmt,
-    pin::pin,
+    future::pending,
     time::{Duration, Instant},
 };
 
 use otlp::Signal;
 use otlp_batch::{Pipeline, QueueDepth};
+use tokio::task::JoinHandle;
 
 use super::{MAX_IN_FLIGHT, keeping::Keeping};
 
@@ -43,12 +44,29 @@ impl fmt::Display for Ending {
     }
 }
 
+/// Ends when somebody presses Ctrl-C, from now on: before there is anything that an interrupt could tear apart.
+pub(super) async fn interrupt() -> JoinHandle<()> {
+    let pressed = tokio::spawn(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            // Nobody can tell us.
+            pending().await
+        }
+    });
+    // It listens once it has run.
+    tokio::task::yield_now().await;
+    pressed
+}
+
 /// Waits until nothing is left, or nothing moves any more. A batch that the endpoint neither takes nor refuses holds up
 /// others of its signal only if there are many of them.
-pub(super) async fn run(pipeline: &Pipeline, keeping: &Keeping, patience: Duration) -> Ending {
-    let mut interrupt = pin!(tokio::signal::ctrl_c());
+pub(super) async fn run(
+    pipeline: &Pipeline,
+    keeping: &Keeping,
+    patience: Duration,
+    mut interrupt: JoinHandle<()>,
+) -> Ending {
     let mut looks = tokio::time::interval(LOOK);
-    let (mut moved, mut pending) = (Instant::now(), u64::MAX);
+    let (mut moved, mut left) = (Instant::now(), u64::MAX);
     loop {
         tokio::select! {
             _ = looks.tick() => {}
@@ -65,8 +83,8 @@ pub(super) async fn run(pipeline: &Pipeline, keeping: &Keeping, patience: Durati
             return if is_turned_away { Ending::TurnedAway } else { Ending::Refused };
         }
         let now = pipeline.ledgers().iter().map(otlp_batch::Ledger::pending).sum();
-        if now != pending {
-            (moved, pending) = (Instant::now(), now);
+        if now != left {
+            (moved, left) = (Instant::now(), now);
         } else if moved.elapsed() >= patience {
             return Ending::Impatient(patience);
         }

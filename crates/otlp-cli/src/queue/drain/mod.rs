@@ -93,10 +93,11 @@ fn drain(
     let is_dead_letter = directories::is_dead_letter(directory);
     // What was refused once and is refused again has no place to be moved to but the one where it is.
     let keeping = Arc::new(Keeping::new(target::exporter(arguments)?, arguments.move_refused && !is_dead_letter));
-    let pipeline = pipeline(directory, key.clone(), is_dead_letter, &keeping)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
+    let interrupt = runtime.block_on(course::interrupt());
+    let pipeline = pipeline(directory, key.clone(), is_dead_letter, &keeping)?;
     let patience = Duration::from_secs(arguments.give_up_after);
-    let ending = runtime.block_on(course::run(&pipeline, &keeping, patience));
+    let ending = runtime.block_on(course::run(&pipeline, &keeping, patience, interrupt));
     // Where something is left, nobody waits for it any longer.
     let report = pipeline.shutdown_blocking(if ending == Ending::Empty { TO_CLOSE } else { Duration::ZERO });
     drop(pipeline);
