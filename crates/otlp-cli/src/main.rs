@@ -28,7 +28,7 @@ enum Command {
 fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
-        Command::Queue(arguments) => queue::run(&arguments),
         Command::DemoService(arguments) => demo::serve(&arguments),
+        Command::Queue(arguments) => queue::run(&arguments),
     }
 }

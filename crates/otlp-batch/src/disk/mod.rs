@@ -70,6 +70,7 @@ pub(crate) fn simulated(durability: Durability, window: usize) -> [DiskQueue; 3]
     let file_system = std::sync::Arc::new(simulated_disk::SimulatedDisk::default());
     let disk = Disk { file_system, window: Some(window), ..Disk::new(config) };
     let pool = crate::pool::BufferPool::new(crate::MemoryConfig::default());
-    let opened = disk.open("queue", "simulated".to_owned(), 1).unwrap_or_else(|error| panic!("{error}"));
+    let opened =
+        disk.open(std::path::Path::new("queue"), "simulated".to_owned(), 1).unwrap_or_else(|error| panic!("{error}"));
     disk.start(opened, &crate::BatchConfig::default(), &pool).unwrap_or_else(|error| panic!("{error}"))
 }

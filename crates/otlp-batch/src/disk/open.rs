@@ -1,6 +1,12 @@
 //! Opens the disk queue of a destination, and starts its thread.
 
-use std::{io, path::PathBuf, sync::Arc, thread, time::Instant};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::Instant,
+};
 
 use otlp_core::Signal;
 
@@ -54,7 +60,7 @@ impl Disk {
     /// Opens the queue of one of `destinations` destinations, which share the limit of bytes in equal parts.
     pub(crate) fn open(
         &self,
-        directory: &str,
+        directory: &Path,
         destination: String,
         destinations: usize,
     ) -> Result<Opened, DiskQueueError> {

@@ -1,6 +1,6 @@
 //! The settings of a pipeline, and its start.
 
-use std::{io, sync::Arc, thread, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, thread, time::Duration};
 
 use otlp_core::{Signal, data::Resource};
 use otlp_reliability::{Bulkhead, BulkheadConfig};
@@ -42,8 +42,16 @@ pub struct PipelineBuilder {
 /// A destination that is not made yet.
 struct NewDestination {
     exporter: Arc<dyn BatchExporter>,
-    /// What the directory of its disk queue is made of; none for a queue in memory.
-    stable_name: Option<String>,
+    place: Place,
+}
+
+/// Where the queue of a destination is, if there are disk queues.
+enum Place {
+    /// In a directory of this name, below the one of all, as far as a directory can have it.
+    Named(String),
+    /// In this directory.
+    Directory(PathBuf),
+    Memory,
 }
 
 impl PipelineBuilder {
@@ -104,13 +112,21 @@ impl PipelineBuilder {
     /// As [`PipelineBuilder::destination`], but the disk queue finds its directory by `stable_name`, also when the
     /// exporter's name becomes another.
     pub fn destination_known_as(mut self, stable_name: impl Into<String>, exporter: Arc<dyn BatchExporter>) -> Self {
-        self.destinations.push(NewDestination { exporter, stable_name: Some(stable_name.into()) });
+        self.destinations.push(NewDestination { exporter, place: Place::Named(stable_name.into()) });
+        self
+    }
+
+    /// As [`PipelineBuilder::destination`], but the disk queue is in exactly this directory; a relative one is below that
+    /// of the configuration. For whoever found a queue
+    /// ([`queue_directories`](crate::queue_directories)) and does not know by which name it was made.
+    pub fn destination_in(mut self, directory: impl Into<PathBuf>, exporter: Arc<dyn BatchExporter>) -> Self {
+        self.destinations.push(NewDestination { exporter, place: Place::Directory(directory.into()) });
         self
     }
 
     /// Adds a destination whose queue is in memory in any case: one that is never down.
     pub fn destination_in_memory(mut self, exporter: Arc<dyn BatchExporter>) -> Self {
-        self.destinations.push(NewDestination { exporter, stable_name: None });
+        self.destinations.push(NewDestination { exporter, place: Place::Memory });
         self
     }
 
@@ -206,14 +222,18 @@ fn open(
     batch: &BatchConfig,
     pool: &Arc<BufferPool>,
 ) -> Result<Vec<Option<[DiskQueue; 3]>>, StartError> {
-    let count = destinations.iter().filter(|new| new.stable_name.is_some()).count();
+    let count = destinations.iter().filter(|new| !matches!(new.place, Place::Memory)).count();
     let window = Disk::window(pool.max_bytes());
     pool.reserve((window * Signal::ALL.len() * count).min(pool.max_bytes() / 4));
     let mut directories = DirectoryNames::default();
     let mut opened = Vec::with_capacity(destinations.len());
     for new in destinations {
-        let directory = new.stable_name.as_deref().map(|name| directories.of(name));
-        let open = |directory: String| disk.open(&directory, new.exporter.name(), count);
+        let directory = match &new.place {
+            Place::Named(name) => Some(PathBuf::from(directories.of(name))),
+            Place::Directory(directory) => Some(directory.clone()),
+            Place::Memory => None,
+        };
+        let open = |directory: PathBuf| disk.open(&directory, new.exporter.name(), count);
         opened.push(directory.map(open).transpose()?);
     }
     let start = |opened: Option<Opened>| opened.map(|opened| disk.start(opened, batch, pool)).transpose();

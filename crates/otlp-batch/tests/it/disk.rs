@@ -8,10 +8,10 @@ use std::{
 };
 
 use otlp_batch::{
-    BatchConfig, DiskEvent, DiskQueueConfig, DropReason, Durability, EncryptionKey, Exported, Inspection, Ledger,
-    MemoryConfig, OnFull, Pipeline, PipelineBuilder, Report, SignalLedger,
+    BatchConfig, BatchExporter, DiskEvent, DiskQueueConfig, DropReason, Durability, EncryptionKey, Exported,
+    Inspection, Ledger, MemoryConfig, OnFull, Pipeline, PipelineBuilder, Report, SignalLedger,
 };
-use otlp_core::{Outcome, Signal};
+use otlp_core::{Outcome, Signal, data::Resource};
 use parking_lot::Mutex;
 
 use crate::{
@@ -113,6 +113,24 @@ fn what_a_shutdown_does_not_deliver_the_next_process_does() {
         let third = builder(&directory, durability, &up()).start().unwrap();
         assert_eq!(traces(&third.shutdown_blocking(DEADLINE)).recovered, 0);
     }
+}
+
+#[test]
+fn a_directory_that_was_found_is_opened_whatever_it_is_called() {
+    let directory = Directory::new();
+    leave_behind(builder(&directory, LATER, &down()), 0..25);
+    let found = directory.path().join("Copy of 2.backend");
+    fs::rename(directory.path().join("backend"), &found).unwrap();
+    let backend = up();
+    let exporter: Arc<dyn BatchExporter> = backend.clone();
+    let pipeline = Pipeline::builder(Resource::default())
+        .batch(config())
+        .with_disk_queue(disk(&directory, LATER))
+        .destination_in(&found, exporter);
+    let report = pipeline.start().unwrap().shutdown_blocking(DEADLINE);
+    assert_eq!(traces(&report).recovered, 25);
+    assert_eq!(sorted(&backend), (0..25).collect::<Vec<_>>());
+    assert!(!directory.path().join("backend").exists());
 }
 
 #[test]

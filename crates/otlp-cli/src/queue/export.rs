@@ -1,41 +1,52 @@
-//! `otlp queue export`: what waits, as OTLP JSON lines.
+//! Prints what waits as OTLP JSON lines, as the file exporter of the OpenTelemetry specification writes them: each line
+//! is one request. What cannot be read is told on standard error, and the rest printed.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 
-use super::{Failure, Place, is_gone, with_sources};
+use otlp::json;
 
-#[derive(clap::Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    place: Place,
-}
+use super::{
+    Failure, Where,
+    quantity::{bytes, count},
+    say,
+};
 
-/// Whether everything could be read. What cannot is named on standard error, and the rest is printed.
-pub(super) fn run(arguments: &Arguments) -> Result<bool, Failure> {
-    let mut output = BufWriter::new(io::stdout().lock());
-    let mut is_whole = true;
+pub(super) fn run(queue: &Where, output: &mut impl Write) -> Result<bool, Failure> {
+    let mut output = BufWriter::new(output);
     let mut line = Vec::new();
-    for queue in arguments.place.queues()? {
-        let inspection = arguments.place.inspect_unused(&queue)?;
-        for request in inspection.into_requests().map_err(|error| with_sources(&error))? {
+    let mut is_whole = true;
+    for inspection in queue.left_behind()? {
+        let directory = inspection.directory().to_owned();
+        let mut unreadable = |why: &dyn std::fmt::Display| {
+            is_whole = false;
+            say(format_args!("{}: {why}; not exported", directory.display()));
+        };
+        let damaged: u64 = inspection.segments().iter().map(|segment| segment.damaged_bytes).sum();
+        if damaged > 0 {
+            unreadable(&format_args!("{} are no batch", bytes(damaged)));
+        }
+        let missing: u64 = inspection.signals().iter().map(|signal| signal.missing_items).sum();
+        if missing > 0 {
+            unreadable(&format_args!("{} missing", count(missing, "item is", "items are")));
+        }
+        for request in inspection.into_requests()? {
+            let request = match request {
+                Ok(request) => request,
+                Err(error) => {
+                    unreadable(&error);
+                    continue;
+                }
+            };
             line.clear();
-            let encoded = request.map_err(|error| with_sources(&error)).and_then(|stored| {
-                otlp::json::encode(stored.signal, &stored.request, &mut line).map_err(|error| error.to_string())
-            });
-            if let Err(error) = encoded {
-                eprintln!("otlp queue: {}: {error}", queue.display());
-                is_whole = false;
-                continue;
-            }
-            line.push(b'\n');
-            match output.write_all(&line) {
-                Err(error) if is_gone(&error) => return Ok(is_whole),
-                written => written?,
+            match json::encode(request.signal, &request.request, &mut line) {
+                Ok(()) => {
+                    line.push(b'\n');
+                    output.write_all(&line)?;
+                }
+                Err(error) => unreadable(&format_args!("a batch of {} items: {error}", request.items)),
             }
         }
     }
-    match output.flush() {
-        Err(error) if !is_gone(&error) => Err(error.into()),
-        _ => Ok(is_whole),
-    }
+    output.flush()?;
+    Ok(is_whole)
 }

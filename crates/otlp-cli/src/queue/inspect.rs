@@ -1,81 +1,114 @@
-//! `otlp queue inspect`: what waits in a queue.
+//! Shows what is in a queue. Nothing is changed, and nothing but headers is read.
 
 use std::{
-    io::{self, Write},
+    io::Write,
     time::{Duration, SystemTime},
 };
 
+use clap::Args;
 use otlp_batch::{Inspection, WaitingSignal};
 use serde_json::{Value, json};
 
-use super::{Failure, Place, is_gone};
+use super::{
+    Failure, Where, directories,
+    quantity::{bytes, count, duration},
+};
 
-#[derive(clap::Args)]
+/// What `otlp queue inspect` takes.
+#[derive(Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    place: Place,
+    queue: Where,
     /// Print a line of JSON for each queue
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<bool, Failure> {
-    let now = SystemTime::now();
-    for queue in arguments.place.queues()? {
-        let inspection = arguments.place.inspect(&queue)?;
-        let shown = if arguments.json { format!("{}\n", as_json(&inspection, now)) } else { as_text(&inspection, now) };
-        match io::stdout().lock().write_all(shown.as_bytes()) {
-            Err(error) if !is_gone(&error) => return Err(error.into()),
-            _ => {}
+pub(super) fn run(arguments: &Arguments, output: &mut impl Write) -> Result<bool, Failure> {
+    let key = arguments.queue.key()?;
+    for directory in directories::find(&arguments.queue.directory)? {
+        let inspection = Inspection::of(directory, key.clone())?;
+        if arguments.json {
+            writeln!(output, "{}", as_json(&inspection, SystemTime::now()))?;
+        } else {
+            show(&inspection, output)?;
         }
     }
     Ok(true)
 }
 
-fn as_text(inspection: &Inspection, now: SystemTime) -> String {
-    let mut text = format!("{}\n", inspection.directory().display());
-    if let Some(holder) = inspection.holder() {
-        text += &format!("  in use by {holder}: what follows is already out of date\n");
-    }
-    for signal in inspection.signals() {
-        text += &format!(
-            "  {:<8} {} in {}, {} bytes{}\n",
-            signal.signal.name(),
-            count(signal.items, "item"),
-            count(signal.batches, "batch"),
-            signal.bytes,
-            ages(signal, now)
-        );
-        if signal.missing_items > 0 {
-            text += &format!("           {} more cannot be found\n", count(signal.missing_items, "item"));
-        }
+fn show(inspection: &Inspection, output: &mut impl Write) -> Result<(), Failure> {
+    writeln!(output, "{}", inspection.directory().display())?;
+    writeln!(output, "  in use by     {}", inspection.holder().unwrap_or("nobody"))?;
+    for one in inspection.signals() {
+        writeln!(output, "  {:<13} {}", one.signal.name(), waiting(one, SystemTime::now()))?;
     }
     let segments = inspection.segments();
-    let bytes: u64 = segments.iter().map(|segment| segment.bytes).sum();
-    text += &format!("  {} of {bytes} bytes\n", count(segments.len() as u64, "file"));
-    let encrypted = segments.iter().filter(|segment| segment.is_encrypted).count() as u64;
-    if encrypted > 0 {
-        text += &format!("  {} encrypted\n", count(encrypted, "file"));
+    let all: u64 = segments.iter().map(|segment| segment.bytes).sum();
+    writeln!(output, "  segments      {}, {}", count(segments.len() as u64, "file", "files"), bytes(all))?;
+    for segment in segments {
+        let name = segment.path.file_name().unwrap_or_default().to_string_lossy();
+        let waiting = count(segment.waiting_batches, "batch waits", "batches wait");
+        write!(output, "    {name}  {}, {waiting}", bytes(segment.bytes))?;
+        if segment.damaged_bytes > 0 {
+            write!(output, ", {} damaged", bytes(segment.damaged_bytes))?;
+        }
+        writeln!(output, "{}", if segment.is_encrypted { ", encrypted" } else { "" })?;
     }
-    let damaged: u64 = segments.iter().map(|segment| segment.damaged_bytes).sum();
-    if damaged > 0 {
-        text += &format!("  {} damaged, or cut off by a crash\n", count(damaged, "byte"));
-    }
-    if inspection.is_cursor_lost() && !segments.is_empty() {
-        text += "  the cursor is lost: some of this may be delivered a second time\n";
-    }
-    if inspection.set_aside() > 0 {
-        text += &format!("  {} set aside for damage\n", count(inspection.set_aside() as u64, "file"));
-    }
-    if let Some(directory) = inspection.dead_letters() {
-        text += &format!("  what a receiver refused for good is in {}\n", directory.display());
-    }
-    text
+    writeln!(output, "  damage        {}", damage(inspection))?;
+    writeln!(
+        output,
+        "  kept aside    {}",
+        match inspection.set_aside() {
+            0 => "nothing".to_owned(),
+            files => {
+                let directory = inspection.directory().join("damaged");
+                format!("{} in {}", count(files as u64, "damaged file", "damaged files"), directory.display())
+            }
+        }
+    )?;
+    writeln!(
+        output,
+        "  dead letters  {}",
+        match inspection.dead_letters() {
+            None => "none".to_owned(),
+            Some(directory) => {
+                let letters = Inspection::of(&directory, None)?;
+                let batches: u64 = letters.signals().iter().map(|one| one.batches).sum();
+                let items: u64 = letters.signals().iter().map(|one| one.items).sum();
+                format!("{} that a receiver refused, in {}", batches_of(batches, items), directory.display())
+            }
+        }
+    )?;
+    Ok(())
 }
 
+/// `2 batches with 30 items`.
+pub(super) fn batches_of(batches: u64, items: u64) -> String {
+    format!("{} with {}", count(batches, "batch", "batches"), count(items, "item", "items"))
+}
+
+fn waiting(one: &WaitingSignal, now: SystemTime) -> String {
+    let missing = match one.missing_items {
+        0 => String::new(),
+        missing => format!("; {} missing", count(missing, "item", "items")),
+    };
+    if one.batches == 0 {
+        return format!("nothing waits{missing}");
+    }
+    let batches = batches_of(one.batches, one.items);
+    let (oldest, newest) = (duration(age(one.oldest, now)), duration(age(one.newest, now)));
+    format!("{batches}, {}, {oldest} to {newest} old{missing}", bytes(one.bytes))
+}
+
+/// A clock that was set back meanwhile makes nothing younger than new.
+fn age(at: Option<SystemTime>, now: SystemTime) -> Duration {
+    at.and_then(|at| now.duration_since(at).ok()).unwrap_or(Duration::ZERO)
+}
+
+/// For programs. What has no batches has no age.
 fn as_json(inspection: &Inspection, now: SystemTime) -> Value {
-    let seconds =
-        |time: Option<SystemTime>| time.and_then(|time| now.duration_since(time).ok()).map(|age| age.as_secs_f64());
+    let seconds = |at: Option<SystemTime>| at.map(|_| age(at, now).as_secs_f64());
     let signal = |signal: &WaitingSignal| {
         json!({
             "signal": signal.signal.name(),
@@ -102,33 +135,20 @@ fn as_json(inspection: &Inspection, now: SystemTime) -> Value {
     })
 }
 
-fn ages(signal: &WaitingSignal, now: SystemTime) -> String {
-    match (signal.oldest, signal.newest) {
-        (Some(oldest), Some(newest)) => format!(", put {} to {}", age(oldest, now), age(newest, now)),
-        _ => String::new(),
+fn damage(inspection: &Inspection) -> String {
+    let damaged: u64 = inspection.segments().iter().map(|segment| segment.damaged_bytes).sum();
+    let missing: u64 = inspection.signals().iter().map(|signal| signal.missing_items).sum();
+    let mut parts = Vec::new();
+    if damaged > 0 {
+        parts.push(format!("{} that are no batch", bytes(damaged)));
     }
-}
-
-/// In the unit that a person would use. A clock that was turned back since may have put it into the future.
-fn age(then: SystemTime, now: SystemTime) -> String {
-    let Ok(age) = now.duration_since(then).map(|age: Duration| age.as_secs()) else {
-        return "in the future".to_owned();
-    };
-    match age {
-        0..120 => format!("{age} s ago"),
-        120..7_200 => format!("{} min ago", age / 60),
-        7_200..172_800 => format!("{} h ago", age / 3_600),
-        _ => format!("{} days ago", age / 86_400),
+    if missing > 0 {
+        parts.push(format!("{} missing", count(missing, "item", "items")));
     }
-}
-
-/// A number and its noun.
-pub(super) fn count(number: u64, noun: &str) -> String {
-    match (number, noun) {
-        (1, _) => format!("1 {noun}"),
-        (_, "batch") => format!("{number} batches"),
-        _ => format!("{number} {noun}s"),
+    if inspection.is_cursor_lost() {
+        parts.push("the cursor is lost, so what was delivered last will be delivered again".to_owned());
     }
+    if parts.is_empty() { "none seen; `otlp queue verify` reads everything".to_owned() } else { parts.join("; ") }
 }
 
 #[cfg(test)]
@@ -136,11 +156,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ages_are_in_the_unit_of_their_size() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(10_000_000);
-        let shown = |seconds| age(now - Duration::from_secs(seconds), now);
-        assert_eq!([shown(0), shown(119), shown(120)], ["0 s ago", "119 s ago", "2 min ago"]);
-        assert_eq!([shown(7_200), shown(400_000)], ["2 h ago", "4 days ago"]);
-        assert_eq!(age(now + Duration::from_secs(1), now), "in the future");
+    fn a_clock_that_was_set_back_makes_nothing_younger_than_new() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+        assert_eq!(age(Some(now - Duration::from_secs(3)), now), Duration::from_secs(3));
+        assert_eq!(age(Some(now + Duration::from_secs(3)), now), Duration::ZERO);
     }
 }

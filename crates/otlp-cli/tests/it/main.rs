@@ -1,4 +1,4 @@
-//! The program as its readers run it: the real program, its processes, its output and its exit code.
+//! The command as its users run it: the real program, its processes, its output and its exit code.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, and so may what tests share")]
 

@@ -1,64 +1,52 @@
-//! `otlp queue` on what a program with a dead backend left behind.
+//! `otlp queue` on directories that a client left behind whose backend was dead: the real program, its output, its exit
+//! code, and what it does to the files.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-    time::Duration,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, SystemTime},
 };
 
 use otlp::{
-    Signal,
-    config::{DiskQueueConfig, Durability, EncryptionKey},
+    Signal, SpanId,
+    config::{BatchConfig, DiskQueueConfig, EncryptionKey},
     core::EnhancedOtlpClient,
     data::Severity,
+    json,
 };
-use otlp_receiver::Receiver;
+use otlp_receiver::{Fault, GrpcCode, Receiver};
+
+use crate::program::run;
 
 const DEADLINE: Duration = Duration::from_secs(20);
-/// Nobody listens there.
-const DEAD: &str = "http://127.0.0.1:1";
+/// Longer than any test: no batch is closed before it is full or asked for.
+const LATER: Duration = Duration::from_secs(3600);
+const SPANS: usize = 35;
+const LOGS: usize = 25;
+const KEY: [u8; 32] = [0xa5; 32];
 
-/// A directory of its own for each test, removed on drop.
+/// A directory that is gone after the test.
 struct Directory(PathBuf);
 
 impl Directory {
-    fn new(test: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("otlp-queue-{test}-{}", std::process::id()));
+    fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("otlp-cli-{}-{number}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
-        Directory(path)
+        Directory(fs::canonicalize(path).unwrap())
     }
 
-    fn config(&self) -> DiskQueueConfig {
-        DiskQueueConfig::new(&self.0).with_durability(Durability::Always)
+    /// Where the queue of the client's OTLP endpoint is.
+    fn queue(&self) -> PathBuf {
+        self.0.join("otlp")
     }
 
-    /// Every file and what is in it.
-    fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        fn walk(path: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
-            for entry in fs::read_dir(path).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    walk(&path, found);
-                } else {
-                    found.insert(path.clone(), fs::read(path).unwrap());
-                }
-            }
-        }
-        let mut found = BTreeMap::new();
-        walk(&self.0, &mut found);
-        found
-    }
-
-    fn queue(&self, command: &str, more: &[&str]) -> Output {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_otlp"));
-        program.args(["queue", command]).arg(&self.0).args(more).stdin(Stdio::null());
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OTEL_")) {
-            program.env_remove(name);
-        }
-        program.output().unwrap()
+    fn text(&self) -> &str {
+        self.0.to_str().unwrap()
     }
 }
 
@@ -68,143 +56,361 @@ impl Drop for Directory {
     }
 }
 
-fn text(output: &Output) -> String {
-    let both = [&output.stdout, &output.stderr];
-    both.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat()
-}
-
-fn client(config: DiskQueueConfig) -> EnhancedOtlpClient {
-    let builder = EnhancedOtlpClient::builder().without_environment().with_endpoint(DEAD).with_diagnostics(|_| {});
-    builder.with_disk_queue(config).build_blocking().unwrap()
-}
-
-/// Leaves ten spans and five log records behind, in batches of their own.
-fn leave(config: DiskQueueConfig) {
-    let client = client(config);
-    for _ in 0..10 {
-        client.tracer("test").start("work").end();
+/// All files, what is in them, and when they were changed.
+fn files(directory: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let changed = fs::metadata(&path).unwrap().modified().unwrap();
+        if path.is_dir() {
+            found.append(&mut files(&path));
+            found.insert(path, (Vec::new(), changed));
+        } else {
+            found.insert(path.clone(), (fs::read(&path).unwrap(), changed));
+        }
     }
-    for _ in 0..5 {
-        client.logger("test").record(Severity::Info).body("done").emit();
+    found
+}
+
+/// The files of batches.
+fn segments(queue: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(queue).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|kind| kind == "otlpq")).collect();
+    paths.sort();
+    paths
+}
+
+/// A client without a backend, and what it recorded, which is on the disk.
+struct Stranded {
+    client: EnhancedOtlpClient,
+    spans: BTreeSet<SpanId>,
+}
+
+impl Stranded {
+    fn new(directory: &Directory, key: Option<[u8; 32]>) -> Self {
+        let backend = Receiver::builder().start_blocking().unwrap();
+        backend.refuse_connections_blocking();
+        let mut queue = DiskQueueConfig::new(&directory.0);
+        if let Some(key) = key {
+            queue = queue.with_encryption_key(EncryptionKey::from_bytes(key));
+        }
+        let client = EnhancedOtlpClient::builder()
+            .without_environment()
+            .with_endpoint(backend.grpc_endpoint())
+            .with_batch_config(BatchConfig { max_batch_size: 10, batch_timeout: LATER, ..BatchConfig::default() })
+            .with_disk_queue(queue)
+            .with_diagnostics(|_| {})
+            .build_blocking()
+            .unwrap();
+        let (tracer, logger) = (client.tracer("shop"), client.logger("shop"));
+        let span = |number: usize| {
+            let mut span = tracer.start("work");
+            span.set_attribute("number", number);
+            span.context().span_id
+        };
+        let spans = (0..SPANS).map(span).collect();
+        (0..LOGS).for_each(|number| logger.record(Severity::Info).body("work").attribute("number", number).emit());
+        let report = client.persist_blocking(DEADLINE);
+        assert!(report.durable && !report.complete, "{report}");
+        Stranded { client, spans }
     }
-    let report = client.shutdown_blocking(Duration::from_millis(500));
-    assert!(report.durable && report.ledgers[0].lost() == 0 && report.ledgers[0].pending() >= 15, "{report}");
-}
 
-#[test]
-fn what_only_reads_tells_what_is_there_and_changes_nothing() {
-    let directory = Directory::new("reads");
-    leave(directory.config());
-    let before = directory.files();
-
-    let inspected = directory.queue("inspect", &[]);
-    let shown = text(&inspected);
-    assert!(inspected.status.success() && shown.contains("10 items in 1 batch,"), "{shown}");
-    assert!(shown.contains("5 items in 1 batch,") && shown.contains("0 items in 0 batches"), "{shown}");
-    let json: serde_json::Value = serde_json::from_slice(&directory.queue("inspect", &["--json"]).stdout).unwrap();
-    assert_eq!((&json["signals"][0]["items"], &json["holder"]), (&10.into(), &serde_json::Value::Null));
-
-    let verified = directory.queue("verify", &[]);
-    assert!(verified.status.success() && text(&verified).contains("2 batches sound"), "{}", text(&verified));
-
-    let exported = directory.queue("export", &[]);
-    let lines = String::from_utf8(exported.stdout).unwrap();
-    let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines[0]["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap().len(), 10);
-    assert_eq!(lines[1]["resourceLogs"][0]["scopeLogs"][0]["logRecords"].as_array().unwrap().len(), 5);
-
-    assert_eq!(directory.files(), before);
-}
-
-#[test]
-fn drain_delivers_everything_once_and_leaves_an_empty_queue() {
-    let directory = Directory::new("drain");
-    leave(directory.config());
-    let receiver = Receiver::builder().start_blocking().unwrap();
-    let drained = directory.queue("drain", &["--endpoint", &receiver.grpc_endpoint(), "--protocol", "grpc"]);
-    assert!(drained.status.success() && text(&drained).contains("recovered 10 = delivered 10"), "{}", text(&drained));
-    assert_eq!((receiver.store().count(Signal::Traces), receiver.store().count(Signal::Logs)), (10, 5));
-    let shown = text(&directory.queue("inspect", &[]));
-    assert!(!shown.contains("10 items"), "{shown}");
-    let again = directory.queue("drain", &["--endpoint", &receiver.grpc_endpoint(), "--protocol", "grpc"]);
-    assert!(again.status.success() && receiver.store().count(Signal::Traces) == 10, "{}", text(&again));
-}
-
-#[test]
-fn drain_to_nobody_fails_and_keeps_everything() {
-    let directory = Directory::new("nobody");
-    leave(directory.config());
-    let drained = directory.queue("drain", &["--endpoint", DEAD, "--protocol", "grpc", "--seconds", "1"]);
-    assert!(!drained.status.success() && text(&drained).contains("pending 10"), "{}", text(&drained));
-    assert!(text(&directory.queue("inspect", &[])).contains("10 items in 1 batch,"));
-}
-
-#[test]
-fn a_directory_in_use_is_inspected_and_nothing_else() {
-    let directory = Directory::new("in-use");
-    let client = client(directory.config());
-    client.tracer("test").start("work").end();
-    assert!(client.persist_blocking(DEADLINE).durable);
-    let shown = text(&directory.queue("inspect", &[]));
-    assert!(shown.contains("1 item in 1 batch,"), "{shown}");
-    let holder = format!("in use by process {}", std::process::id());
-    assert!(shown.contains(&holder), "{shown}");
-    for (command, more) in [("verify", vec![]), ("export", vec![]), ("drain", vec!["--endpoint", DEAD])] {
-        let refused = directory.queue(command, &more);
-        assert!(!refused.status.success() && text(&refused).contains(&holder), "{command}: {}", text(&refused));
+    /// Lets the program end in order.
+    fn end(self) -> BTreeSet<SpanId> {
+        let report = self.client.shutdown_blocking(Duration::from_millis(100));
+        assert!(report.durable, "{report}");
+        assert_eq!(report.ledgers[0].pending(), (SPANS + LOGS) as u64, "{report}");
+        self.spans
     }
-    client.shutdown_blocking(Duration::from_millis(100));
+
+    /// Lets the program crash: what it leaves is a copy that is taken while it lives.
+    fn crash(self, from: &Directory) -> (BTreeSet<SpanId>, Directory) {
+        let copy = Directory::new();
+        fs::create_dir(copy.queue()).unwrap();
+        for path in fs::read_dir(from.queue()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
+        {
+            fs::copy(&path, copy.queue().join(path.file_name().unwrap())).unwrap();
+        }
+        (self.spans, copy)
+    }
+}
+
+fn left(directory: &Directory) -> BTreeSet<SpanId> {
+    Stranded::new(directory, None).end()
+}
+
+/// What a command prints that ends with this exit code.
+#[track_caller]
+fn prints(code: i32, arguments: &[&str]) -> (String, String) {
+    let output = run(arguments);
+    let (standard, error) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{standard}\n{error}");
+    (standard, error)
+}
+
+/// The spans and the number of log records in JSON lines.
+fn read(lines: &str) -> (BTreeSet<SpanId>, usize) {
+    let (mut spans, mut logs) = (BTreeSet::new(), 0);
+    for line in lines.lines() {
+        if line.starts_with(r#"{"resourceSpans""#) {
+            spans.extend(json::decode_spans(line.as_bytes()).unwrap().iter().map(|span| span.span_id));
+        } else {
+            logs += json::decode_logs(line.as_bytes()).unwrap().len();
+        }
+    }
+    (spans, logs)
+}
+
+fn drain<'a>(directory: &'a Directory, endpoint: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["queue", "drain", directory.text(), "--endpoint", endpoint], more].concat()
+}
+
+#[track_caller]
+fn has_all(receiver: &Receiver, spans: &BTreeSet<SpanId>, logs: usize) {
+    let arrived: BTreeSet<SpanId> = receiver.store().spans().iter().map(|span| span.span_id).collect();
+    assert_eq!((&arrived, receiver.store().count(Signal::Logs)), (spans, logs as u64));
+    for signal in Signal::ALL {
+        assert_eq!(receiver.store().duplicates(signal), [], "{signal}");
+    }
 }
 
 #[test]
-fn damage_is_found_and_the_rest_is_exported() {
-    let directory = Directory::new("damage");
-    leave(directory.config());
-    leave(directory.config());
-    // In what the first span of the first process says: a later one tells that it was there.
-    let place = |bytes: &[u8]| bytes.windows(4).position(|window| window == b"work");
-    let mut files = directory.files().into_iter();
-    let (path, mut bytes, at) = files.find_map(|(path, bytes)| place(&bytes).map(|at| (path, bytes, at))).unwrap();
-    bytes[at] ^= 1;
-    fs::write(&path, bytes).unwrap();
-    let verified = directory.queue("verify", &[]);
+fn what_only_reads_tells_everything_of_a_crash_and_changes_nothing() {
+    let directory = Directory::new();
+    let stranded = Stranded::new(&directory, None);
+    let (spans, copy) = stranded.crash(&directory);
+    // Not yet in place when the power went.
+    fs::write(copy.queue().join("cursor.draft"), b"half").unwrap();
+    let before = files(&copy.0);
+    let (shown, _) = prints(0, &["queue", "inspect", copy.text()]);
+    assert!(shown.contains("in use by     nobody"), "{shown}");
+    assert!(shown.contains("traces        4 batches with 35 items"), "{shown}");
+    assert!(shown.contains("metrics       nothing waits"), "{shown}");
+    assert!(shown.contains("logs          3 batches with 25 items"), "{shown}");
+    assert!(shown.contains("segments      1 file,") && shown.contains("7 batches wait"), "{shown}");
+    assert!(shown.contains("damage        none seen") && shown.contains("kept aside    nothing"), "{shown}");
+    let (line, _) = prints(0, &["queue", "inspect", copy.text(), "--json"]);
+    let shown: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&shown["signals"][0]["items"], &shown["signals"][2]["batches"]), (&SPANS.into(), &3.into()), "{line}");
+    assert!(shown["signals"][0]["oldestSeconds"].is_number() && shown["holder"].is_null(), "{line}");
+    let (verdict, _) = prints(0, &["queue", "verify", copy.text()]);
+    assert!(verdict.contains("sound; 7 batches are what was written"), "{verdict}");
+    for at in [copy.0.clone(), copy.queue()] {
+        let (lines, _) = prints(0, &["queue", "export", at.to_str().unwrap()]);
+        assert_eq!(lines.lines().count(), 7);
+        assert_eq!(read(&lines), (spans.clone(), LOGS));
+    }
+    assert_eq!(files(&copy.0), before);
+}
+
+#[test]
+fn a_queue_is_drained_and_then_empty() {
+    let (directory, receiver) = (Directory::new(), Receiver::builder().start_blocking().unwrap());
+    let spans = left(&directory);
+    let (ledger, _) = prints(0, &drain(&directory, &receiver.grpc_endpoint(), &["--protocol", "grpc"]));
+    assert!(ledger.contains(&format!("destination {} (grpc)", receiver.grpc_endpoint())), "{ledger}");
     assert!(
-        !verified.status.success() && text(&verified).contains("1 batch damaged, with 10 items"),
-        "{}",
-        text(&verified)
+        ledger.contains("accepted 0 + recovered 35 = delivered 35 + rejected 0 + dropped 0 + pending 0"),
+        "{ledger}"
     );
-    let exported = directory.queue("export", &[]);
-    assert!(!exported.status.success() && text(&exported).contains("damaged"), "{}", text(&exported));
-    assert_eq!(String::from_utf8(exported.stdout).unwrap().lines().count(), 3);
+    assert!(ledger.contains("otlp: empty"), "{ledger}");
+    has_all(&receiver, &spans, LOGS);
+    let (shown, _) = prints(0, &["queue", "inspect", directory.text()]);
+    assert_eq!(shown.matches("nothing waits").count(), 3, "{shown}");
+    prints(0, &["queue", "verify", directory.text()]);
+    assert_eq!(prints(0, &["queue", "export", directory.text()]).0, "");
+    prints(0, &drain(&directory, &receiver.http_endpoint(), &[]));
+    has_all(&receiver, &spans, LOGS);
 }
 
 #[test]
-fn an_encrypted_queue_is_counted_without_its_key_and_read_with_it() {
-    let directory = Directory::new("encrypted");
-    leave(directory.config().with_encryption_key(EncryptionKey::from_bytes([9; 32])));
-    assert!(text(&directory.queue("inspect", &[])).contains("10 items in 1 batch,"));
-    let refused = directory.queue("export", &[]);
-    assert!(!refused.status.success() && text(&refused).contains("no key was given"), "{}", text(&refused));
-    let file = directory.0.with_extension("key");
-    fs::write(&file, "08".repeat(32)).unwrap();
-    let key = ["--key-file", file.to_str().unwrap()];
-    let wrong = directory.queue("export", &key);
-    assert!(!wrong.status.success() && text(&wrong).contains("another key"), "{}", text(&wrong));
-    fs::write(&file, "09".repeat(32)).unwrap();
-    let exported = directory.queue("export", &key);
-    fs::remove_file(&file).unwrap();
-    assert!(exported.status.success(), "{}", text(&exported));
-    assert_eq!(String::from_utf8(exported.stdout).unwrap().lines().count(), 2);
+fn a_crashs_leftovers_are_drained_under_any_name() {
+    let (directory, receiver) = (Directory::new(), Receiver::builder().start_blocking().unwrap());
+    let (spans, copy) = Stranded::new(&directory, None).crash(&directory);
+    let renamed = copy.0.join("Copy of 2.otlp");
+    fs::rename(copy.queue(), &renamed).unwrap();
+    let endpoint = receiver.http_endpoint();
+    let arguments = ["queue", "drain", renamed.to_str().unwrap(), "--endpoint", &endpoint, "--header", "x-tenant=blue"];
+    prints(0, &arguments);
+    has_all(&receiver, &spans, LOGS);
+    assert_eq!(receiver.requests().last().unwrap().header("x-tenant"), Some("blue"));
+    assert_eq!(fs::read_dir(&copy.0).unwrap().count(), 1, "nothing was made beside it");
 }
 
 #[test]
-fn a_directory_without_a_queue_is_refused_and_stays_empty() {
-    let directory = Directory::new("none");
-    for (command, more) in
-        [("inspect", vec![]), ("verify", vec![]), ("export", vec![]), ("drain", vec!["--endpoint", DEAD])]
-    {
-        let refused = directory.queue(command, &more);
-        assert!(!refused.status.success() && text(&refused).contains("there is no disk queue"), "{}", text(&refused));
+fn what_is_refused_stays_and_the_rest_leaves() {
+    let (directory, receiver) = (Directory::new(), Receiver::builder().start_blocking().unwrap());
+    let spans = left(&directory);
+    receiver.faults().inject(Fault::grpc(GrpcCode::InvalidArgument).on(Signal::Logs));
+    let (ledger, said) = prints(1, &drain(&directory, &receiver.http_endpoint(), &[]));
+    assert!(ledger.contains("recovered 25 = delivered 0 + rejected 0 + dropped 0 + pending 25"), "{ledger}");
+    assert!(ledger.contains("otlp: 3 batches with 25 items stay: the endpoint refuses them"), "{ledger}");
+    assert!(said.contains("(logs) is refused, and stays"), "{said}");
+    has_all(&receiver, &spans, 0);
+    prints(0, &["queue", "verify", directory.text()]);
+    let (lines, _) = prints(0, &["queue", "export", directory.text()]);
+    assert_eq!(read(&lines), (BTreeSet::new(), LOGS));
+    receiver.faults().clear();
+    prints(0, &drain(&directory, &receiver.http_endpoint(), &[]));
+    has_all(&receiver, &spans, LOGS);
+}
+
+#[test]
+fn what_is_refused_leaves_for_the_dead_letters_if_that_is_asked_for() {
+    let (directory, receiver) = (Directory::new(), Receiver::builder().start_blocking().unwrap());
+    let spans = left(&directory);
+    receiver.faults().inject(Fault::grpc(GrpcCode::InvalidArgument).on(Signal::Logs));
+    let (ledger, _) =
+        prints(1, &drain(&directory, &receiver.grpc_endpoint(), &["--protocol", "grpc", "--move-refused"]));
+    assert!(ledger.contains("delivered 0 + rejected 25") && ledger.contains("otlp: empty"), "{ledger}");
+    let (shown, _) = prints(0, &["queue", "inspect", directory.text()]);
+    let letters = directory.queue().join("dead-letter");
+    let expected = format!("dead letters  3 batches with 25 items that a receiver refused, in {}", letters.display());
+    assert!(shown.contains(&expected), "{shown}");
+    let (lines, _) = prints(0, &["queue", "export", letters.to_str().unwrap()]);
+    assert_eq!(read(&lines), (BTreeSet::new(), LOGS));
+    // They are sent again like any queue, when the receiver takes them.
+    receiver.faults().clear();
+    prints(0, &["queue", "drain", letters.to_str().unwrap(), "--endpoint", &receiver.http_endpoint()]);
+    has_all(&receiver, &spans, LOGS);
+}
+
+#[test]
+fn everything_stays_when_the_endpoint_is_down_or_wants_to_know_who_we_are() {
+    let (directory, receiver) = (Directory::new(), Receiver::builder().start_blocking().unwrap());
+    let spans = left(&directory);
+    receiver.faults().inject(Fault::grpc(GrpcCode::Unavailable));
+    let (ledger, said) = prints(1, &drain(&directory, &receiver.http_endpoint(), &["--give-up-after", "1"]));
+    assert!(ledger.contains("7 batches with 60 items stay: the endpoint took nothing for 1 s"), "{ledger}");
+    assert!(said.contains(&receiver.http_endpoint()) && said.contains("trying again"), "{said}");
+    receiver.faults().clear();
+    receiver.faults().inject(Fault::grpc(GrpcCode::Unauthenticated));
+    let more = ["--header", "authorization=Bearer secret", "--move-refused"];
+    let (ledger, said) = prints(1, &drain(&directory, &receiver.http_endpoint(), &more));
+    assert!(ledger.contains("7 batches with 60 items stay: the endpoint asks for another identity"), "{ledger}");
+    assert!(!ledger.contains("secret") && !said.contains("secret"), "{ledger}{said}");
+    receiver.faults().clear();
+    prints(0, &drain(&directory, &receiver.http_endpoint(), &[]));
+    has_all(&receiver, &spans, LOGS);
+}
+
+#[test]
+fn a_queue_in_use_can_be_looked_at_and_nothing_else() {
+    let directory = Directory::new();
+    let stranded = Stranded::new(&directory, None);
+    let holder = format!("process {}", std::process::id());
+    let (shown, _) = prints(0, &["queue", "inspect", directory.text()]);
+    assert!(shown.contains(&format!("in use by     {holder}")), "{shown}");
+    let endpoint = ["--endpoint", "http://127.0.0.1:4318"];
+    for command in [&["verify"][..], &["export"], &[&["drain"], &endpoint[..]].concat()] {
+        let queue = directory.queue();
+        let (standard, said) = prints(2, &[&["queue"], command, &[queue.to_str().unwrap()]].concat());
+        assert!(said.contains(&holder) && said.contains(queue.to_str().unwrap()), "{said}");
+        assert_eq!(standard, "");
+    }
+    stranded.end();
+    prints(0, &["queue", "verify", directory.text()]);
+}
+
+#[test]
+fn damage_is_found_and_the_rest_exported() {
+    let (directory, receiver) = (Directory::new(), Receiver::builder().start_blocking().unwrap());
+    let spans = left(&directory);
+    let segment = &segments(&directory.queue())[0];
+    let mut bytes = fs::read(segment).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(segment, bytes).unwrap();
+    let before = files(&directory.0);
+    let (verdict, _) = prints(1, &["queue", "verify", directory.text()]);
+    assert!(verdict.contains("DAMAGED") && verdict.contains("6 batches are what was written"), "{verdict}");
+    let (shown, _) = prints(0, &["queue", "inspect", directory.text()]);
+    assert!(!shown.contains("none seen"), "{shown}");
+    let (lines, said) = prints(1, &["queue", "export", directory.text()]);
+    let (found, logs) = read(&lines);
+    assert!(said.contains("not exported"), "{said}");
+    assert!(found.is_subset(&spans) && found.len() + logs >= SPANS + LOGS - 10 && found.len() + logs < SPANS + LOGS);
+    assert_eq!(files(&directory.0), before);
+    let (ledger, _) = prints(1, &drain(&directory, &receiver.http_endpoint(), &[]));
+    assert!(ledger.contains("disk_damaged") && ledger.contains("otlp: empty"), "{ledger}");
+    has_all(&receiver, &found, logs);
+    let (shown, _) = prints(0, &["queue", "inspect", directory.text()]);
+    assert!(shown.contains("kept aside    1 damaged file"), "{shown}");
+}
+
+#[test]
+fn damage_before_what_a_later_process_left_is_counted_in_items() {
+    let directory = Directory::new();
+    let first = left(&directory);
+    let later = Stranded::new(&directory, None);
+    let spans: BTreeSet<SpanId> = first.union(&later.spans).copied().collect();
+    assert!(later.client.shutdown_blocking(Duration::from_millis(100)).durable);
+    let segment = &segments(&directory.queue())[0];
+    let mut bytes = fs::read(segment).unwrap();
+    // In what a record says.
+    let at = bytes.windows(4).position(|window| window == b"work").unwrap();
+    bytes[at] ^= 1;
+    fs::write(segment, bytes).unwrap();
+    let (verdict, _) = prints(1, &["queue", "verify", directory.text()]);
+    assert!(verdict.contains("DAMAGED: 1 batch with 10 items damaged; 13 batches are what was written"), "{verdict}");
+    let (lines, said) = prints(1, &["queue", "export", directory.text()]);
+    assert!(said.contains("a batch of 10 items (") && said.contains("is damaged; not exported"), "{said}");
+    let (found, logs) = read(&lines);
+    assert!(found.is_subset(&spans));
+    assert_eq!(found.len() + logs, 2 * (SPANS + LOGS) - 10);
+}
+
+#[test]
+fn an_encrypted_queue_is_checked_without_its_key_and_read_with_it() {
+    let (directory, receiver) = (Directory::new(), Receiver::builder().start_blocking().unwrap());
+    let spans = Stranded::new(&directory, Some(KEY)).end();
+    let keys = Directory::new();
+    let file = |name: &str, content: &[u8]| {
+        let path = keys.0.join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (raw, digits) = (file("raw", &KEY), file("digits", format!("{}\n", "a5".repeat(32)).as_bytes()));
+    let (other, short) = (file("other", &[1; 32]), file("short", b"a secret"));
+    let before = files(&directory.0);
+    let (shown, _) = prints(0, &["queue", "inspect", directory.text()]);
+    assert!(shown.contains("encrypted") && shown.contains("4 batches with 35 items"), "{shown}");
+    prints(0, &["queue", "verify", directory.text()]);
+    let endpoint = receiver.http_endpoint();
+    for command in [vec!["queue", "export", directory.text()], drain(&directory, &endpoint, &[])] {
+        let (standard, said) = prints(2, &command);
+        assert!(standard.is_empty() && said.contains("is encrypted") && said.contains("--key-file"), "{said}");
+        let (_, said) = prints(2, &[&command[..], &["--key-file", &other]].concat());
+        assert!(said.contains("another key"), "{said}");
+        let (_, said) = prints(2, &[&command[..], &["--key-file", &short]].concat());
+        assert!(said.contains(&short) && said.contains("8 bytes") && !said.contains("secret"), "{said}");
+    }
+    let (lines, _) = prints(0, &["queue", "export", directory.text(), "--key-file", &digits]);
+    assert_eq!(read(&lines), (spans.clone(), LOGS));
+    assert_eq!(files(&directory.0), before);
+    prints(0, &drain(&directory, &endpoint, &["--key-file", &raw]));
+    has_all(&receiver, &spans, LOGS);
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_by_name() {
+    let directory = Directory::new();
+    let absent = directory.0.join("absent");
+    for command in ["inspect", "verify", "export"] {
+        let (_, said) = prints(2, &["queue", command, absent.to_str().unwrap()]);
+        assert!(said.contains(absent.to_str().unwrap()), "{said}");
+        let (_, said) = prints(2, &["queue", command, directory.text()]);
+        assert!(said.contains("there is no disk queue in") && said.contains(directory.text()), "{said}");
     }
     assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 0);
+    left(&directory);
+    let before = files(&directory.0);
+    let endpoint = "http://127.0.0.1:4318";
+    let (_, said) = prints(2, &drain(&directory, endpoint, &["--header", "Bearer secret"]));
+    assert!(said.contains("--header") && !said.contains("secret"), "{said}");
+    let (_, said) = prints(2, &drain(&directory, "ftp://127.0.0.1", &[]));
+    assert!(said.contains("--endpoint") && said.contains("ftp"), "{said}");
+    let (_, said) = prints(2, &drain(&directory, endpoint, &["--protocol", "smtp"]));
+    assert!(said.contains("smtp") && said.contains("http/protobuf"), "{said}");
+    assert_eq!(files(&directory.0), before);
 }
