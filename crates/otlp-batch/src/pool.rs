@@ -21,6 +21,15 @@ pub(crate) const SMALLEST: usize = 4 << 10;
 /// How many times larger each class of buffers is than the one below.
 const STEP: usize = 4;
 
+/// How large a buffer is that was asked for this many bytes.
+pub(crate) fn buffer_size(bytes: usize) -> usize {
+    let mut size = SMALLEST;
+    while size < bytes {
+        size = size.saturating_mul(STEP);
+    }
+    size
+}
+
 /// How many buffers of one class wait for reuse.
 const KEPT: usize = 64;
 

@@ -9,10 +9,10 @@ use std::{
 use proptest::prelude::*;
 
 use super::spool::Spool;
-use crate::Batch;
+use crate::{Batch, pool::SMALLEST};
 
-/// Of a batch with ten items.
-const WINDOW: usize = 45;
+/// Room for four batches in the smallest buffers.
+const WINDOW: usize = 4 * SMALLEST + SMALLEST / 2;
 
 /// What happens; numbers choose among what it may happen to.
 #[derive(Debug, Clone, Copy)]
@@ -184,4 +184,16 @@ fn what_an_earlier_process_left_takes_no_memory_until_it_is_looked_at() {
     spool.load(0, Batch::of_items(1, 10), Instant::now());
     assert!(spool.remove(1).is_some());
     assert_eq!((spool.depth().waiting_items, spool.oldest()), (9_999_990, Some(2)));
+}
+
+#[test]
+fn small_batches_count_with_the_buffers_that_they_hold() {
+    let mut spool = Spool::recovered(0, 0);
+    let batches: Vec<_> = (1..=10).map(|sequence| Batch::of_items(sequence, 1)).collect();
+    for (stored, batch) in batches.iter().enumerate() {
+        spool.put(Arc::clone(batch), Instant::now());
+        assert_eq!(spool.stored(batch, stored as u64, true), None);
+    }
+    // Of the ten, four stay as those that are loaded and four as those that are new; the window is for either.
+    assert_eq!(spool.shelve(WINDOW), [4, 5]);
 }

@@ -46,7 +46,7 @@ const TO_CLOSE: Duration = Duration::from_secs(60);
 pub(super) struct Arguments {
     #[command(flatten)]
     queue: Where,
-    /// Where to send, for instance http://localhost:4317; over HTTP, /v1/<signal> is appended. What is not said here
+    /// Where to send, for instance http://localhost:4317; over HTTP, /v1/SIGNAL is appended. What is not said here
     /// (headers, compression, timeout, TLS) is taken from the variables OTEL_EXPORTER_OTLP_*
     #[arg(long, value_name = "URL")]
     endpoint: String,
