@@ -10,6 +10,7 @@ mod deny;
 mod fuzz;
 mod loom;
 mod test;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// The state machines in every order of events that the memory model allows
     Loom(loom::Arguments),
+    /// Processes with a disk queue, killed, starved and cut off: is everything durable delivered in the end?
+    Torture(torture::Arguments),
     /// Licences, bans and sources of all dependencies
     Deny,
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Contract(arguments) => contract::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Loom(arguments) => loom::run(&arguments),
+        Command::Torture(arguments) => torture::run(&arguments),
         Command::Deny => deny::run(),
     };
     match done {

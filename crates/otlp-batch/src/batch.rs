@@ -133,6 +133,17 @@ impl Batch {
         (!first.is_empty() && !second.is_empty()).then(|| (part(first), part(second)))
     }
 
+    /// The batch with another count of items: what was counted when it was recorded is what the ledger knows.
+    pub(crate) fn with_items(mut self, items: u64) -> Batch {
+        let excess = self.items.saturating_sub(items);
+        let missing = items.saturating_sub(self.items);
+        if let Some(last) = self.fragments.last_mut() {
+            last.items = last.items.saturating_sub(excess) + missing;
+        }
+        self.items = items;
+        self
+    }
+
     /// This part of a batch with the one behind it, as one again.
     pub(crate) fn followed_by(&self, next: &Batch) -> Batch {
         let fragments = self.fragments.iter().chain(&next.fragments).cloned().collect();
@@ -142,11 +153,11 @@ impl Batch {
 
 #[cfg(test)]
 impl Batch {
-    /// A batch of traces that says it has so many items.
+    /// A batch of traces with so many items, each an empty span.
     pub(crate) fn of_items(sequence: u64, items: u64) -> Arc<Batch> {
         let scope = Arc::new(ScopeEnvelope::new(0, Scope::default()));
         let resource = Arc::new(ResourceEnvelope::new(Resource::default()));
-        let fragment = Fragment { scope, entries: Bytes::new(), items };
+        let fragment = Fragment { scope, entries: [0x12, 0].repeat(items as usize).into(), items };
         Arc::new(Batch::new(Signal::Traces, sequence, resource, vec![fragment]))
     }
 }

@@ -28,13 +28,14 @@ struct Building {
 }
 
 impl Batcher {
-    pub(crate) fn new(resource: Arc<ResourceEnvelope>, config: &BatchConfig) -> Self {
+    /// The sequences of batches begin above `last_sequence`.
+    pub(crate) fn new(resource: Arc<ResourceEnvelope>, config: &BatchConfig, last_sequence: u64) -> Self {
         Batcher {
             resource,
             max_items: config.max_batch_size as u64,
             max_bytes: config.max_batch_bytes,
             building: Default::default(),
-            next_sequence: AtomicU64::new(1),
+            next_sequence: AtomicU64::new(last_sequence + 1),
         }
     }
 

@@ -2,10 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Weak},
 };
 
 use otlp_core::{ExportError, Signal};
@@ -13,8 +10,8 @@ use otlp_reliability::{Bulkhead, Control, Controlled};
 use tokio::sync::Notify;
 
 use crate::{
-    Batch, BatchExporter, ConfigError, DeliveryObserver, DropReason, Fate, Ledger, Queue, QueueDepth, Settled,
-    ledger::Counters, pool::BufferPool, suspects::Suspects,
+    Batch, BatchExporter, ConfigError, DeliveryObserver, DropReason, Fate, Fragment, Ledger, Queue, QueueDepth,
+    QueueListener, Settled, ledger::Counters, pool::BufferPool, suspects::Suspects,
 };
 
 /// Where batches go, all signals.
@@ -29,15 +26,13 @@ pub(crate) struct Lane {
     destination: String,
     signal: Signal,
     queue: Box<dyn Queue>,
-    /// Items in the queue that nobody has taken; read at the call site, so it is kept apart from the queue's lock.
-    waiting: AtomicU64,
     /// How many batches may be in flight.
     pub(crate) in_flight: Bulkhead,
     suspects: Suspects,
     pub(crate) counters: Counters,
     /// Signalled when a batch arrived or came back.
     pub(crate) arrived: Notify,
-    /// Signalled when a batch left.
+    /// Signalled when a batch left, or was made durable.
     pub(crate) left: Notify,
     pool: Arc<BufferPool>,
     observer: Option<Arc<dyn DeliveryObserver>>,
@@ -53,11 +48,10 @@ impl Destination {
         let name = exporter.name();
         let mut lane = |signal| {
             let (queue, in_flight) = queue_and_limit(signal)?;
-            Ok(Arc::new(Lane {
+            let lane = Arc::new(Lane {
                 destination: name.clone(),
                 signal,
                 queue,
-                waiting: AtomicU64::new(0),
                 in_flight,
                 suspects: Suspects::default(),
                 counters: Counters::default(),
@@ -65,7 +59,15 @@ impl Destination {
                 left: Notify::new(),
                 pool: Arc::clone(pool),
                 observer: observer.cloned(),
-            }))
+            });
+            let listener: Weak<Lane> = Arc::downgrade(&lane);
+            lane.queue.listen(listener);
+            let found = lane.queue.found();
+            lane.counters.recovered(found.items + found.missing_items);
+            if found.missing_items > 0 {
+                lane.dropped(DropReason::DiskDamaged, found.missing_items, None);
+            }
+            Ok(lane)
         };
         let lanes = [lane(Signal::Traces)?, lane(Signal::Metrics)?, lane(Signal::Logs)?];
         Ok(Destination { name, exporter, lanes })
@@ -96,8 +98,12 @@ impl Lane {
         self.signal
     }
 
+    /// The highest sequence of what the queue found.
+    pub(crate) fn found(&self) -> u64 {
+        self.queue.found().batches
+    }
+
     pub(crate) fn put(&self, batch: &Arc<Batch>) {
-        self.waiting.fetch_add(batch.items(), Ordering::Relaxed);
         self.queue.put(Arc::clone(batch));
         self.arrived.notify_one();
     }
@@ -108,7 +114,7 @@ impl Lane {
             None => self.queue.take(),
             Some(failed) => self.queue.take_after(failed),
         }?;
-        self.no_longer_waiting(&batch);
+        self.pool.wake();
         Some(batch)
     }
 
@@ -119,15 +125,19 @@ impl Lane {
             self.acknowledge(batch.sequence());
             return;
         }
-        self.waiting.fetch_add(batch.items(), Ordering::Relaxed);
         self.queue.give_back(batch);
         self.arrived.notify_one();
     }
 
-    /// Drops the oldest waiting batch; `false` if there is none.
+    /// Takes back what a delivery leaves that is not to go on.
+    pub(crate) fn keep(&self, batch: Arc<Batch>) {
+        self.queue.give_back(batch);
+    }
+
+    /// Drops the oldest waiting batch that is in memory alone; `false` if there is none.
     pub(crate) fn drop_oldest(&self, reason: DropReason) -> bool {
         let Some(batch) = self.queue.evict_oldest() else { return false };
-        self.no_longer_waiting(&batch);
+        self.pool.wake();
         self.suspects.forget(batch.sequence());
         self.settle(&batch, Fate::Dropped(reason, None));
         self.left.notify_waiters();
@@ -141,8 +151,19 @@ impl Lane {
         self.left.notify_waiters();
     }
 
+    /// Items that wait in memory alone.
     pub(crate) fn waiting(&self) -> u64 {
-        self.waiting.load(Ordering::Relaxed)
+        self.queue.occupancy()
+    }
+
+    pub(crate) fn queue(&self) -> &dyn Queue {
+        &*self.queue
+    }
+
+    /// Gives what the queue cannot keep its fate, after the queue has ended.
+    pub(crate) fn drop_rest(&self) {
+        let reason = if self.queue.is_durable() { DropReason::DiskFailed } else { DropReason::ShutDown };
+        while self.drop_oldest(reason) {}
     }
 
     pub(crate) fn depth(&self) -> QueueDepth {
@@ -165,17 +186,39 @@ impl Lane {
                 self.counters.delivered(items - rejected);
                 self.suspects.delivered();
             }
-            Fate::Rejected(_) => self.counters.rejected(items),
+            Fate::Rejected(_) => {
+                self.counters.rejected(items);
+                self.queue.refused(batch);
+            }
             Fate::Dropped(reason, _) => self.counters.dropped(reason, items),
         }
-        if let Some(observer) = &self.observer {
-            let destination = &self.destination;
-            tell(observer, &Settled { destination, signal: self.signal, fate, items, fragments: batch.fragments() });
-        }
+        self.tell(fate, items, batch.fragments());
     }
 
-    fn no_longer_waiting(&self, batch: &Batch) {
-        self.waiting.fetch_sub(batch.items(), Ordering::Relaxed);
+    fn tell(&self, fate: Fate<'_>, items: u64, fragments: &[Fragment]) {
+        if let Some(observer) = &self.observer {
+            let destination = &self.destination;
+            tell(observer, &Settled { destination, signal: self.signal, fate, items, fragments });
+        }
+    }
+}
+
+impl QueueListener for Lane {
+    fn arrived(&self) {
+        self.arrived.notify_one();
+    }
+
+    fn dropped(&self, reason: DropReason, items: u64, batch: Option<&Batch>) {
+        self.counters.dropped(reason, items);
+        if let Some(batch) = batch {
+            self.suspects.forget(batch.sequence());
+        }
+        self.tell(Fate::Dropped(reason, None), items, batch.map(Batch::fragments).unwrap_or_default());
+        self.changed();
+    }
+
+    fn changed(&self) {
+        self.left.notify_waiters();
         self.pool.wake();
     }
 }

@@ -28,13 +28,14 @@ pub struct Settled<'a> {
     /// How many items they are.
     pub items: u64,
     /// The records, encoded; read them with the views of `otlp-core`. None for records that never got into a chunk, if
-    /// the observer does not read them.
+    /// the observer does not read them, and none for what a disk queue drops that is not in memory.
     pub fragments: &'a [Fragment],
 }
 
 /// Hears the fate of every item, exactly once per destination.
 ///
-/// Called on the background thread, and for records that never got into a chunk on the thread that recorded them.
+/// Called on the background thread, for what a disk queue drops on its thread, and for records that never got into a
+/// chunk on the thread that recorded them.
 /// An implementation must be quick and must not block; a panic in it is contained.
 pub trait DeliveryObserver: Send + Sync {
     /// Whether the observer looks at [`Settled::fragments`]. If it does not, records that never got into a chunk are not

@@ -2,7 +2,8 @@
 //!
 //! For each signal and destination, `accepted + recovered = delivered + rejected + dropped + pending`. The counters of
 //! the first three terms on the right move once per item, when its fate is final; `pending` is what remains. After a
-//! shutdown it is zero, because everything that was still held got a fate: an item that leaked anywhere shows there.
+//! shutdown it is zero, because everything that was still held got a fate, or is what waits on the disk for the next
+//! process, which calls it `recovered`: an item that leaked anywhere shows there.
 
 use std::{
     fmt,
@@ -30,17 +31,29 @@ pub enum DropReason {
     ShutDown,
     /// The exporter panicked.
     ExporterPanicked,
+    /// The disk queue had as many bytes as it may have.
+    DiskFull,
+    /// What stood on the disk could not be read back.
+    DiskDamaged,
+    /// The disk took nothing until the process ended, or lost what it had taken.
+    DiskFailed,
+    /// It had been in the disk queue for longer than it may be.
+    Expired,
 }
 
 impl DropReason {
     /// All reasons, in the order of their index.
-    pub const ALL: [DropReason; 6] = [
+    pub const ALL: [DropReason; 10] = [
         DropReason::QueueFull,
         DropReason::MemoryFull,
         DropReason::RecordTooLarge,
         DropReason::RetriesExhausted,
         DropReason::ShutDown,
         DropReason::ExporterPanicked,
+        DropReason::DiskFull,
+        DropReason::DiskDamaged,
+        DropReason::DiskFailed,
+        DropReason::Expired,
     ];
 
     /// The reason in snake case, as it appears in reports.
@@ -52,6 +65,10 @@ impl DropReason {
             DropReason::RetriesExhausted => "retries_exhausted",
             DropReason::ShutDown => "shut_down",
             DropReason::ExporterPanicked => "exporter_panicked",
+            DropReason::DiskFull => "disk_full",
+            DropReason::DiskDamaged => "disk_damaged",
+            DropReason::DiskFailed => "disk_failed",
+            DropReason::Expired => "expired",
         }
     }
 }
@@ -111,7 +128,7 @@ pub struct SignalLedger {
     pub rejected: u64,
     /// Given up, by reason.
     pub dropped: Dropped,
-    /// Not yet any of these.
+    /// Not yet any of these. After a shutdown: kept in the disk queue.
     pub pending: u64,
     /// Items whose acknowledgement was lost at least once per count: the request may have arrived but no answer came
     /// back. What was sent again after that may have been delivered twice.
@@ -225,6 +242,7 @@ impl fmt::Display for Ledger {
 /// The moving counters behind one [`SignalLedger`].
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
+    recovered: AtomicU64,
     delivered: AtomicU64,
     rejected: AtomicU64,
     dropped: [AtomicU64; DropReason::ALL.len()],
@@ -232,6 +250,10 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    pub(crate) fn recovered(&self, items: u64) {
+        self.recovered.fetch_add(items, Ordering::Relaxed);
+    }
+
     pub(crate) fn delivered(&self, items: u64) {
         self.delivered.fetch_add(items, Ordering::Relaxed);
     }
@@ -250,6 +272,7 @@ impl Counters {
 
     /// Adds what was settled; `accepted` and `pending` are the intake's to add.
     pub(crate) fn add_to(&self, ledger: &mut SignalLedger) {
+        ledger.recovered += self.recovered.load(Ordering::Relaxed);
         ledger.delivered += self.delivered.load(Ordering::Relaxed);
         ledger.rejected += self.rejected.load(Ordering::Relaxed);
         for (reason, count) in DropReason::ALL.into_iter().zip(&self.dropped) {

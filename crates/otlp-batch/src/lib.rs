@@ -21,6 +21,7 @@ mod batcher;
 mod chunk;
 mod config;
 mod destination;
+mod disk;
 mod dispatcher;
 mod envelope;
 mod exporter;
@@ -37,10 +38,20 @@ mod thread_slots;
 pub use self::{
     batch::{Batch, Fragment},
     config::{BatchConfig, ConfigError, MemoryConfig, OnFull},
+    disk::{
+        DiskEvent, DiskFile, DiskQueueConfig, DiskQueueError, Durability, EncryptionKey, FileSystem, InspectError,
+        InspectedSegment, Inspection, LocalDisk, StoredRequest, StoredRequestError, Verification, WaitingSignal,
+        queue_directories,
+    },
     exporter::{Attempts, BatchExporter, ExportFuture, Exported, ReadyFuture},
     fate::{DeliveryObserver, Fate, Settled},
     intake::{Intake, Producer, ScopeHandle},
     ledger::{DropReason, Dropped, Ledger, SignalLedger},
     pipeline::{Pipeline, PipelineBuilder, Report, StartError},
-    queue::{MemoryQueue, Queue, QueueDepth},
+    queue::{Found, MemoryQueue, Queue, QueueDepth, QueueListener},
 };
+
+/// The bodies of the fuzz targets for the files of the disk queue.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use self::disk::fuzz;

@@ -21,6 +21,15 @@ pub(crate) const SMALLEST: usize = 4 << 10;
 /// How many times larger each class of buffers is than the one below.
 const STEP: usize = 4;
 
+/// How large a buffer is that was asked for this many bytes.
+pub(crate) fn buffer_size(bytes: usize) -> usize {
+    let mut size = SMALLEST;
+    while size < bytes {
+        size = size.saturating_mul(STEP);
+    }
+    size
+}
+
 /// How many buffers of one class wait for reuse.
 const KEPT: usize = 64;
 
@@ -29,6 +38,8 @@ const KEPT: usize = 64;
 pub(crate) struct BufferPool {
     max_bytes: usize,
     largest: usize,
+    /// What of the budget only [`BufferPool::acquire_reserved`] grants.
+    reserved: AtomicUsize,
     granted: AtomicUsize,
     /// Free buffers of `SMALLEST * STEP^n` bytes; their bytes are not part of `granted`.
     free: Vec<ArrayQueue<Vec<u8>>>,
@@ -63,10 +74,16 @@ impl BufferPool {
         Arc::new(BufferPool {
             max_bytes: config.max_bytes,
             largest: config.chunk_bytes,
+            reserved: AtomicUsize::new(0),
             granted: AtomicUsize::new(0),
             free,
             freed: Freed::default(),
         })
+    }
+
+    /// The budget.
+    pub(crate) fn max_bytes(&self) -> usize {
+        self.max_bytes
     }
 
     /// How many bytes are granted at the moment.
@@ -74,13 +91,38 @@ impl BufferPool {
         self.granted.load(Ordering::Relaxed)
     }
 
+    /// Sets a part of the budget aside for [`BufferPool::acquire_reserved`], so that new records cannot keep out what
+    /// comes back from a disk.
+    pub(crate) fn reserve(&self, bytes: usize) {
+        self.reserved.store(bytes, Ordering::Relaxed);
+    }
+
+    /// What [`BufferPool::acquire`] may grant altogether.
+    pub(crate) fn unreserved(&self) -> usize {
+        self.max_bytes.saturating_sub(self.reserved.load(Ordering::Relaxed))
+    }
+
     /// An empty buffer with room for at least `size` bytes, or `None` if the budget has no room for it.
     pub(crate) fn acquire(self: &Arc<Self>, size: usize) -> Option<PooledBuffer> {
+        self.acquire_within(self.unreserved(), size)
+    }
+
+    /// As [`BufferPool::acquire`], with the whole budget.
+    pub(crate) fn acquire_reserved(self: &Arc<Self>, size: usize) -> Option<PooledBuffer> {
+        self.acquire_within(self.max_bytes, size)
+    }
+
+    /// A buffer for what is larger than the budget has room for, and without which nothing would go on.
+    pub(crate) fn acquire_beyond(self: &Arc<Self>, size: usize) -> Option<PooledBuffer> {
+        self.acquire_within(usize::MAX, size)
+    }
+
+    fn acquire_within(self: &Arc<Self>, max_bytes: usize, size: usize) -> Option<PooledBuffer> {
         let class = self.class_of(size);
         let size = class.map_or(size, |class| self.class_size(class));
         self.granted
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |granted| {
-                granted.checked_add(size).filter(|total| *total <= self.max_bytes)
+                granted.checked_add(size).filter(|total| *total <= max_bytes)
             })
             .ok()?;
         let bytes = class.and_then(|class| self.free[class].pop()).unwrap_or_else(|| Vec::with_capacity(size));
@@ -90,7 +132,7 @@ impl BufferPool {
     /// Whether [`BufferPool::acquire`] would grant `size` bytes at this moment.
     pub(crate) fn has_room(&self, size: usize) -> bool {
         let size = self.class_of(size).map_or(size, |class| self.class_size(class));
-        self.granted().saturating_add(size) <= self.max_bytes
+        self.granted().saturating_add(size) <= self.unreserved()
     }
 
     /// The larger class that a buffer which filled up is followed by.
@@ -215,6 +257,17 @@ mod tests {
         assert_eq!(pool.granted(), 0);
         assert!(pool.free.iter().all(ArrayQueue::is_empty));
         assert!(pool.acquire(usize::MAX).is_none());
+    }
+
+    #[test]
+    fn what_is_reserved_is_kept_for_those_who_ask_for_it() {
+        let pool = pool();
+        pool.reserve(64 << 10);
+        let held: Vec<_> = std::iter::from_fn(|| pool.acquire(64 << 10)).collect();
+        assert_eq!((held.len(), pool.has_room(1)), (3, false));
+        let reserved = pool.acquire_reserved(64 << 10);
+        assert!(reserved.is_some() && pool.acquire_reserved(1).is_none());
+        assert!(pool.acquire_beyond(1 << 20).is_some(), "a buffer without which nothing goes on");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::{
     Batch, BatchConfig, DeliveryObserver, DropReason, Fate, Fragment, Intake, Ledger, OnFull, Producer, Settled,
     batcher::Batcher,
     chunk::{Chunk, Lane, Sizing, Slot},
-    destination::{Destination, tell},
+    destination::{Destination, Lane as DestinationLane, tell},
     envelope::{ResourceEnvelope, ScopeEnvelope},
     pool::{BufferPool, SMALLEST},
     thread_slots,
@@ -61,9 +61,12 @@ impl Shared {
     ) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let last_resort = Arc::new(Slot::default());
+        // What the queues found has the sequences below.
+        let lanes = destinations.iter().flat_map(|destination| Signal::ALL.map(|signal| destination.lane(signal)));
+        let found = lanes.map(|lane| lane.found()).max().unwrap_or(0);
         Shared {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            batcher: Batcher::new(Arc::new(ResourceEnvelope::new(resource)), &config),
+            batcher: Batcher::new(Arc::new(ResourceEnvelope::new(resource)), &config, found),
             config,
             pool,
             destinations,
@@ -87,6 +90,11 @@ impl Shared {
 
     pub(crate) fn destinations(&self) -> &[Destination] {
         &self.destinations
+    }
+
+    /// The lanes of all destinations.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = &Arc<DestinationLane>> {
+        self.destinations.iter().flat_map(|destination| Signal::ALL.map(|signal| destination.lane(signal)))
     }
 
     pub(crate) fn scope(&self, scope: &Scope) -> Arc<ScopeEnvelope> {

@@ -12,6 +12,8 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 struct Budget {
     case: Case,
+    /// Whose figure it is.
+    subject: Subject,
     metric: Metric,
     limit: Limit,
     /// Figures of two threads swing with where the cores are, so those decide nothing by themselves.
@@ -58,6 +60,9 @@ const NO_ALLOCATION: f64 = 0.05;
 /// "None measurable" of two latencies: what repeated runs of the same differ by.
 const SAME_LATENCY: f64 = 1.1;
 
+/// With a disk queue that has nothing to store.
+const DISK_QUEUE: f64 = 1.3;
+
 fn budgets() -> Vec<Budget> {
     use Metric::{Allocations, CallSiteNs, P50Ns, ProcessNs, ResidentKib};
     use Variant::{Backlog, Flushed, Live, OneThread, Plain, Refused, Silent, TwoThreads};
@@ -65,18 +70,21 @@ fn budgets() -> Vec<Budget> {
 
     let of_peer = |workload, variant, metric, most| Budget {
         case: Case { workload, variant },
+        subject: Subject::OursGrpc,
         metric,
         limit: Limit::Times { most, of: Subject::OtelGrpc, variant },
         gates: true,
     };
     let absolute = |workload, variant, metric, most| Budget {
         case: Case { workload, variant },
+        subject: Subject::OursGrpc,
         metric,
         limit: Limit::Absolute(most),
         gates: true,
     };
     let times = |workload, variant, metric, most, of, of_variant| Budget {
         case: Case { workload, variant },
+        subject: Subject::OursGrpc,
         metric,
         limit: Limit::Times { most, of, variant: of_variant },
         gates: variant != TwoThreads,
@@ -87,6 +95,10 @@ fn budgets() -> Vec<Budget> {
             of_peer(Traces, variant, ProcessNs, 1.0 / 7.0),
             of_peer(Traces, variant, CallSiteNs, 1.0 / 2.5),
             absolute(Traces, variant, Allocations, NO_ALLOCATION),
+            Budget {
+                subject: Subject::OursDisk,
+                ..times(Traces, variant, ProcessNs, DISK_QUEUE, Subject::OursGrpc, variant)
+            },
         ]);
     }
     for variant in [Backlog, Flushed] {
@@ -119,13 +131,13 @@ pub(crate) fn verdicts(rows: &[Row]) -> Vec<Verdict> {
 impl Budget {
     fn verdict(&self, rows: &[Row]) -> Verdict {
         let find = |subject, case| rows.iter().find(|row| row.subject == subject && row.case == case);
-        let ours = find(Subject::OursGrpc, self.case);
+        let ours = find(self.subject, self.case);
         let (budget, limit, of) = match self.limit {
-            Limit::Absolute(most) => (Subject::OursGrpc.to_string(), most, None),
+            Limit::Absolute(most) => (self.subject.to_string(), most, None),
             Limit::Times { most, of, variant } => {
                 let which = if variant == self.case.variant { String::new() } else { format!(" ({variant})") };
                 let of_case = Case { variant, ..self.case };
-                (format!("{} / {of}{which}", Subject::OursGrpc), most, Some(find(of, of_case)))
+                (format!("{} / {of}{which}", self.subject), most, Some(find(of, of_case)))
             }
         };
         let figure = |row: Option<&Row>, value: fn(&Row, Metric) -> Option<f64>| {

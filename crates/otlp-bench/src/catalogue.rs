@@ -13,6 +13,10 @@ pub(crate) enum Subject {
     OursGrpc,
     /// `otlp` over HTTP/protobuf.
     OursHttp,
+    /// `otlp` over gRPC with a disk queue at its defaults, so that what is delivered in time never touches the disk.
+    OursDisk,
+    /// The same with a disk queue that stores each batch at once, unless its acknowledgement is quicker.
+    OursDiskAlways,
     /// `opentelemetry_sdk` and `opentelemetry-otlp` over gRPC.
     OtelGrpc,
     /// The same over HTTP/protobuf, with the blocking client that is their default.
@@ -98,7 +102,7 @@ pub(crate) struct Case {
 impl Subject {
     /// Whether it is `otlp` itself.
     pub(crate) fn is_ours(self) -> bool {
-        matches!(self, Subject::OursGrpc | Subject::OursHttp)
+        matches!(self, Subject::OursGrpc | Subject::OursHttp | Subject::OursDisk | Subject::OursDiskAlways)
     }
 }
 
@@ -131,7 +135,8 @@ impl Workload {
     pub(crate) fn subjects(self) -> &'static [Subject] {
         use Subject::*;
         match self {
-            Workload::Traces | Workload::Logs | Workload::Collect => &[OursGrpc, OursHttp, OtelGrpc, OtelHttp, Floor],
+            Workload::Traces => &[OursGrpc, OursHttp, OursDisk, OursDiskAlways, OtelGrpc, OtelHttp, Floor],
+            Workload::Logs | Workload::Collect => &[OursGrpc, OursHttp, OtelGrpc, OtelHttp, Floor],
             Workload::Counter | Workload::Histogram | Workload::Steady => &[OursGrpc, OtelGrpc, Floor],
             Workload::CounterBound => &[OursGrpc, OtelGrpc, Atomic],
             Workload::DeadBackend => &[OursGrpc, OtelGrpc],

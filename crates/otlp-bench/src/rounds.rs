@@ -12,6 +12,7 @@ use crate::{
     catalogue::{Case, Measure, Subject, Workload},
     receiver::{Counts, NullReceiver},
     sample::{Metric, NOT_OFFERED, Sample},
+    subject::Disk,
 };
 
 /// What to run.
@@ -119,7 +120,10 @@ fn run_child(
     if selection.quick {
         command.arg("--quick");
     }
-    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
+    let id = child.id();
+    let output = child.wait_with_output()?;
+    Disk::remove_of(id)?;
     if !output.status.success() {
         return Err(format!("{case}: {subject} ended with {}", output.status).into());
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use otlp_batch::{BatchConfig, BatchExporter, DeliveryObserver, MemoryConfig, Pipeline, Settled};
+use otlp_batch::{BatchConfig, BatchExporter, DeliveryObserver, DiskQueueConfig, MemoryConfig, Pipeline, Settled};
 use otlp_core::{KeyValue, Signal, Value};
 use otlp_exporters::{ConsoleExporter, Exporter, Hurry, OwnedDataExporter, Retrying};
 use otlp_reliability::{CircuitBreakerConfig, Controlled, RetryPolicy, Timeout};
@@ -32,7 +32,8 @@ pub struct ClientBuilder {
     resource_attributes: Vec<KeyValue>,
     batch: BatchConfig,
     memory: MemoryConfig,
-    retry: RetryPolicy,
+    disk_queue: Option<DiskQueueConfig>,
+    retry: Option<RetryPolicy>,
     circuit_breaker: Option<CircuitBreakerConfig>,
     is_in_registry: bool,
     metrics: MetricsConfig,
@@ -56,7 +57,8 @@ impl ClientBuilder {
             resource_attributes: Vec::new(),
             batch: BatchConfig::default(),
             memory: MemoryConfig::default(),
-            retry: default_retry(),
+            disk_queue: None,
+            retry: None,
             circuit_breaker: Some(default_circuit_breaker()),
             is_in_registry: false,
             metrics: MetricsConfig::default(),
@@ -166,10 +168,31 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how often and how long failed requests are repeated. Default: any number of attempts within five minutes,
-    /// waiting 200 ms to 30 s with full jitter.
+    /// Keeps on a disk what is not delivered in time: it survives the process, and outages for which memory has no room.
+    /// Whoever builds a client on the same directory next delivers it, and its ledger calls it recovered. One client at a
+    /// time can have the directory. Default: in memory alone.
+    ///
+    /// Nothing of it happens on the threads that record. Items printed by [`ClientBuilder::with_console_exporter`] are
+    /// not kept.
+    ///
+    /// ```no_run
+    /// use otlp_client::{DiskQueueConfig, EnhancedOtlpClient};
+    ///
+    /// let client = EnhancedOtlpClient::builder()
+    ///     .with_endpoint("http://localhost:4317")
+    ///     .with_disk_queue(DiskQueueConfig::new("/var/spool/shop"))
+    ///     .build_blocking()?;
+    /// # Ok::<(), otlp_client::BuildError>(())
+    /// ```
+    pub fn with_disk_queue(mut self, config: DiskQueueConfig) -> Self {
+        self.disk_queue = Some(config);
+        self
+    }
+
+    /// Sets how often and how long failed requests are repeated. Default: any number of attempts within five minutes, or
+    /// with a disk queue for as long as it takes, waiting 200 ms to 30 s with full jitter.
     pub fn with_retry_policy(mut self, policy: RetryPolicy) -> Self {
-        self.retry = policy;
+        self.retry = Some(policy);
         self
     }
 
@@ -278,7 +301,8 @@ impl ClientBuilder {
         self
     }
 
-    /// As [`ClientBuilder::build_blocking`]. Does no I/O and waits for nothing; it is async for symmetry with `shutdown`.
+    /// As [`ClientBuilder::build_blocking`]. Does no I/O but opening the disk queue, and waits for nothing else; it is
+    /// async for symmetry with `shutdown`.
     pub async fn build(self) -> Result<EnhancedOtlpClient, BuildError> {
         self.build_blocking()
     }
@@ -292,7 +316,11 @@ impl ClientBuilder {
             diagnostics.say(DiagnosticSeverity::Warning, warning);
         }
         let hurry = Hurry::new();
-        let retry = self.retry.build().map_err(BuildError::Retry)?;
+        let retry = self
+            .retry
+            .unwrap_or_else(|| default_retry(self.disk_queue.is_some()))
+            .build()
+            .map_err(BuildError::Retry)?;
         let mut endpoints = Endpoints::new(self.circuit_breaker, Arc::clone(&diagnostics));
         let mut policies = Policies::new(self.is_in_registry);
         let (otlp, urls) = settings::exporter(&self.export, &environment.export)?;
@@ -301,7 +329,8 @@ impl ClientBuilder {
             .with_circuit_breakers([traces?, metrics?, logs?])
             .with_observer(diagnostics.clone());
         policies.add_exporter(&otlp);
-        let mut exporters: Vec<Arc<dyn BatchExporter>> = vec![Arc::new(otlp)];
+        let otlp: Arc<dyn BatchExporter> = Arc::new(otlp);
+        let mut customs: Vec<Arc<dyn BatchExporter>> = Vec::new();
         for custom in self.custom_exporters {
             let custom = Retrying::new(OwnedDataExporter::new(custom), retry.clone(), hurry.clone());
             let breaker = endpoints.breaker_of_its_own(&custom.name()).map_err(BuildError::CircuitBreaker)?;
@@ -311,14 +340,11 @@ impl ClientBuilder {
             }
             let custom = custom.with_observer(diagnostics.clone());
             policies.add_exporter(&custom);
-            exporters.push(Arc::new(custom));
+            customs.push(Arc::new(custom));
         }
         let breakers = endpoints.into_breakers();
         for (endpoint, breaker) in &breakers {
             policies.add(format!("{endpoint}/circuit_breaker"), breaker.control());
-        }
-        if self.console {
-            exporters.push(Arc::new(ConsoleExporter::new()));
         }
 
         let resource = resource(
@@ -340,15 +366,29 @@ impl ClientBuilder {
                 hurry.now();
             })
             .on_drop(move |report| {
-                if report.ledgers.iter().any(|ledger| ledger.lost() > 0) {
-                    at_drop.say(
-                        DiagnosticSeverity::Error,
-                        format_args!("the client was dropped without shutdown() and items were lost\n{report}"),
-                    );
-                }
+                let became = if report.ledgers.iter().any(|ledger| ledger.lost() > 0) {
+                    "were lost"
+                } else if !report.durable {
+                    "may be lost"
+                } else {
+                    return;
+                };
+                let what = format_args!("the client was dropped without shutdown() and items {became}\n{report}");
+                at_drop.say(DiagnosticSeverity::Error, what);
             });
-        for exporter in exporters {
+        // The exporter's name tells the protocol, which may change while a backlog waits.
+        pipeline = pipeline.destination_known_as("otlp", otlp);
+        for exporter in customs {
             pipeline = pipeline.destination(exporter);
+        }
+        if self.console {
+            pipeline = pipeline.destination_in_memory(Arc::new(ConsoleExporter::new()));
+        }
+        if let Some(disk_queue) = self.disk_queue {
+            let disk_says = Arc::clone(&diagnostics);
+            pipeline = pipeline
+                .with_disk_queue(disk_queue)
+                .on_disk_event(move |destination, event| disk_says.disk(destination, event));
         }
         if let Some(interval) = self.metric_interval {
             pipeline = pipeline.metric_interval(interval);
@@ -379,13 +419,15 @@ impl ClientBuilder {
 }
 
 /// Any number of attempts within five minutes: a batch that fails while the endpoint works does not take up a place for
-/// ever. An endpoint that is down uses up none of it, for then the circuit breaker is open.
-fn default_retry() -> RetryPolicy {
+/// ever. An endpoint that is down uses up none of it, for then the circuit breaker is open. With a disk queue there is
+/// room to wait in, and no limit.
+fn default_retry(is_on_disk: bool) -> RetryPolicy {
+    let max_elapsed = (!is_on_disk).then_some(Duration::from_secs(300));
     RetryPolicy::new()
         .with_max_attempts(None)
         .with_initial_delay(Duration::from_millis(200))
         .with_max_delay(Duration::from_secs(30))
-        .with_max_elapsed(Duration::from_secs(300))
+        .with_max_elapsed(max_elapsed)
 }
 
 /// The limit of one attempt of a custom exporter: that of an attempt to the OTLP endpoint.

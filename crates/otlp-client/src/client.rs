@@ -135,8 +135,23 @@ impl EnhancedOtlpClient {
         self.inner.pipeline.flush_blocking(deadline)
     }
 
+    /// Sees to it that everything that was recorded before the call is in the disk queue, unless it is delivered; waits
+    /// for at most `deadline`. [`Report::durable`] says whether that is so: then neither a crash nor a power cut loses it.
+    /// Metrics that were not collected yet are not part of it. Without a disk queue, it waits for the delivery.
+    ///
+    /// Cancelling the future stops the waiting and nothing else.
+    pub async fn persist(&self, deadline: Duration) -> Report {
+        self.inner.pipeline.persist(deadline).await
+    }
+
+    /// As [`EnhancedOtlpClient::persist`], blocking. Works inside and outside of any runtime.
+    pub fn persist_blocking(&self, deadline: Duration) -> Report {
+        self.inner.pipeline.persist_blocking(deadline)
+    }
+
     /// Takes no more records, delivers what there is, and ends the background thread. What is not delivered after
-    /// `deadline` is dropped and counted.
+    /// `deadline` is kept in the disk queue, for which the last quarter of that time is set aside, at most a second.
+    /// Without one, it is dropped and counted.
     ///
     /// Cancelling the future stops the waiting and not the shutdown.
     pub async fn shutdown(&self, deadline: Duration) -> Report {

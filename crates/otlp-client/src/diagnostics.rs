@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use otlp_batch::{DeliveryObserver, DropReason, Fate, Settled};
+use otlp_batch::{DeliveryObserver, DiskEvent, DropReason, Fate, Settled};
 use otlp_core::{ExportError, Signal};
 use otlp_exporters::AttemptObserver;
 
@@ -85,10 +85,11 @@ enum Kind {
     ReceiverWarning(Signal),
     AttemptFailed(Signal),
     Dropped(Signal, DropReason),
+    DiskDamaged(Signal),
 }
 
 impl Kind {
-    const COUNT: usize = 3 * (4 + DropReason::ALL.len());
+    const COUNT: usize = 3 * (5 + DropReason::ALL.len());
 
     fn index(self) -> usize {
         let (signal, kind) = match self {
@@ -96,7 +97,8 @@ impl Kind {
             Kind::PartlyRejected(signal) => (signal, 1),
             Kind::ReceiverWarning(signal) => (signal, 2),
             Kind::AttemptFailed(signal) => (signal, 3),
-            Kind::Dropped(signal, reason) => (signal, 4 + reason as usize),
+            Kind::DiskDamaged(signal) => (signal, 4),
+            Kind::Dropped(signal, reason) => (signal, 5 + reason as usize),
         };
         signal.index() + 3 * kind
     }
@@ -142,6 +144,46 @@ impl Diagnostics {
     pub(crate) fn limited_by(&self, recent: &Recent, severity: DiagnosticSeverity, message: impl FnOnce() -> String) {
         if let Some(suppressed) = recent.due(self.started.elapsed()) {
             (self.sink)(&Diagnostic { severity, message: message(), suppressed });
+        }
+    }
+}
+
+impl Diagnostics {
+    /// Says what happened to the disk queue of a destination.
+    pub(crate) fn disk(&self, destination: &str, event: &DiskEvent<'_>) {
+        use DiagnosticSeverity::{Error, Info, Warning};
+        match event {
+            DiskEvent::Recovered { items, missing_items: 0, damaged_bytes: 0 } => {
+                self.say(Info, format_args!("found {items} items for {destination} in the disk queue"));
+            }
+            DiskEvent::Recovered { items, missing_items, damaged_bytes } => {
+                let severity = if *missing_items > 0 { Error } else { Warning };
+                let what = format_args!(
+                    "found {items} items for {destination} in the disk queue, and damage: {damaged_bytes} bytes that \
+                     nothing can be made of, {missing_items} items that are missing. A crash may cut off the end of a \
+                     file; if none happened, look after the disk"
+                );
+                self.say(severity, what);
+            }
+            DiskEvent::Degraded { error } => self.say(
+                Warning,
+                format_args!(
+                    "the disk queue of {destination} does not work and is tried again; until then batches stay in \
+                     memory, and are lost with the process: {error}"
+                ),
+            ),
+            DiskEvent::Full { max_bytes } => self.say(
+                Warning,
+                format_args!(
+                    "the disk queue of {destination} has {max_bytes} bytes, as many as it may have; what is new stays \
+                     in memory. If that passes, raise max_bytes of the disk queue"
+                ),
+            ),
+            DiskEvent::Restored => self.say(Info, format_args!("the disk queue of {destination} works again")),
+            DiskEvent::Damaged { signal, items } => self.limited(Kind::DiskDamaged(*signal), Error, || {
+                format!("{items} {} in the disk queue of {destination} cannot be read back", signal.items())
+            }),
+            _ => {}
         }
     }
 }
@@ -207,6 +249,15 @@ fn advice(reason: DropReason) -> &'static str {
              nothing after it"
         }
         DropReason::ExporterPanicked => "the exporter panicked",
+        DropReason::DiskFull => {
+            "the disk queue has as many bytes as it may have, because the destination is down or takes less than is \
+             recorded; if that passes, raise max_bytes of the disk queue"
+        }
+        DropReason::DiskDamaged => "what the disk queue had written cannot be read back; look after the disk",
+        DropReason::DiskFailed => {
+            "the disk took nothing until the client was shut down, or lost what it had taken; look after the disk"
+        }
+        DropReason::Expired => "they waited in the disk queue for longer than its max_age",
         _ => "given up",
     }
 }
@@ -250,9 +301,9 @@ mod tests {
     fn each_kind_has_a_place_of_its_own() {
         let mut indices = Vec::new();
         for signal in Signal::ALL {
-            for kind in [Kind::Rejected, Kind::PartlyRejected, Kind::ReceiverWarning, Kind::AttemptFailed] {
-                indices.push(kind(signal).index());
-            }
+            let kinds =
+                [Kind::Rejected, Kind::PartlyRejected, Kind::ReceiverWarning, Kind::AttemptFailed, Kind::DiskDamaged];
+            indices.extend(kinds.map(|kind| kind(signal).index()));
             indices.extend(DropReason::ALL.map(|reason| Kind::Dropped(signal, reason).index()));
         }
         indices.sort_unstable();

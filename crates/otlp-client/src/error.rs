@@ -40,6 +40,9 @@ pub enum BuildError {
         /// The end of the one that is missing.
         missing: &'static str,
     },
+    /// The disk queue: somebody else has the directory, or it cannot be read.
+    #[error(transparent)]
+    DiskQueue(otlp_batch::DiskQueueError),
     /// The background thread could not be started.
     #[error("cannot start the background thread of the telemetry pipeline: {0}")]
     Thread(io::Error),
@@ -49,6 +52,7 @@ impl From<otlp_batch::StartError> for BuildError {
     fn from(error: otlp_batch::StartError) -> Self {
         match error {
             otlp_batch::StartError::Config(error) => BuildError::Batch(error),
+            otlp_batch::StartError::DiskQueue(error) => BuildError::DiskQueue(error),
             otlp_batch::StartError::Thread(error) => BuildError::Thread(error),
             other => BuildError::Thread(io::Error::other(other)),
         }

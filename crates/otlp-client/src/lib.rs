@@ -21,3 +21,4 @@ pub use self::{
     environment::{EndpointScope, Environment, ExportVariables, Warning},
     error::BuildError,
 };
+pub use otlp_batch::{DiskQueueConfig, Durability, EncryptionKey};

@@ -35,7 +35,9 @@ pub mod core {
 
 /// What can be set.
 pub mod config {
-    pub use otlp_batch::{BatchConfig, ConfigError, MemoryConfig, OnFull};
+    pub use otlp_batch::{
+        BatchConfig, ConfigError, DiskQueueConfig, DiskQueueError, Durability, EncryptionKey, MemoryConfig, OnFull,
+    };
     pub use otlp_client::{Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, Warning};
     pub use otlp_reliability::{BreakDuration, CircuitBreakerConfig, RetryPolicy};
     pub use otlp_sdk::{logs::LogLimits, metrics::TemporalityPreference, trace::SpanLimits};

@@ -14,7 +14,8 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::{Attempts, Batch, BatchExporter, DropReason, Exported, Fate, destination::Lane};
 
-/// Delivers what arrives in `lane` until `stop` turns true; what is in flight then is given up.
+/// Delivers what arrives in `lane` until `stop` turns true; what is in flight then goes back if the queue outlives the
+/// process, and is given up if not.
 pub(crate) async fn run(lane: Arc<Lane>, exporter: Arc<dyn BatchExporter>, mut stop: watch::Receiver<bool>) {
     let mut deliveries = JoinSet::new();
     loop {
@@ -28,7 +29,9 @@ pub(crate) async fn run(lane: Arc<Lane>, exporter: Arc<dyn BatchExporter>, mut s
         }
     }
     deliveries.shutdown().await;
-    while lane.drop_oldest(DropReason::ShutDown) {}
+    if !lane.queue().is_durable() {
+        lane.drop_rest();
+    }
 }
 
 /// The next batch, once there is one, the destination takes it, and it may be in flight. Holds nothing when dropped.
@@ -96,11 +99,15 @@ struct Delivery<'a> {
 
 impl Delivery<'_> {
     fn give_back(mut self, error: Option<&ExportError>, was_up: bool) {
-        let rest = self.parts.drain(..).rev().reduce(|rest, next| Arc::new(rest.followed_by(&next)));
-        if let Some(rest) = rest {
+        if let Some(rest) = self.rest() {
             self.is_back = true;
             self.lane.give_back(rest, error, was_up);
         }
+    }
+
+    /// The parts as one batch again.
+    fn rest(&mut self) -> Option<Arc<Batch>> {
+        self.parts.drain(..).rev().reduce(|rest, next| Arc::new(rest.followed_by(&next)))
     }
 }
 
@@ -109,7 +116,14 @@ impl Drop for Delivery<'_> {
         if self.is_back {
             return;
         }
-        let reason = if std::thread::panicking() { DropReason::ExporterPanicked } else { DropReason::ShutDown };
+        let is_panicking = std::thread::panicking();
+        if !is_panicking
+            && self.lane.queue().is_durable()
+            && let Some(rest) = self.rest()
+        {
+            return self.lane.keep(rest);
+        }
+        let reason = if is_panicking { DropReason::ExporterPanicked } else { DropReason::ShutDown };
         for part in self.parts.drain(..) {
             self.lane.settle(&part, Fate::Dropped(reason, None));
         }

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::Report;
-use crate::{Intake, dispatcher};
+use crate::{Intake, destination::Lane, dispatcher};
 
 /// Called on the background thread, again and again.
 pub(super) type OnTick = Box<dyn Fn() + Send>;
@@ -19,10 +19,14 @@ pub(super) type OnHurry = Box<dyn Fn() + Send + Sync>;
 
 pub(super) enum Command {
     Flush { deadline: Instant, reply: Reply },
+    Persist { deadline: Instant, reply: Reply },
     ShutDown { deadline: Instant, reply: Reply },
 }
 
 pub(super) type Reply = Box<dyn FnOnce(Report) + Send>;
+
+/// At least this long a shutdown waits for disk queues to keep what was not delivered, whatever its deadline.
+const TO_KEEP: Duration = Duration::from_millis(200);
 
 /// What runs on the background thread.
 pub(super) struct Background {
@@ -57,6 +61,9 @@ impl Background {
                     Some(Command::Flush { deadline, reply }) => {
                         tokio::spawn(wait(self.intake.clone(), self.flush(), deadline, reply));
                     }
+                    Some(Command::Persist { deadline, reply }) => {
+                        tokio::spawn(wait_until_durable(self.intake.clone(), self.persist(), deadline, reply));
+                    }
                     Some(Command::ShutDown { deadline, reply }) => break (deadline, Some(reply)),
                     None => break (Instant::now(), None),
                 },
@@ -75,16 +82,19 @@ impl Background {
 
         self.flush();
         let last = self.intake.shared().close();
-        done_with(&self.intake, last, deadline).await;
+        done_with(&self.intake, last, self.deliver_until(deadline)).await;
         let _ = stop.send(true);
         while dispatchers.join_next().await.is_some() {}
-        let complete = Report { complete: true, ledgers: self.intake.shared().ledgers() };
+        self.close_queues(deadline).await;
+        let last_report = Report::now(&self.intake, u64::MAX);
         let mut replies: Vec<Reply> = reply.into_iter().collect();
         inbox.close();
-        while let Ok(Command::Flush { reply, .. } | Command::ShutDown { reply, .. }) = inbox.try_recv() {
+        while let Ok(Command::Flush { reply, .. } | Command::Persist { reply, .. } | Command::ShutDown { reply, .. }) =
+            inbox.try_recv()
+        {
             replies.push(reply);
         }
-        replies.into_iter().for_each(|reply| reply(complete.clone()));
+        replies.into_iter().for_each(|reply| reply(last_report.clone()));
     }
 
     /// Brings everything accepted so far into the queues; the highest sequence there.
@@ -97,29 +107,64 @@ impl Background {
         }
         last
     }
+
+    /// Asks the queues to keep everything accepted so far; the highest sequence of it.
+    fn persist(&self) -> u64 {
+        let shared = self.intake.shared();
+        let last = shared.sweep();
+        shared.lanes().for_each(|lane| lane.queue().persist(last));
+        last
+    }
+
+    /// Until when a shutdown delivers: what is left of its time is for keeping the rest, if something can keep it.
+    fn deliver_until(&self, deadline: Instant) -> Instant {
+        if !self.intake.shared().lanes().any(|lane| lane.queue().is_durable()) {
+            return deadline;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        deadline - (left / 4).min(Duration::from_secs(1))
+    }
+
+    /// Lets the queues keep what has no fate; what they cannot keep is dropped. What a disk does not answer for in time
+    /// is still pending: it may be kept, or not.
+    async fn close_queues(&self, deadline: Instant) {
+        let shared = self.intake.shared();
+        shared.lanes().for_each(|lane| lane.queue().close());
+        let deadline = deadline.max(Instant::now() + TO_KEEP);
+        all_lanes(&self.intake, deadline, |lane| lane.queue().is_closed()).await;
+        shared.lanes().filter(|lane| lane.queue().is_closed()).for_each(|lane| lane.drop_rest());
+    }
 }
 
 /// Answers when everything up to `last` has its fate, or at the deadline.
 async fn wait(intake: Intake, last: u64, deadline: Instant, reply: Reply) {
     let complete = done_with(&intake, last, deadline).await;
-    reply(Report { complete, ledgers: intake.shared().ledgers() });
+    reply(Report { complete, ..Report::now(&intake, last) });
+}
+
+/// Answers when everything up to `last` is durable or has its fate, or at the deadline.
+async fn wait_until_durable(intake: Intake, last: u64, deadline: Instant, reply: Reply) {
+    all_lanes(&intake, deadline, |lane| lane.queue().is_persisted(last)).await;
+    reply(Report::now(&intake, last));
 }
 
 /// Whether everything up to `last` has its fate before the deadline.
 async fn done_with(intake: &Intake, last: u64, deadline: Instant) -> bool {
-    for destination in intake.shared().destinations() {
-        for signal in Signal::ALL {
-            let lane = destination.lane(signal);
-            loop {
-                let mut left = pin!(lane.left.notified());
-                // Registered before the look, so that what leaves in between is not missed.
-                left.as_mut().enable();
-                if lane.is_done_with(last) {
-                    break;
-                }
-                if tokio::time::timeout_at(deadline, left).await.is_err() {
-                    return false;
-                }
+    all_lanes(intake, deadline, |lane| lane.is_done_with(last)).await
+}
+
+/// Whether `is_so` of each lane before the deadline.
+async fn all_lanes(intake: &Intake, deadline: Instant, is_so: impl Fn(&Lane) -> bool) -> bool {
+    for lane in intake.shared().lanes() {
+        loop {
+            let mut left = pin!(lane.left.notified());
+            // Registered before the look, so that what leaves in between is not missed.
+            left.as_mut().enable();
+            if is_so(lane) {
+                break;
+            }
+            if tokio::time::timeout_at(deadline, left).await.is_err() {
+                return false;
             }
         }
     }

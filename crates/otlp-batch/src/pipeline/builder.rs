@@ -1,8 +1,8 @@
 //! The settings of a pipeline, and its start.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{io, path::PathBuf, sync::Arc, thread, time::Duration};
 
-use otlp_core::data::Resource;
+use otlp_core::{Signal, data::Resource};
 use otlp_reliability::{Bulkhead, BulkheadConfig};
 use parking_lot::Mutex;
 use tokio::{runtime, sync::mpsc};
@@ -12,8 +12,12 @@ use super::{
     background::{Background, OnHurry, OnTick},
 };
 use crate::{
-    BatchConfig, BatchExporter, ConfigError, DeliveryObserver, Intake, MemoryConfig, MemoryQueue, Queue,
-    destination::Destination, pool::BufferPool, thread_slots,
+    BatchConfig, BatchExporter, ConfigError, DeliveryObserver, DiskEvent, DiskQueueConfig, FileSystem, Intake,
+    MemoryConfig, MemoryQueue, Queue,
+    destination::Destination,
+    disk::{DirectoryNames, Disk, DiskQueue, OnDiskEvent, Opened},
+    pool::BufferPool,
+    thread_slots,
 };
 
 /// Called with the report of the shutdown that a drop makes.
@@ -24,7 +28,9 @@ pub struct PipelineBuilder {
     resource: Resource,
     batch: BatchConfig,
     memory: MemoryConfig,
-    exporters: Vec<Arc<dyn BatchExporter>>,
+    destinations: Vec<NewDestination>,
+    disk: Option<Disk>,
+    on_disk_event: Option<OnDiskEvent>,
     observer: Option<Arc<dyn DeliveryObserver>>,
     metric_interval: Duration,
     drop_deadline: Duration,
@@ -33,13 +39,30 @@ pub struct PipelineBuilder {
     on_drop: Option<OnDrop>,
 }
 
+/// A destination that is not made yet.
+struct NewDestination {
+    exporter: Arc<dyn BatchExporter>,
+    place: Place,
+}
+
+/// Where the queue of a destination is, if there are disk queues.
+enum Place {
+    /// In a directory of this name, below the one of all, as far as a directory can have it.
+    Named(String),
+    /// In this directory.
+    Directory(PathBuf),
+    Memory,
+}
+
 impl PipelineBuilder {
     pub(super) fn new(resource: Resource) -> Self {
         PipelineBuilder {
             resource,
             batch: BatchConfig::default(),
             memory: MemoryConfig::default(),
-            exporters: Vec::new(),
+            destinations: Vec::new(),
+            disk: None,
+            on_disk_event: None,
             observer: None,
             metric_interval: Duration::from_secs(60),
             drop_deadline: Duration::from_millis(500),
@@ -61,9 +84,49 @@ impl PipelineBuilder {
         self
     }
 
-    /// Adds a destination. Each has queues and a ledger of its own; they share the encoded bytes.
-    pub fn destination(mut self, exporter: Arc<dyn BatchExporter>) -> Self {
-        self.exporters.push(exporter);
+    /// Keeps what is not delivered on a disk, for each destination in a directory of its own. Default: in memory alone.
+    pub fn with_disk_queue(mut self, config: DiskQueueConfig) -> Self {
+        self.disk = Some(Disk::new(config));
+        self
+    }
+
+    /// Lets the disk queue use another file system than the machine's: how tests make it fail.
+    pub fn disk_file_system(mut self, file_system: Arc<dyn FileSystem>) -> Self {
+        self.disk = self.disk.map(|disk| Disk { file_system, ..disk });
+        self
+    }
+
+    /// Calls `act` when something happens to the disk queue of the destination that is named.
+    pub fn on_disk_event(mut self, act: impl Fn(&str, &DiskEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.on_disk_event = Some(Arc::new(act));
+        self
+    }
+
+    /// Adds a destination. Each has queues and a ledger of its own; they share the encoded bytes. A disk queue finds its
+    /// directory by the exporter's name.
+    pub fn destination(self, exporter: Arc<dyn BatchExporter>) -> Self {
+        let name = exporter.name();
+        self.destination_known_as(name, exporter)
+    }
+
+    /// As [`PipelineBuilder::destination`], but the disk queue finds its directory by `stable_name`, also when the
+    /// exporter's name becomes another.
+    pub fn destination_known_as(mut self, stable_name: impl Into<String>, exporter: Arc<dyn BatchExporter>) -> Self {
+        self.destinations.push(NewDestination { exporter, place: Place::Named(stable_name.into()) });
+        self
+    }
+
+    /// As [`PipelineBuilder::destination`], but the disk queue is in exactly this directory; a relative one is below that
+    /// of the configuration. For whoever found a queue
+    /// ([`queue_directories`](crate::queue_directories)) and does not know by which name it was made.
+    pub fn destination_in(mut self, directory: impl Into<PathBuf>, exporter: Arc<dyn BatchExporter>) -> Self {
+        self.destinations.push(NewDestination { exporter, place: Place::Directory(directory.into()) });
+        self
+    }
+
+    /// Adds a destination whose queue is in memory in any case: one that is never down.
+    pub fn destination_in_memory(mut self, exporter: Arc<dyn BatchExporter>) -> Self {
+        self.destinations.push(NewDestination { exporter, place: Place::Memory });
         self
     }
 
@@ -103,20 +166,30 @@ impl PipelineBuilder {
         self
     }
 
-    /// Starts the background thread. Needs no runtime.
-    pub fn start(self) -> Result<Pipeline, StartError> {
+    /// Opens the disk queues, if there are any, and starts the background thread. Needs no runtime.
+    pub fn start(mut self) -> Result<Pipeline, StartError> {
         self.batch.validate()?;
         self.memory.validate()?;
-        // What the budget can never hold is too large, and not a record that waits for room.
-        let batch =
-            BatchConfig { max_record_bytes: self.batch.max_record_bytes.min(self.memory.max_bytes), ..self.batch };
         let pool = BufferPool::new(self.memory);
-        let lane = |_| Ok((Box::new(MemoryQueue::new()) as Box<dyn Queue>, in_flight_limit(&batch)?));
-        let destinations: Result<Vec<Destination>, ConfigError> = self
-            .exporters
-            .into_iter()
-            .map(|exporter| Destination::new(exporter, &pool, self.observer.as_ref(), lane))
-            .collect();
+        let mut queues = match &mut self.disk {
+            Some(disk) => {
+                disk.config.validate()?;
+                disk.on_event = self.on_disk_event.take();
+                open(disk, &self.destinations, &self.batch, &pool)?
+            }
+            None => self.destinations.iter().map(|_| None).collect(),
+        };
+        // What the budget can never hold is too large, and not a record that waits for room.
+        let batch = BatchConfig { max_record_bytes: self.batch.max_record_bytes.min(pool.unreserved()), ..self.batch };
+        let destinations = self.destinations.into_iter().zip(&mut queues).map(|(new, queues)| {
+            let mut queues = queues.take().map(IntoIterator::into_iter);
+            let lane = |_| {
+                let disk = queues.as_mut().and_then(Iterator::next).map(|queue| Box::new(queue) as Box<dyn Queue>);
+                Ok((disk.unwrap_or_else(|| Box::new(MemoryQueue::new())), in_flight_limit(&batch)?))
+            };
+            Destination::new(new.exporter, &pool, self.observer.as_ref(), lane)
+        });
+        let destinations: Result<Vec<Destination>, ConfigError> = destinations.collect();
         let intake = Intake::new(self.resource, batch, Arc::clone(&pool), destinations?, self.observer.clone());
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (commands, inbox) = mpsc::unbounded_channel();
@@ -139,6 +212,32 @@ impl PipelineBuilder {
             on_drop: self.on_drop,
         })
     }
+}
+
+/// Opens the disk queues of all destinations that have one, and only then starts them: where one cannot be opened,
+/// nothing has happened to the others.
+fn open(
+    disk: &Disk,
+    destinations: &[NewDestination],
+    batch: &BatchConfig,
+    pool: &Arc<BufferPool>,
+) -> Result<Vec<Option<[DiskQueue; 3]>>, StartError> {
+    let count = destinations.iter().filter(|new| !matches!(new.place, Place::Memory)).count();
+    let window = Disk::window(pool.max_bytes());
+    pool.reserve((window * Signal::ALL.len() * count).min(pool.max_bytes() / 4));
+    let mut directories = DirectoryNames::default();
+    let mut opened = Vec::with_capacity(destinations.len());
+    for new in destinations {
+        let directory = match &new.place {
+            Place::Named(name) => Some(PathBuf::from(directories.of(name))),
+            Place::Directory(directory) => Some(directory.clone()),
+            Place::Memory => None,
+        };
+        let open = |directory: PathBuf| disk.open(&directory, new.exporter.name(), count);
+        opened.push(directory.map(open).transpose()?);
+    }
+    let start = |opened: Option<Opened>| opened.map(|opened| disk.start(opened, batch, pool)).transpose();
+    Ok(opened.into_iter().map(start).collect::<Result<_, io::Error>>()?)
 }
 
 /// The limit of one lane. Only its dispatcher ever waits for it.

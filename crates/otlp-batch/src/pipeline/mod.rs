@@ -79,7 +79,8 @@ impl Pipeline {
         self.intake.shared().memory_in_use()
     }
 
-    /// Delivers everything that was accepted before the call, on all threads; waits for at most `deadline`.
+    /// Delivers everything that was accepted before the call, on all threads, and what a disk queue had found; waits for
+    /// at most `deadline`.
     ///
     /// Cancelling the future stops the waiting and not the flush.
     pub async fn flush(&self, deadline: Duration) -> Report {
@@ -91,7 +92,21 @@ impl Pipeline {
         self.ask_blocking(deadline, |deadline, reply| Command::Flush { deadline, reply })
     }
 
-    /// Takes no more records, delivers what it has, and ends. What is not delivered after `deadline` is dropped and
+    /// Sees to it that everything that was accepted before the call is on the disk, unless it has its fate; waits for at
+    /// most `deadline`. [`Report::durable`] says whether that is so. Without a disk queue, it waits for the delivery.
+    ///
+    /// Cancelling the future stops the waiting and nothing else.
+    pub async fn persist(&self, deadline: Duration) -> Report {
+        self.ask(deadline, |deadline, reply| Command::Persist { deadline, reply }).await
+    }
+
+    /// As [`Pipeline::persist`], blocking. Works inside and outside of any runtime.
+    pub fn persist_blocking(&self, deadline: Duration) -> Report {
+        self.ask_blocking(deadline, |deadline, reply| Command::Persist { deadline, reply })
+    }
+
+    /// Takes no more records, delivers what it has, and ends. What is not delivered after `deadline` is kept in the disk
+    /// queue, for which the last quarter of that time is set aside, at most a second. Without one, it is dropped and
     /// counted as [`DropReason::ShutDown`](crate::DropReason::ShutDown). A second call returns the same ledgers.
     ///
     /// Cancelling the future stops the waiting and not the shutdown.
@@ -130,8 +145,8 @@ impl Pipeline {
 
     /// The state as it is, when the background thread does not or cannot say.
     fn report(&self) -> Report {
-        let ledgers = self.ledgers();
-        Report { complete: ledgers.iter().all(|ledger| ledger.pending() == 0), ledgers }
+        let report = Report::now(&self.intake, u64::MAX);
+        Report { complete: report.ledgers.iter().all(|ledger| ledger.pending() == 0), ..report }
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod accounting;
 mod batching;
+mod directory;
+mod disk;
 mod limits;
 mod model;
 mod outage;

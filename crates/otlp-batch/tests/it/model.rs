@@ -6,11 +6,14 @@ use std::{
     time::Duration,
 };
 
-use otlp_batch::{BatchConfig, DropReason, Exported, OnFull};
+use otlp_batch::{BatchConfig, DiskQueueConfig, DropReason, Durability, Exported, OnFull};
 use otlp_core::{Outcome, PartialSuccess};
 use proptest::prelude::*;
 
-use crate::scripted::{Fates, Scripted, error, pipeline, put_off, spans};
+use crate::{
+    directory::Directory,
+    scripted::{Fates, Scripted, error, pipeline, put_off, spans},
+};
 
 /// What an exporter answers to a batch.
 #[derive(Debug, Clone, Copy)]
@@ -126,5 +129,46 @@ proptest! {
         if on_full == OnFull::Block {
             prop_assert_eq!(ledger.dropped[DropReason::QueueFull], 0);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// Several processes, one after the other, each of which delivers what it can in no time.
+    #[test]
+    fn over_several_processes_each_record_has_one_fate(
+        answers in answers(),
+        recorded in proptest::collection::vec(0..200u64, 1..5),
+        max_batch_size in 1..50usize,
+        durability in prop_oneof![
+            Just(Durability::Always),
+            Just(Durability::Interval(Duration::from_millis(10))),
+            Just(Durability::None),
+        ],
+    ) {
+        let directory = Directory::new();
+        let fates = Arc::new(Fates::default());
+        let config = BatchConfig { max_batch_size, ..BatchConfig::default() };
+        let (mut next, mut pending, mut delivered) = (0, 0, 0);
+        let last = recorded.len();
+        for (process, count) in recorded.into_iter().chain([0]).enumerate() {
+            let exporter = exporter(answers.clone());
+            let disk = DiskQueueConfig::new(directory.path()).with_durability(durability);
+            let builder = pipeline(config, &exporter).with_disk_queue(disk).observer(fates.clone());
+            let pipeline = builder.start().expect("the pipeline starts");
+            spans(pipeline.intake(), next..next + count);
+            next += count;
+            let deadline = if process == last { Duration::from_secs(20) } else { Duration::ZERO };
+            let report = pipeline.shutdown_blocking(deadline);
+            let ledger = report.ledgers[0].traces;
+            prop_assert!(report.durable && ledger.balances(), "{}", ledger);
+            prop_assert_eq!((ledger.recovered, ledger.accepted), (pending, count), "{}", ledger);
+            pending = ledger.pending;
+            delivered += ledger.delivered + ledger.rejected + ledger.dropped.total();
+        }
+        prop_assert_eq!((pending, delivered), (0, next));
+        let numbers: Vec<u64> = fates.sorted().iter().map(|(number, _)| *number).collect();
+        prop_assert_eq!(numbers, (0..next).collect::<Vec<_>>());
     }
 }

@@ -79,6 +79,8 @@ pub(crate) struct Scripted {
     is_up: watch::Sender<bool>,
     /// Whether a dispatcher was told to wait.
     is_awaited: AtomicBool,
+    /// Keeps nothing of what was delivered.
+    is_forgetting: AtomicBool,
     delivered: Mutex<Vec<Batch>>,
 }
 
@@ -97,6 +99,7 @@ impl Scripted {
             script,
             is_up: watch::Sender::new(true),
             is_awaited: AtomicBool::new(false),
+            is_forgetting: AtomicBool::new(false),
             delivered: Mutex::default(),
         })
     }
@@ -109,6 +112,12 @@ impl Scripted {
     /// Whether a dispatcher waits until it is up. What that one had taken before may still be under way.
     pub(crate) fn is_awaited(&self) -> bool {
         self.is_awaited.load(Ordering::SeqCst)
+    }
+
+    /// Lets go of the memory of what was delivered.
+    pub(crate) fn forgetting(self: Arc<Self>) -> Arc<Self> {
+        self.is_forgetting.store(true, Ordering::SeqCst);
+        self
     }
 
     /// Acknowledges everything.
@@ -148,7 +157,9 @@ impl BatchExporter for Scripted {
                 Exported::Settled(outcome) => attempts.end(outcome),
                 Exported::PutOff { .. } => attempts.end(&Outcome::retry(error("put off"))),
             }
-            if let Exported::Settled(Outcome::Delivered(_)) = &exported {
+            if let Exported::Settled(Outcome::Delivered(_)) = &exported
+                && !self.is_forgetting.load(Ordering::SeqCst)
+            {
                 self.delivered.lock().push(batch.clone());
             }
             exported

@@ -8,7 +8,7 @@ mod ours;
 
 use std::ops::Range;
 
-pub(crate) use self::floor::encoded_spans;
+pub(crate) use self::{floor::encoded_spans, ours::Disk};
 use crate::{Failure, catalogue::Subject, stopwatch::Stopwatch};
 
 /// A pipeline that records one kind of item and delivers it.
@@ -65,8 +65,10 @@ pub(crate) fn producer(
         Subject::OtelGrpc => Some(otel::producer(otel::Protocol::Grpc, kind, setup)?),
         Subject::OtelHttp => Some(otel::producer(otel::Protocol::Http, kind, setup)?),
         Subject::Floor => Some(floor::producer(kind, setup)?),
-        Subject::OursGrpc => Some(ours::producer(ours::Protocol::Grpc, kind, setup)?),
-        Subject::OursHttp => Some(ours::producer(ours::Protocol::Http, kind, setup)?),
+        Subject::OursGrpc => Some(ours::producer(ours::Protocol::Grpc, None, kind, setup)?),
+        Subject::OursHttp => Some(ours::producer(ours::Protocol::Http, None, kind, setup)?),
+        Subject::OursDisk => Some(ours::producer(ours::Protocol::Grpc, Some(ours::Disk::AsNeeded), kind, setup)?),
+        Subject::OursDiskAlways => Some(ours::producer(ours::Protocol::Grpc, Some(ours::Disk::Always), kind, setup)?),
         Subject::Atomic | Subject::TonicChannel | Subject::HyperHttp2 => None,
     };
     Ok(producer.map(Box::leak))

@@ -1,10 +1,10 @@
 //! Where the services send: the embedded receiver, which the script plays with, or the reader's own backend.
 
-use std::{error::Error, io, sync::Arc, time::Duration};
+use std::{error::Error, io, path::Path, sync::Arc, time::Duration};
 
 use otlp::core::EnhancedOtlpClient;
 use otlp_receiver::{Fault, FaultMix, GrpcCode, Receiver};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Arguments,
@@ -49,7 +49,9 @@ impl Backend {
     }
 
     /// How a service is to export here.
-    pub(crate) fn settings(&self, service: Service, arguments: &Arguments) -> Settings {
+    ///
+    /// The one that is killed has a disk queue in `queues`; where no faults are played, none has.
+    pub(crate) fn settings(&self, service: Service, arguments: &Arguments, queues: &Path) -> Settings {
         let (endpoint, protocol, compression, environment) = match self {
             Backend::Embedded(receiver) => {
                 let (protocol, compression) = service.export();
@@ -63,7 +65,9 @@ impl Backend {
             Backend::Own { endpoint, protocol } => (endpoint.clone(), *protocol, ExportCompression::None, true),
         };
         let port = if service == Service::ApiGateway { arguments.gateway_port } else { 0 };
-        Settings { endpoint, protocol, compression, environment, seed: arguments.seed, port }
+        let is_killed = service == script::VICTIM && self.receiver().is_some();
+        let queue = is_killed.then(|| queues.join(service.name()));
+        Settings { endpoint, protocol, compression, environment, seed: arguments.seed, port, queue }
     }
 }
 
@@ -75,6 +79,13 @@ pub(crate) async fn play(receiver: Arc<Receiver>, length: Option<Duration>, seed
         let struck_before = strikes(&receiver);
         begin(&receiver, scene.trouble, seed).await;
         let _ = events.send(Event::TroubleBegins(scene.trouble)).await;
+        if let Some(kills_at) = scene.kills_at() {
+            tokio::time::sleep_until(start + kills_at).await;
+            let (killed, is_killed) = oneshot::channel();
+            let _ = events.send(Event::Kill(script::VICTIM, killed)).await;
+            // The receiver takes nothing until then, however long it is. Nobody to be killed is an answer as well.
+            let _ = is_killed.await;
+        }
         tokio::time::sleep_until(start + scene.ends).await;
         let recovered = recover(&receiver).await;
         let struck = strikes(&receiver) - struck_before;

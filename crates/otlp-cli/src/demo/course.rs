@@ -17,6 +17,7 @@ use super::{
     load::Load,
     message::Order,
     processes::Process,
+    queue_directory::QueueDirectory,
     screen::Screen,
     stage::{Event, Stage, Waited},
     summary::{self, Ending},
@@ -42,11 +43,13 @@ struct Course<'a> {
     /// Where events are told.
     events: mpsc::Sender<Event>,
     stage: Stage<'a>,
+    /// Removed after the processes that use it have ended.
+    queues: QueueDirectory,
 }
 
 /// Runs the demo; whether everything is accounted for.
 pub(crate) async fn run(arguments: &Arguments, screen: &mut Screen) -> bool {
-    let (interrupts, backend) = match begin(arguments).await {
+    let (interrupts, backend, queues) = match begin(arguments).await {
         Ok(begun) => begun,
         Err(error) => {
             screen.line(format_args!("the demo cannot begin: {error}"));
@@ -54,12 +57,12 @@ pub(crate) async fn run(arguments: &Arguments, screen: &mut Screen) -> bool {
         }
     };
     let (events, heard) = mpsc::channel(1024);
-    let stage = Stage::new(screen, interrupts, heard);
-    Course { arguments, backend, events, stage }.run().await
+    let stage = Stage::new(screen, interrupts, events.clone(), heard);
+    Course { arguments, backend, events, stage, queues }.run().await
 }
 
-async fn begin(arguments: &Arguments) -> Result<(Interrupts, Backend), Box<dyn Error>> {
-    Ok((Interrupts::listen()?, Backend::start(arguments).await?))
+async fn begin(arguments: &Arguments) -> Result<(Interrupts, Backend, QueueDirectory), Box<dyn Error>> {
+    Ok((Interrupts::listen()?, Backend::start(arguments).await?, QueueDirectory::create()?))
 }
 
 impl Course<'_> {
@@ -102,7 +105,9 @@ impl Course<'_> {
         for (service, member) in &mut self.stage.members {
             match Process::start(*service, self.events.clone()) {
                 Ok(mut process) => {
-                    process.tell(&Order::Begin(self.backend.settings(*service, self.arguments))).await;
+                    let settings = self.backend.settings(*service, self.arguments, self.queues.path());
+                    process.tell(&Order::Begin(settings.clone())).await;
+                    member.settings = Some(settings);
                     member.process = Some(process);
                 }
                 Err(error) => {
@@ -137,11 +142,14 @@ impl Course<'_> {
     async fn let_services_meet(&mut self) -> Option<String> {
         let addresses = self.stage.members.iter().filter_map(|(service, one)| Some((*service, one.address.clone()?)));
         let peers: BTreeMap<Service, String> = addresses.collect();
+        self.stage.peers = peers.clone();
         for (service, member) in &mut self.stage.members {
-            if let (Some(process), Some(address)) = (&mut member.process, &member.address) {
-                let settings = self.backend.settings(*service, self.arguments);
+            if let (Some(process), Some(address), Some(settings)) =
+                (&mut member.process, &member.address, &member.settings)
+            {
+                let queue = if settings.queue.is_some() { ", has a disk queue" } else { "" };
                 self.stage.screen.line(format_args!(
-                    "  {service:12}  pid {:<8} http://{address:21}  exports by {}{}",
+                    "  {service:12}  pid {:<8} http://{address:21}  exports by {}{}{queue}",
                     process.id, settings.protocol, settings.compression
                 ));
                 process.tell(&Order::Peers(peers.clone())).await;
@@ -207,12 +215,13 @@ impl Course<'_> {
     /// Lets the services deliver and report.
     async fn stop_services(&mut self) {
         self.stage.screen.event("the services deliver what they still have, and report");
-        let deadline_ms = DELIVERY.as_millis() as u64;
+        let stop = Order::Stop { deadline_ms: DELIVERY.as_millis() as u64 };
         for member in self.stage.members.values_mut() {
             if let Some(process) = &mut member.process {
-                process.tell(&Order::Stop { deadline_ms }).await;
+                process.tell(&stop).await;
             }
         }
+        self.stage.stop = Some(stop);
         let mut waited = self.stage.wait(Some(DELIVERY + GRACE), Stage::all_are_gone).await;
         if waited == Waited::Interrupted && self.stage.interruptions < 2 {
             self.stage.screen.event("interrupted: the demo is about to end (again to end at once)");
@@ -231,8 +240,8 @@ impl Course<'_> {
         let Stage { screen, members, load, .. } = self.stage;
         let latest = members.iter().map(|(service, one)| (*service, one.latest.clone())).collect();
         let testimonies = members.into_iter().map(|(service, one)| {
-            let (account, claims) = (one.account, one.claims);
-            Testimony { service, account, claims }
+            let (account, claims, killed) = (one.account, one.claims, one.killed);
+            Testimony { service, account, claims, killed }
         });
         let ending = Ending { testimonies: testimonies.collect(), latest, load, trace };
         summary::present(&ending, &self.backend, screen)

@@ -10,7 +10,7 @@ use std::{
 };
 
 use otlp::{
-    Signal,
+    Signal, TraceContext,
     data::Resource,
     delivery::{DeliveryObserver, DropReason, Fate, Fragment, Settled},
     wire::decode::{self, DecodeError},
@@ -37,6 +37,18 @@ impl From<&Identity> for ItemId {
             Identity::Point { service, metric, attributes, time } => format!("{service} {metric} {attributes}@{time}"),
             other => format!("{other:?}"),
         })
+    }
+}
+
+impl ItemId {
+    /// The span of this context.
+    pub(crate) fn of_span(context: &TraceContext) -> Self {
+        (&Identity::Span { trace_id: context.trace_id, span_id: context.span_id }).into()
+    }
+
+    /// The log record with this `log.record.uid`.
+    pub(crate) fn of_log(uid: &str) -> Self {
+        ItemId(uid.to_owned())
     }
 }
 
@@ -117,10 +129,14 @@ impl Witness {
         Witness { resource: Arc::new(resource), capacity, notes: Mutex::default() }
     }
 
-    /// All that was heard: the claims, in pieces of the size of a message, and what they do not cover.
+    /// What was heard since the last time: the claims, in pieces of the size of a message. And how much of all that was
+    /// ever heard no claim covers.
     pub(crate) fn take(&self) -> (Vec<Vec<Claim>>, Unclaimed) {
-        let notes = std::mem::take(&mut *self.notes());
-        (in_messages(notes.claims), notes.unclaimed)
+        let (claims, unclaimed) = {
+            let mut notes = self.notes();
+            (std::mem::take(&mut notes.claims), notes.unclaimed)
+        };
+        (in_messages(claims), unclaimed)
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {

@@ -1,17 +1,17 @@
 //! What the demo and its services say to each other: one JSON message a line, over the service's standard input and
-//! output. Nothing is written to disk.
+//! output.
 //!
 //! A line is bounded on reading, and what is long (evidence) is cut into several messages before it is written. A
 //! service whose standard input ends knows that the demo is gone.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, path::PathBuf};
 
-use otlp::delivery::Ledger;
+use otlp::{Signal, delivery::Ledger};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 use super::{
-    evidence::{Claim, Unclaimed},
+    evidence::{Claim, ItemId, Unclaimed},
     topology::{ExportCompression, ExportProtocol, Service},
 };
 
@@ -45,6 +45,9 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     /// The port to listen on; zero is any.
     pub(crate) port: u16,
+    /// The directory of its disk queue, if it has one. Such a service may be killed at any time: it announces what it
+    /// records and tells each fate as it comes.
+    pub(crate) queue: Option<PathBuf>,
 }
 
 /// From a service.
@@ -60,8 +63,12 @@ pub(crate) enum Report {
     Said(String),
     /// How the ledger stands; some times a second.
     Progress(Ledger),
-    /// Part of the evidence; after `Stop`.
+    /// Part of the evidence; after `Stop`, or as it comes from a service that may be killed.
     Claims(Vec<Claim>),
+    /// Items that are about to be recorded.
+    Announced(Signal, Vec<ItemId>),
+    /// Items that are delivered or on the disk for good.
+    Durable(Vec<ItemId>),
     /// The last message.
     Ended(Account),
 }

@@ -4,7 +4,7 @@
 //! ```text
 //! course      the run from beginning to end
 //! ├ stage       all that is known meanwhile, told by events, and how it is shown on the `screen`
-//! ├ processes   the services as child processes, told and heard by `message`
+//! ├ processes   the services as child processes, told and heard by `message`; what they left if `killed`
 //! │   └ service   what such a process does: the shop, observed by our client, its evidence taken by `evidence`
 //! ├ load        purchases at a steady rate
 //! ├ backend     the receiver, and the faults of `script` on it
@@ -15,9 +15,11 @@ mod backend;
 mod course;
 mod evidence;
 mod interrupt;
+mod killed;
 mod load;
 mod message;
 mod processes;
+mod queue_directory;
 mod receipts;
 mod screen;
 mod script;

@@ -3,12 +3,12 @@
 //! Each is in a process group of its own, so that Ctrl-C in the terminal reaches the demo alone; the demo then ends them
 //! in order. One that outlives the demo sees its standard input end. What becomes of a process is told as an event.
 
-use std::{env, io, process::Stdio};
+use std::{env, io, process::Stdio, sync::Arc};
 
 use tokio::{
     io::{AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, ChildStdout, Command},
-    sync::mpsc,
+    sync::{Notify, mpsc},
     task::JoinHandle,
 };
 
@@ -22,6 +22,7 @@ use super::{
 pub(crate) struct Process {
     pub(crate) id: u32,
     input: ChildStdin,
+    kill: Arc<Notify>,
     watching: JoinHandle<()>,
 }
 
@@ -43,7 +44,14 @@ impl Process {
         let (Some(id), Some(input), Some(output)) = (child.id(), child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("the process has no pipes"));
         };
-        Ok(Process { id, input, watching: tokio::spawn(watch(service, child, output, events)) })
+        let kill = Arc::new(Notify::new());
+        let watching = tokio::spawn(watch(service, child, output, Arc::clone(&kill), events));
+        Ok(Process { id, input, kill, watching })
+    }
+
+    /// Kills the process, which cannot prevent it: SIGKILL. What it has written until then is still reported.
+    pub(crate) fn kill(&self) {
+        self.kill.notify_one();
     }
 
     /// Tells the service to do something. If it is dead, that is told as an event.
@@ -62,16 +70,36 @@ impl Drop for Process {
 }
 
 /// Tells what the service reports, and then how it ended.
-async fn watch(service: Service, mut child: Child, output: ChildStdout, events: mpsc::Sender<Event>) {
+async fn watch(
+    service: Service,
+    mut child: Child,
+    output: ChildStdout,
+    kill: Arc<Notify>,
+    events: mpsc::Sender<Event>,
+) {
     let mut output = BufReader::new(output);
+    let mut was_killed = false;
     let how = loop {
-        match message::next(&mut output).await {
+        let mut next = std::pin::pin!(message::next(&mut output));
+        let message = loop {
+            tokio::select! {
+                message = &mut next => break message,
+                () = kill.notified(), if !was_killed => {
+                    was_killed = true;
+                    // If it fails, the process has ended already.
+                    let _ = child.start_kill();
+                }
+            }
+        };
+        match message {
             Ok(Some(report)) => {
                 if events.send(Event::Report(service, Box::new(report))).await.is_err() {
                     return;
                 }
             }
             Ok(None) => break None,
+            // The end of its last message died with it.
+            Err(_) if was_killed => break None,
             // A service that talks nonsense is of no use; without this it would be waited for.
             Err(error) => {
                 let _ = child.start_kill();

@@ -5,6 +5,8 @@
 
 use std::{fmt, time::Duration};
 
+use super::topology::Service;
+
 /// How long all faults, one after the other, take.
 pub(crate) const CYCLE: Duration = Duration::from_secs(18);
 
@@ -19,12 +21,22 @@ pub(crate) enum Trouble {
     Killed,
 }
 
+/// Whom the demo kills: a service with a disk queue.
+pub(crate) const VICTIM: Service = Service::Notification;
+
 /// A trouble and its time, from the beginning of the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Scene {
     pub(crate) trouble: Trouble,
     pub(crate) begins: Duration,
     pub(crate) ends: Duration,
+}
+
+impl Scene {
+    /// When [`VICTIM`] is killed: while the receiver takes nothing, so that what it has is on its disk or in its memory.
+    pub(crate) fn kills_at(&self) -> Option<Duration> {
+        (self.trouble == Trouble::Unavailable).then(|| (self.begins + self.ends) / 2)
+    }
 }
 
 /// The cycle, in milliseconds.
@@ -86,6 +98,8 @@ mod tests {
         let scenes: Vec<Scene> = scenes(Some(CYCLE)).collect();
         assert_eq!(scenes.iter().map(|scene| scene.trouble).collect::<Vec<_>>(), SCENES.map(|(trouble, ..)| trouble));
         assert_eq!(scenes[0].ends - scenes[0].begins, Duration::from_secs(3));
+        let kills: Vec<Duration> = scenes.iter().filter_map(Scene::kills_at).collect();
+        assert!(kills.len() == 1 && scenes[0].begins < kills[0] && kills[0] < scenes[0].ends);
     }
 
     #[test]

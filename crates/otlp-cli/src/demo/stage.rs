@@ -15,15 +15,16 @@ use otlp::{
     delivery::{Ledger, SignalLedger},
 };
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
 use super::{
     evidence::Claim,
     interrupt::Interrupts,
+    killed::{Killed, Unsettled},
     load::LoadCounts,
-    message::{Account, Report},
+    message::{Account, Order, Report, Settings},
     processes::Process,
     screen::Screen,
     script::Trouble,
@@ -32,6 +33,10 @@ use super::{
 
 /// How often the live line is replaced.
 const PROGRESS: Duration = Duration::from_millis(200);
+
+/// So many reports of progress a service that is to be killed still makes: the fates of what was delivered before the
+/// trouble are told in them, so that what happens to the rest is plain.
+const LAST_WORDS: u32 = 2;
 
 /// Something that happened.
 #[derive(Debug)]
@@ -49,6 +54,8 @@ pub(crate) enum Event {
         /// Whether the receiver is back.
         recovered: io::Result<()>,
     },
+    /// A service is to be killed, and will then be started again. The sender is dropped then.
+    Kill(Service, oneshot::Sender<()>),
     /// All requests of the load have ended.
     LoadIsOver,
 }
@@ -71,8 +78,25 @@ pub(crate) struct Member {
     pub(crate) latest: Ledger,
     pub(crate) claims: Vec<Claim>,
     pub(crate) account: Option<Account>,
-    /// Whether its process has ended.
+    /// Whether its process has ended, for good.
     pub(crate) gone: bool,
+    /// How it runs.
+    pub(crate) settings: Option<Settings>,
+    /// What its process has announced and told no fate of.
+    unsettled: Unsettled,
+    /// What its earlier processes left.
+    pub(crate) killed: Killed,
+    doom: Option<Doom>,
+    /// Whether it was killed, and is to be started again.
+    is_to_rise: bool,
+}
+
+/// What awaits a service.
+struct Doom {
+    /// How many reports of progress it has left.
+    words: u32,
+    /// Dropped when it is killed.
+    _waiting: oneshot::Sender<()>,
 }
 
 /// All that is known.
@@ -88,12 +112,24 @@ pub(crate) struct Stage<'a> {
     have_said: BTreeSet<Service>,
     /// When requests were counted last, how many, and the rate that came of it.
     counted: (Instant, u64, f64),
+    /// Where the services are.
+    pub(crate) peers: BTreeMap<Service, String>,
+    /// What the services were told last, if that is to end.
+    pub(crate) stop: Option<Order>,
     interrupts: Interrupts,
+    /// Where the processes that are started again tell of themselves.
+    told: mpsc::Sender<Event>,
     events: mpsc::Receiver<Event>,
 }
 
 impl<'a> Stage<'a> {
-    pub(crate) fn new(screen: &'a mut Screen, interrupts: Interrupts, events: mpsc::Receiver<Event>) -> Self {
+    /// A stage that hears the `events` that are told to `told`.
+    pub(crate) fn new(
+        screen: &'a mut Screen,
+        interrupts: Interrupts,
+        told: mpsc::Sender<Event>,
+        events: mpsc::Receiver<Event>,
+    ) -> Self {
         Stage {
             screen,
             members: Service::ALL.into_iter().map(|service| (service, Member::default())).collect(),
@@ -103,7 +139,10 @@ impl<'a> Stage<'a> {
             trouble: None,
             have_said: BTreeSet::new(),
             counted: (Instant::now(), 0, 0.0),
+            peers: BTreeMap::new(),
+            stop: None,
             interrupts,
+            told,
             events,
         }
     }
@@ -112,9 +151,10 @@ impl<'a> Stage<'a> {
         self.members.values().all(|one| one.gone)
     }
 
-    /// Forgets the trouble, if there was one.
+    /// Forgets the trouble, if there was one, and spares whom it has not killed yet.
     pub(crate) fn trouble_is_over(&mut self) {
         self.trouble = None;
+        self.members.values_mut().for_each(|member| member.doom = None);
     }
 
     /// Shows what happens until `done`.
@@ -129,7 +169,7 @@ impl<'a> Stage<'a> {
                     self.interruptions += 1;
                     return Waited::Interrupted;
                 }
-                Some(event) = self.events.recv() => self.take(event),
+                Some(event) = self.events.recv() => self.take(event).await,
                 _ = progress.tick() => self.show_progress(),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => return Waited::TooLong,
             }
@@ -137,19 +177,14 @@ impl<'a> Stage<'a> {
         Waited::Done
     }
 
-    fn take(&mut self, event: Event) {
+    async fn take(&mut self, event: Event) {
         match event {
             Event::Report(service, report) => self.take_report(service, *report),
-            Event::Gone(service, how) => {
+            Event::Gone(service, how) => self.take_death(service, &how).await,
+            Event::Kill(service, waiting) => {
                 let member = self.members.entry(service).or_default();
-                member.gone = true;
-                member.process = None;
-                match (&member.account, &member.address) {
-                    (Some(_), _) => {}
-                    (None, None) => self.screen.event(format_args!("{service} did not start ({how})")),
-                    (None, Some(_)) => {
-                        self.screen.event(format_args!("{service} died ({how}); its ledger died with it"));
-                    }
+                if member.process.is_some() {
+                    member.doom = Some(Doom { words: LAST_WORDS, _waiting: waiting });
                 }
             }
             Event::TroubleBegins(trouble) => {
@@ -166,18 +201,92 @@ impl<'a> Stage<'a> {
         }
     }
 
+    async fn take_death(&mut self, service: Service, how: &str) {
+        let member = self.members.entry(service).or_default();
+        member.process = None;
+        member.doom = None;
+        if member.is_to_rise && member.account.is_none() {
+            return self.raise(service).await;
+        }
+        member.gone = true;
+        match (&member.account, &member.address) {
+            (Some(_), _) => {}
+            (None, None) => self.screen.event(format_args!("{service} did not start ({how})")),
+            (None, Some(_)) => {
+                self.screen.event(format_args!("{service} died ({how}); its ledger died with it"));
+            }
+        }
+    }
+
+    /// Starts a service again that was killed, as it was, with the disk queue that it left.
+    async fn raise(&mut self, service: Service) {
+        let member = self.members.entry(service).or_default();
+        let (ledger, claims) = (std::mem::take(&mut member.latest), std::mem::take(&mut member.claims));
+        member.killed.died(&ledger, claims, std::mem::take(&mut member.unsettled));
+        member.is_to_rise = false;
+        self.have_said.remove(&service);
+        let Some(settings) = member.settings.clone() else {
+            member.gone = true;
+            return;
+        };
+        match Process::start(service, self.told.clone()) {
+            Ok(mut process) => {
+                let id = process.id;
+                process.tell(&Order::Begin(settings)).await;
+                process.tell(&Order::Peers(self.peers.clone())).await;
+                if let Some(stop) = &self.stop {
+                    process.tell(stop).await;
+                }
+                member.process = Some(process);
+                self.screen.event(format_args!("{service} is started again (pid {id}), with its disk queue"));
+            }
+            Err(error) => {
+                member.gone = true;
+                self.screen.event(format_args!("{service} cannot be started again: {error}"));
+            }
+        }
+    }
+
     fn take_report(&mut self, service: Service, report: Report) {
         let member = self.members.entry(service).or_default();
         match report {
-            Report::Ready { address } => member.address = Some(address),
+            Report::Ready { address } => {
+                // Whoever is started again is to be found where it was.
+                if let Some((_, port)) = address.rsplit_once(':')
+                    && let Some(settings) = &mut member.settings
+                {
+                    settings.port = port.parse().unwrap_or_default();
+                }
+                member.address = Some(address);
+            }
             // The three signals of a service meet the same trouble; one message of each service tells of it.
             Report::Said(what) => {
                 if self.have_said.insert(service) {
                     self.screen.event(format_args!("  {service}: {what}"));
                 }
             }
-            Report::Progress(ledger) => member.latest = ledger,
-            Report::Claims(claims) => member.claims.extend(claims),
+            Report::Progress(ledger) => {
+                member.latest = ledger;
+                if let Some(doom) = &mut member.doom {
+                    doom.words = doom.words.saturating_sub(1);
+                    if doom.words == 0 {
+                        member.doom = None;
+                        member.is_to_rise = true;
+                        if let Some(process) = &member.process {
+                            process.kill();
+                        }
+                        self.screen.event(format_args!("{service} is killed (kill -9), in the middle of its work"));
+                    }
+                }
+            }
+            Report::Claims(claims) => {
+                member.unsettled.claimed(&claims);
+                member.claims.extend(claims);
+            }
+            Report::Announced(signal, ids) => {
+                ids.into_iter().for_each(|id| member.unsettled.announced(signal, id));
+            }
+            Report::Durable(ids) => member.unsettled.durable(&ids),
             Report::Ended(account) => {
                 if !account.complete {
                     self.screen.event(format_args!("{service} could not deliver everything in time"));
@@ -210,11 +319,13 @@ impl<'a> Stage<'a> {
             self.counted = (now, sent, (sent - self.counted.1) as f64 / since.as_secs_f64());
         }
         let sum = |count: fn(&SignalLedger) -> u64| -> u64 {
-            let ledgers = self.members.values().map(|one| &one.latest);
-            ledgers.flat_map(|ledger| Signal::ALL.map(|signal| count(ledger.signal(signal)))).sum()
+            let of = |one: &Member| -> u64 { Signal::ALL.map(|signal| count(one.latest.signal(signal))).iter().sum() };
+            self.members.values().map(of).sum()
         };
-        let accepted = sum(|one| one.accepted);
-        let delivered = sum(|one| one.delivered);
+        let of_killed =
+            |count: fn(&SignalLedger) -> u64| -> u64 { self.members.values().map(|one| count(&one.killed.told)).sum() };
+        let accepted = sum(|one| one.accepted) + of_killed(|one| one.accepted);
+        let delivered = sum(|one| one.delivered) + of_killed(|one| one.delivered);
         let pending = sum(|one| one.pending);
         let rate = self.counted.2;
         let trouble = self.trouble.map_or("", Trouble::name);

@@ -18,7 +18,7 @@ use super::{
     screen::Screen,
     topology::Service,
     tree,
-    verdict::{self, Testimony, Verdict},
+    verdict::{self, OfKilled, Testimony, Verdict},
 };
 
 /// What is left when everything has ended.
@@ -39,8 +39,11 @@ pub(crate) fn present(ending: &Ending, backend: &Backend, screen: &mut Screen) -
     show_trace(ending, backend, screen);
     screen.line(requests(&ending.load));
     screen.line("");
-    screen.line(table(&ending.testimonies, receipts.as_ref()).trim_end());
+    screen.line(table(&ending.testimonies, &verdict, receipts.as_ref()).trim_end());
     screen.line("");
+    for testimony in ending.testimonies.iter().filter(|one| one.killed.times > 0 && one.account.is_some()) {
+        screen.line(obituary(testimony, &verdict));
+    }
     let dead: Vec<Service> =
         ending.testimonies.iter().filter(|one| one.account.is_none()).map(|one| one.service).collect();
     for service in &dead {
@@ -89,8 +92,8 @@ fn requests(load: &LoadCounts) -> String {
     text
 }
 
-/// The ledgers, summed, beside the receiver's counts.
-fn table(testimonies: &[Testimony], receipts: Option<&Receipts>) -> String {
+/// The ledgers, summed, beside the receiver's counts. What killed processes had is part of them, each item once.
+fn table(testimonies: &[Testimony], verdict: &Verdict, receipts: Option<&Receipts>) -> String {
     let mut sums = <[SignalLedger; 3]>::default();
     let ended: Vec<_> = testimonies.iter().filter_map(|one| one.account.as_ref()).collect();
     for account in &ended {
@@ -98,11 +101,22 @@ fn table(testimonies: &[Testimony], receipts: Option<&Receipts>) -> String {
             sums[signal.index()] += *account.ledger.signal(signal);
         }
     }
+    let recovered = sums.map(|sum| sum.recovered);
+    for (sum, (killed, signal)) in sums.iter_mut().zip(verdict.of_killed.iter().zip(Signal::ALL)) {
+        sum.accepted += sum.recovered + killed.total();
+        sum.delivered += killed.delivered + killed.unsaid;
+        sum.rejected += killed.rejected;
+        let lost = testimonies.iter().map(|one| one.killed.acknowledgements_lost[signal.index()]);
+        sum.acknowledgements_lost += lost.sum::<u64>();
+    }
     let mut text = row(&format!("ledgers of {} services", ended.len()), Signal::ALL.map(Signal::items));
     let mut of_ledger = |name: &str, count: &dyn Fn(&SignalLedger) -> u64| {
         text += &row(name, sums.each_ref().map(count));
     };
     of_ledger("  accepted", &|one| one.accepted);
+    if recovered.iter().any(|items| *items > 0) {
+        of_ledger("    recovered from disk", &|one| one.recovered);
+    }
     of_ledger("  delivered", &|one| one.delivered);
     of_ledger("  rejected", &|one| one.rejected);
     of_ledger("  dropped", &|one| one.dropped.total());
@@ -110,7 +124,10 @@ fn table(testimonies: &[Testimony], receipts: Option<&Receipts>) -> String {
         of_ledger(&format!("    {reason}"), &|one| one.dropped[reason]);
     }
     of_ledger("  pending", &|one| one.pending);
-    of_ledger("  acknowledgements lost", &|one| one.acknowledgements_lost);
+    if testimonies.iter().any(|one| one.killed.times > 0) {
+        text += &row("  died with their process", verdict.of_killed.map(|one| one.in_memory + one.dropped));
+    }
+    text += &row("  acknowledgements lost", sums.map(|one| one.acknowledgements_lost));
     if let Some(receipts) = receipts {
         let counts = Signal::ALL.map(|signal| receipts.counts(signal));
         text += "receiver\n";
@@ -124,6 +141,40 @@ fn table(testimonies: &[Testimony], receipts: Option<&Receipts>) -> String {
 fn row(name: &str, cells: [impl ToString; 3]) -> String {
     let [first, second, third] = cells.map(|cell| cell.to_string());
     format!("{name:26}{first:>13}{second:>13}{third:>13}\n")
+}
+
+/// What became of what the killed processes of a service had.
+fn obituary(testimony: &Testimony, verdict: &Verdict) -> String {
+    let of = &verdict.of_killed;
+    // Data points are not announced one by one, so they are left out of what is told by ids.
+    let sum = |signals: &[Signal], count: fn(&OfKilled) -> u64| -> u64 {
+        signals.iter().map(|signal| count(&of[signal.index()])).sum()
+    };
+    let announced = [Signal::Traces, Signal::Logs];
+    let recovered = testimony
+        .account
+        .as_ref()
+        .map_or(0, |account| Signal::ALL.iter().map(|signal| account.ledger.signal(*signal).recovered).sum());
+    let times = match testimony.killed.times {
+        1 => "once".to_owned(),
+        times => format!("{times} times"),
+    };
+    let service = testimony.service;
+    let durable = sum(&announced, |one| one.durable);
+    let unsaid = sum(&announced, |one| one.unsaid);
+    let memory = sum(&announced, |one| one.in_memory);
+    let points = sum(&[Signal::Metrics], |one| one.in_memory);
+    let mut text = format!(
+        "{service} was killed {times}, while it had {durable} spans and log records that it had confirmed as durable. Its \
+         last\nprocess found {recovered} items in the disk queue. {memory} spans and log records were in memory alone and \
+         died there.\nOf data points, which have no ids before they are collected, it is only known that {points} or more \
+         did.",
+    );
+    if unsaid > 0 {
+        // Writing to a string never fails.
+        let _ = write!(text, " {unsaid} had arrived without the process having said so.");
+    }
+    text + "\n"
 }
 
 /// What is known of a service that died.
@@ -178,7 +229,12 @@ fn conclusion(verdict: &Verdict, dead: &[Service], ending: &Ending, backend: &Ba
                      acknowledgement that was lost."
                 ),
             };
-            screen.line(format_args!("All {compared} items agree, one by one.{unheard}"));
+            let died: u64 = Signal::ALL.iter().map(|signal| verdict.of_killed[signal.index()].in_memory).sum();
+            let died = match died {
+                0 => String::new(),
+                _ => format!(" {died} died with a killed process; none of them had been confirmed as durable."),
+            };
+            screen.line(format_args!("All {compared} items agree, one by one.{unheard}{died}"));
         }
         (true, true, false) => screen.line(format_args!(
             "All {compared} items have exactly one fate in the ledgers. There is no receiver here to compare with."

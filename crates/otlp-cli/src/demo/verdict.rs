@@ -5,6 +5,11 @@
 //! that the client counts as lost. So an item that is there twice, or there though its client dropped it, is explained
 //! by a lost acknowledgement and by nothing else. What the client claims as delivered and the receiver has never seen is
 //! never explained.
+//!
+//! A process that the demo killed could not claim everything (`killed`). Of what it had announced, each item must be
+//! claimed by a later process, which found it in the disk queue, or be at the receiver; what is neither died with the
+//! memory of the process, and must not have been confirmed as durable. The kill explains one sighting of each item that
+//! the process had: its acknowledgement had nobody left to hear it, or to write it down.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,6 +23,7 @@ use otlp::{
 
 use super::{
     evidence::{Claim, ClaimedFate, ItemId},
+    killed::Killed,
     message::Account,
     receipts::{Receipts, Sighting},
     topology::Service,
@@ -30,6 +36,8 @@ pub(crate) struct Testimony {
     /// `None` if the service died: its ledger died with it.
     pub(crate) account: Option<Account>,
     pub(crate) claims: Vec<Claim>,
+    /// What processes left that were killed before the one that ended.
+    pub(crate) killed: Killed,
 }
 
 /// What the comparison found.
@@ -41,12 +49,32 @@ pub(crate) struct Verdict {
     pub(crate) compared: [u64; 3],
     /// Sightings that a lost acknowledgement explains.
     pub(crate) explained: [u64; 3],
+    /// Items of each signal that processes had which were killed.
+    pub(crate) of_killed: [OfKilled; 3],
     /// Items at the receiver whose service died, so that nobody claims them.
     pub(crate) unknown: Vec<(Service, Signal, u64)>,
     /// Items at the receiver that are of none of the services.
     pub(crate) foreign: u64,
     /// Items that are not compared by id, for there were more than are kept.
     pub(crate) not_kept: u64,
+}
+
+/// Items that a process had which was killed, by what became of them, but for those that its successor found: these are
+/// in the ledger of the successor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct OfKilled {
+    /// It told that they were delivered.
+    pub(crate) delivered: u64,
+    /// It told that they were rejected.
+    pub(crate) rejected: u64,
+    /// They are at the receiver, without it having said so.
+    pub(crate) unsaid: u64,
+    /// They died with its memory.
+    pub(crate) in_memory: u64,
+    /// It told that it had dropped them.
+    pub(crate) dropped: u64,
+    /// It had confirmed them as durable and told no fate of them; they are all accounted for, or there is a difference.
+    pub(crate) durable: u64,
 }
 
 /// Something that does not agree, with the items.
@@ -56,6 +84,22 @@ pub(crate) struct Difference {
     pub(crate) signal: Signal,
     pub(crate) what: String,
     pub(crate) ids: Vec<ItemId>,
+}
+
+impl OfKilled {
+    fn add(&mut self, other: &OfKilled) {
+        self.delivered += other.delivered;
+        self.rejected += other.rejected;
+        self.unsaid += other.unsaid;
+        self.in_memory += other.in_memory;
+        self.dropped += other.dropped;
+        self.durable += other.durable;
+    }
+
+    /// All of them.
+    pub(crate) fn total(&self) -> u64 {
+        self.delivered + self.rejected + self.unsaid + self.in_memory + self.dropped
+    }
 }
 
 impl Verdict {
@@ -75,9 +119,13 @@ pub(crate) fn judge(testimonies: &[Testimony], receipts: Option<&Receipts>) -> V
             let claims: Vec<&Claim> = testimony.claims.iter().filter(|claim| claim.signal == signal).collect();
             let mut hearing = Hearing { service: testimony.service, signal, verdict: &mut verdict };
             hearing.ledger(account, &claims);
+            let killed = &testimony.killed;
             hearing.claimed_once(&claims, &mut claimed);
+            let mut of_last_and_killed = claims.clone();
+            of_last_and_killed.extend(killed.claims.iter().filter(|claim| claim.signal == signal));
             if let Some(receipts) = receipts {
-                hearing.receipts(account, &claims, receipts);
+                hearing.receipts(account, &of_last_and_killed, killed, receipts);
+                hearing.killed(account, &claims, killed, &mut claimed, receipts);
             }
         }
         if let Some(receipts) = receipts {
@@ -135,27 +183,101 @@ impl Hearing<'_> {
     }
 
     /// The claims are true of what the receiver has.
-    fn receipts(&mut self, account: &Account, claims: &[&Claim], receipts: &Receipts) {
+    fn receipts(&mut self, account: &Account, claims: &[&Claim], killed: &Killed, receipts: &Receipts) {
         let mut found = Found::default();
+        let mut heard: HashMap<&ItemId, u64> = HashMap::new();
         for claim in claims {
-            match claim.fate {
-                ClaimedFate::Delivered { rejected } => self.delivered(&claim.ids, rejected, receipts, &mut found),
-                ClaimedFate::Rejected | ClaimedFate::Dropped(_) => {
-                    claim.ids.iter().for_each(|id| found.unheard(id, receipts.sighting(self.signal, id).total()));
-                }
+            let is_delivered = matches!(claim.fate, ClaimedFate::Delivered { .. });
+            claim.ids.iter().for_each(|id| *heard.entry(id).or_default() += u64::from(is_delivered));
+            if let ClaimedFate::Delivered { rejected } = claim.fate {
+                self.delivered(&claim.ids, rejected, receipts, &mut found);
             }
         }
-        let Found { missing, sightings, unheard } = found;
+        let of_killed: HashSet<&ItemId> = killed.claims.iter().flat_map(|claim| &claim.ids).collect();
+        for (id, heard) in heard {
+            // Nothing is known of the data points that a process had when it was killed, but how many.
+            let may_be_of_killed =
+                self.signal == Signal::Metrics || of_killed.contains(id) || killed.orphans.contains_key(id);
+            let explained = heard + if may_be_of_killed { killed.times } else { 0 };
+            found.unheard(id, receipts.sighting(self.signal, id).total().saturating_sub(explained));
+        }
+        let Found { missing, sightings, mut unheard } = found;
+        unheard.sort();
         if missing.len() as u64 > receipts.forgotten(self.signal) {
             self.differs("claimed as delivered, but the receiver has never seen them", missing);
         }
-        let lost = account.ledger.signal(self.signal).acknowledgements_lost;
+        let lost = account.ledger.signal(self.signal).acknowledgements_lost
+            + killed.acknowledgements_lost[self.signal.index()];
         self.verdict.explained[self.signal.index()] += sightings.min(lost);
         if sightings > lost {
             let what = format!(
                 "seen by the receiver {sightings} times more than acknowledged, with {lost} acknowledgements lost"
             );
             self.differs(what, unheard);
+        }
+    }
+
+    /// What processes had that were killed: everything that was announced is somewhere, and what was confirmed as durable
+    /// is not among what is gone.
+    fn killed<'a>(
+        &mut self,
+        account: &Account,
+        claims: &[&'a Claim],
+        killed: &'a Killed,
+        claimed: &mut HashSet<&'a ItemId>,
+        receipts: &Receipts,
+    ) {
+        let signal = self.signal;
+        let mut figures = OfKilled::default();
+        let (mut gone, mut broken, mut given_up) = (0, Vec::new(), Vec::new());
+        let dropped: HashSet<&ItemId> = claims
+            .iter()
+            .filter(|claim| matches!(claim.fate, ClaimedFate::Dropped(_)))
+            .flat_map(|claim| &claim.ids)
+            .collect();
+        for (id, announced) in killed.orphans.iter().filter(|(_, announced)| announced.signal == signal) {
+            figures.durable += u64::from(announced.durable);
+            // Its successor found it, and says what became of it.
+            if !claimed.insert(id) {
+                if announced.durable && dropped.contains(id) {
+                    given_up.push(id.clone());
+                }
+                continue;
+            }
+            match (receipts.sighting(signal, id).total(), announced.durable) {
+                (0, true) => broken.push(id.clone()),
+                (0, false) => gone += 1,
+                _ => figures.unsaid += 1,
+            }
+        }
+        for claim in killed.claims.iter().filter(|claim| claim.signal == signal) {
+            // What was delivered again by a successor is in that one's ledger.
+            let items = claim.ids.iter().filter(|id| claimed.insert(id)).count() as u64;
+            match claim.fate {
+                ClaimedFate::Delivered { rejected } => {
+                    figures.delivered += items.saturating_sub(rejected);
+                    figures.rejected += rejected.min(items);
+                }
+                ClaimedFate::Rejected => figures.rejected += items,
+                ClaimedFate::Dropped(_) => figures.dropped += items,
+            }
+        }
+        figures.in_memory = gone;
+        if signal == Signal::Metrics {
+            figures.in_memory = killed.points_in_memory(&account.ledger.metrics);
+        }
+        self.verdict.not_kept += killed.not_kept[signal.index()];
+        let compared = figures.delivered + figures.rejected + figures.dropped + figures.unsaid + gone;
+        self.verdict.compared[signal.index()] += compared;
+        self.verdict.of_killed[signal.index()].add(&figures);
+        if receipts.forgotten(signal) > 0 {
+            broken.clear();
+        }
+        for (what, mut ids) in [("gone", broken), ("given up by the next", given_up)] {
+            if !ids.is_empty() {
+                ids.sort();
+                self.differs(format!("confirmed as durable by a process that was killed, and {what}"), ids);
+            }
         }
     }
 
@@ -170,7 +292,6 @@ impl Hearing<'_> {
                 Sighting { stored: 0, .. } => only_rejected.push(id.clone()),
                 _ => {}
             }
-            found.unheard(id, sighting.total().saturating_sub(1));
         }
         if only_rejected.len() as u64 > rejected {
             self.differs(format!("{rejected} of a batch claimed as rejected, but more were rejected"), only_rejected);
@@ -246,7 +367,7 @@ fn unclaimed(
         ids.sort();
         match &testimony.account {
             None => verdict.unknown.push((testimony.service, signal, ids.len() as u64)),
-            Some(account) if ids.len() as u64 <= account.unclaimed.of(signal) => {}
+            Some(account) if ids.len() as u64 <= account.unclaimed.of(signal) + testimony.killed.unclaimed(signal) => {}
             Some(_) => verdict.differences.push(Difference {
                 service: Some(testimony.service),
                 signal,

@@ -3,7 +3,7 @@
 use otlp::delivery::{Ledger, SignalLedger};
 
 use super::*;
-use crate::demo::evidence::Unclaimed;
+use crate::demo::{evidence::Unclaimed, killed::Unsettled};
 
 const SERVICE: Service = Service::Order;
 
@@ -31,7 +31,7 @@ fn testimony(claims: Vec<Claim>, acknowledgements_lost: u64) -> Testimony {
         }
     }
     let account = Account { ledger: Ledger { traces, ..Ledger::default() }, complete: true, ..Account::default() };
-    Testimony { service: SERVICE, account: Some(account), claims }
+    Testimony { service: SERVICE, account: Some(account), claims, killed: Killed::default() }
 }
 
 /// A testimony of items that were all dropped at shutdown. Only the client can add to the drops of a ledger, so this one
@@ -148,7 +148,7 @@ fn pending_items_after_the_shutdown_are_found() {
 fn the_items_of_a_dead_service_are_unknown_and_those_of_strangers_foreign() {
     let mut receipts = receipts(&["a", "b"], &[]);
     receipts.sighted(Signal::Traces, "x".into(), None).stored += 1;
-    let dead = Testimony { service: SERVICE, account: None, claims: Vec::new() };
+    let dead = Testimony { service: SERVICE, account: None, claims: Vec::new(), killed: Killed::default() };
     let verdict = judge(&[dead], Some(&receipts));
     assert_eq!(verdict.unknown, [(SERVICE, Signal::Traces, 2)]);
     assert_eq!(verdict.foreign, 1);
@@ -183,4 +183,66 @@ fn a_difference_names_five_ids_and_counts_the_rest() {
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let found = differences(testimony(vec![delivered(&ids)], 0), &Receipts::default());
     assert!(found.ends_with(": 0, 1, 2, 3, 4 and 2 more\n"), "{found}");
+}
+
+/// A testimony of a service whose process had announced these items, confirmed the durable ones, said that it delivered
+/// some, and was killed; the next claims `claims`.
+fn risen(announced: &[&str], durable: &[&str], delivered_before: &[&str], claims: Vec<Claim>) -> Testimony {
+    let mut left = Unsettled::default();
+    announced.iter().for_each(|id| left.announced(Signal::Traces, (*id).into()));
+    left.durable(&durable.iter().map(|id| (*id).into()).collect::<Vec<_>>());
+    let claimed = vec![delivered(delivered_before)];
+    left.claimed(&claimed);
+    let mut testimony = testimony(claims, 0);
+    testimony.killed.died(&Ledger::default(), claimed, left);
+    testimony
+}
+
+#[test]
+fn what_a_killed_process_left_is_found_arrived_unsaid_or_died_in_memory() {
+    let announced = ["told", "found", "unsaid", "gone"];
+    let found = risen(&announced, &["found", "unsaid"], &["told"], vec![delivered(&["found"])]);
+    let verdict = judge(&[found], Some(&receipts(&["told", "found", "unsaid"], &[])));
+    assert!(verdict.agrees(), "{:?}", verdict.differences);
+    let expected = OfKilled { delivered: 1, unsaid: 1, in_memory: 1, durable: 2, ..OfKilled::default() };
+    assert_eq!(verdict.of_killed[Signal::Traces.index()], expected);
+    assert_eq!(verdict.compared, [4, 0, 0]);
+}
+
+#[test]
+fn what_was_confirmed_as_durable_may_neither_be_gone_nor_given_up() {
+    let gone = differences(risen(&["a", "b"], &["a"], &[], Vec::new()), &receipts(&[], &[]));
+    assert_eq!(gone, "order, spans: confirmed as durable by a process that was killed, and gone: a\n");
+
+    let mut dropped = drops_of(&["a", "b"], 0);
+    dropped.killed = risen(&["a", "b"], &["a"], &[], Vec::new()).killed;
+    let given_up = differences(dropped, &receipts(&[], &[]));
+    assert!(given_up.ends_with("by a process that was killed, and given up by the next: a\n"), "{given_up}");
+}
+
+#[test]
+fn what_a_killed_process_says_it_delivered_must_be_there() {
+    let found = differences(risen(&["a"], &[], &["a"], Vec::new()), &receipts(&[], &[]));
+    assert_eq!(found, "order, spans: claimed as delivered, but the receiver has never seen them: a\n");
+}
+
+#[test]
+fn a_kill_explains_one_sighting_more_and_only_of_what_the_process_had() {
+    let again = || risen(&["a"], &["a"], &["a"], vec![delivered(&["a"])]);
+    assert_eq!(differences(again(), &receipts(&["a", "a"], &[])), "");
+    assert_eq!(differences(risen(&["a"], &[], &[], vec![delivered(&["a"])]), &receipts(&["a", "a"], &[])), "");
+    let too_often = differences(again(), &receipts(&["a", "a", "a", "a"], &[]));
+    assert!(too_often.contains("seen by the receiver 1 times more than acknowledged"), "{too_often}");
+    let of_the_next =
+        differences(risen(&["a"], &[], &["a"], vec![delivered(&["b"])]), &receipts(&["a", "b", "b"], &[]));
+    assert!(
+        of_the_next.contains("seen by the receiver 1 times more") && of_the_next.contains(": b\n"),
+        "{of_the_next}"
+    );
+}
+
+#[test]
+fn what_a_killed_process_never_announced_is_nobodys() {
+    let found = differences(risen(&["a"], &[], &[], Vec::new()), &receipts(&["a", "x"], &[]));
+    assert_eq!(found, "order, spans: at the receiver, but nobody claims to have sent them: x\n");
 }

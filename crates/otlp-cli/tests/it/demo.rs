@@ -25,6 +25,9 @@ fn a_run_with_every_fault_balances_item_by_item() {
     }
     assert!(output.contains("items agree, one by one"), "{output}");
     assert!(output.contains("ledgers of 5 services"), "{output}");
+    assert!(output.contains("notification is killed (kill -9)"), "{output}");
+    assert!(output.contains("notification was killed once"), "{output}");
+    assert!(output.contains("notification is started again"), "{output}");
     assert!(spans(&output, "accepted") > 100, "{output}");
     assert_eq!(spans(&output, "delivered"), spans(&output, "stored, each once"), "{output}");
     assert_eq!(spans(&output, "pending"), 0, "{output}");

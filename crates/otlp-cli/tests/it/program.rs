@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
 };
 
 /// A running program. Dropped, it is killed.
@@ -15,12 +15,7 @@ pub(crate) struct Program {
 impl Program {
     /// Starts `otlp` with these arguments, and with none of the variables that its clients would read.
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_otlp"));
-        let variables = std::env::vars_os().map(|(name, _)| name);
-        for name in variables.filter(|name| name.to_string_lossy().starts_with("OTEL_")) {
-            command.env_remove(name);
-        }
-        let mut child = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         Program { child, output, seen: String::new() }
     }
@@ -46,6 +41,21 @@ impl Program {
         while self.output.read_line(&mut self.seen).unwrap() > 0 {}
         (self.child.wait().unwrap(), std::mem::take(&mut self.seen))
     }
+}
+
+/// Runs `otlp` to its end: how it ended, and all that it printed.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_otlp"));
+    let variables = std::env::vars_os().map(|(name, _)| name);
+    for name in variables.filter(|name| name.to_string_lossy().starts_with("OTEL_")) {
+        command.env_remove(name);
+    }
+    command.args(arguments).stdin(Stdio::null());
+    command
 }
 
 impl Drop for Program {

@@ -4,6 +4,7 @@
 
 mod backends;
 mod content;
+mod disk;
 mod outages;
 mod policies;
 mod runtimes;

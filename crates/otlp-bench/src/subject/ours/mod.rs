@@ -1,6 +1,7 @@
 //! `otlp` itself, at its defaults but for queues that are large enough to drop nothing and a clock that does not
 //! interfere.
 
+mod disk;
 mod logs;
 mod metrics;
 mod spans;
@@ -12,6 +13,7 @@ use otlp::{
     core::EnhancedOtlpClient,
 };
 
+pub(crate) use self::disk::Disk;
 use super::{BoundCounter, Kind, Producer, Setup};
 use crate::{
     Failure,
@@ -34,8 +36,13 @@ const NEVER: Duration = Duration::from_secs(3600);
 const BYTES_PER_ITEM: usize = 1024;
 
 /// A pipeline of ours.
-pub(crate) fn producer(protocol: Protocol, kind: Kind, setup: &Setup) -> Result<Box<dyn Producer>, Failure> {
-    let client = client(protocol, setup)?;
+pub(crate) fn producer(
+    protocol: Protocol,
+    disk: Option<Disk>,
+    kind: Kind,
+    setup: &Setup,
+) -> Result<Box<dyn Producer>, Failure> {
+    let client = client(protocol, disk, setup)?;
     Ok(match kind {
         Kind::Spans => Box::new(spans::Spans::new(client)),
         Kind::LogRecords => Box::new(logs::LogRecords::new(client)),
@@ -47,10 +54,10 @@ pub(crate) fn producer(protocol: Protocol, kind: Kind, setup: &Setup) -> Result<
 
 /// A bound counter of ours.
 pub(crate) fn bound_counter(setup: &Setup) -> Result<Box<dyn BoundCounter>, Failure> {
-    Ok(Box::new(metrics::Bound::new(client(Protocol::Grpc, setup)?)))
+    Ok(Box::new(metrics::Bound::new(client(Protocol::Grpc, None, setup)?)))
 }
 
-fn client(protocol: Protocol, setup: &Setup) -> Result<EnhancedOtlpClient, Failure> {
+fn client(protocol: Protocol, disk: Option<Disk>, setup: &Setup) -> Result<EnhancedOtlpClient, Failure> {
     let default = BatchConfig::default();
     // The queue must be as small as asked for as well: the workload with a dead backend is about a full one.
     let queue_items = setup.queue_items.max(default.max_batch_size);
@@ -60,7 +67,7 @@ fn client(protocol: Protocol, setup: &Setup) -> Result<EnhancedOtlpClient, Failu
         Protocol::Grpc => Wire::Grpc,
         Protocol::Http => Wire::HttpProtobuf,
     };
-    Ok(EnhancedOtlpClient::builder()
+    let mut builder = EnhancedOtlpClient::builder()
         .without_environment()
         .with_endpoint(format!("http://{}", setup.receiver))
         .with_protocol(wire)
@@ -69,8 +76,11 @@ fn client(protocol: Protocol, setup: &Setup) -> Result<EnhancedOtlpClient, Failu
         .with_memory_config(memory)
         .with_metric_interval(NEVER)
         .with_cardinality_limit(2 * COUNTER_SERIES as usize)
-        .with_diagnostics(|_| {})
-        .build_blocking()?)
+        .with_diagnostics(|_| {});
+    if let Some(disk) = disk {
+        builder = builder.with_disk_queue(disk.queue()?);
+    }
+    Ok(builder.build_blocking()?)
 }
 
 fn flush(client: &EnhancedOtlpClient) -> Result<(), Failure> {

@@ -36,6 +36,9 @@ use super::{
 /// How often the ledger is reported.
 const PROGRESS: Duration = Duration::from_millis(250);
 
+/// How often a service reports that may be killed, so that it takes little knowledge with it.
+const PROGRESS_OF_MORTAL: Duration = Duration::from_millis(100);
+
 /// How long requests under way may take once the service stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
 
@@ -88,7 +91,14 @@ async fn serve(service: Service) -> Result<(), Box<dyn Error>> {
         let _ = stopped.await;
     });
     let serving = tokio::spawn(serving.into_future());
-    let deadline = obey(&mut orders, &shop, &reports).await;
+    let confirming = tokio::spawn({
+        let shop = Arc::clone(&shop);
+        async move { shop.telemetry.confirm().await }
+    });
+    let deadline = obey(&mut orders, &shop, &reports, settings.queue.is_some()).await;
+    confirming.abort();
+    // That it was aborted is no error.
+    let _ = confirming.await;
 
     drop(stop_serving);
     let last_requests = async {
@@ -156,8 +166,13 @@ fn served(service: Service, shop: &Arc<Shop>) -> Served {
 }
 
 /// Obeys until told to stop, reporting the ledger meanwhile; how long the end may take, or `None` if the demo is gone.
-async fn obey(orders: &mut mpsc::Receiver<io::Result<Order>>, shop: &Shop, reports: &Reports) -> Option<Duration> {
-    let mut progress = interval(PROGRESS);
+async fn obey(
+    orders: &mut mpsc::Receiver<io::Result<Order>>,
+    shop: &Shop,
+    reports: &Reports,
+    is_mortal: bool,
+) -> Option<Duration> {
+    let mut progress = interval(if is_mortal { PROGRESS_OF_MORTAL } else { PROGRESS });
     progress.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
@@ -168,7 +183,15 @@ async fn obey(orders: &mut mpsc::Receiver<io::Result<Order>>, shop: &Shop, repor
                 Some(Ok(Order::Begin(_))) => {}
                 Some(Err(_)) | None => return None,
             },
-            _ = progress.tick() => reports.send(Report::Progress(shop.telemetry.client.ledger())).await,
+            _ = progress.tick() => {
+                // Taken before the claims, so that none of its fates is without one.
+                let ledger = shop.telemetry.client.ledger();
+                let claims = if is_mortal { shop.telemetry.witness.take().0 } else { Vec::new() };
+                for claims in claims {
+                    reports.send(Report::Claims(claims)).await;
+                }
+                reports.send(Report::Progress(ledger)).await;
+            }
         }
     }
 }

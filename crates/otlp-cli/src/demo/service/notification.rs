@@ -45,12 +45,18 @@ async fn notify(
 ) -> Response {
     let mut span = shop.telemetry.tracer.start_with_kind("send outbox", SpanKind::Producer);
     span.set_attribute("messaging.destination.name", "outbox").set_attribute("messaging.operation.type", "send");
+    let announced = shop.telemetry.announce(&span).await;
     let tier = baggage.get("shop.tier").unwrap_or("none").to_owned();
     let cause = span.context();
-    match outbox.0.try_send(Mail { purchase, cause, tier }) {
+    let sent = outbox.0.try_send(Mail { purchase, cause, tier });
+    span.end();
+    shop.telemetry.recorded(announced);
+    match sent {
         Ok(()) => answer(StatusCode::ACCEPTED, "will be sent"),
         Err(_) => {
-            shop.telemetry.log(Severity::Warn, "the outbox is full").emit();
+            let (uid, announced) = shop.telemetry.announce_log().await;
+            shop.telemetry.log_as(uid, Severity::Warn, "the outbox is full").emit();
+            shop.telemetry.recorded(announced);
             answer(StatusCode::SERVICE_UNAVAILABLE, "the outbox is full")
         }
     }
@@ -59,7 +65,7 @@ async fn notify(
 /// Sends until the outbox is closed and empty.
 async fn send_all(shop: Arc<Shop>, mut outbox: mpsc::Receiver<Mail>) {
     while let Some(mail) = outbox.recv().await {
-        let span = shop
+        let mut span = shop
             .telemetry
             .tracer
             .span_builder("process outbox")
@@ -68,13 +74,19 @@ async fn send_all(shop: Arc<Shop>, mut outbox: mpsc::Receiver<Mail>) {
             .link(mail.cause, [("shop.cause", "order placed")])
             .attributes([("messaging.destination.name", "outbox"), ("messaging.operation.type", "process")])
             .start();
+        let announced = shop.telemetry.announce(&span).await;
         let number = mail.purchase.number;
         work(&mut shop.chance(number), 4).in_span(&span).await;
-        let _active = span.enter();
+        let (uid, announced_log) = shop.telemetry.announce_log().await;
+        let active = span.enter();
         shop.telemetry
-            .log(Severity::Info, "user notified")
+            .log_as(uid, Severity::Info, "user notified")
             .attribute("shop.order.number", number)
             .attribute("shop.tier", mail.tier)
             .emit();
+        drop(active);
+        span.end();
+        shop.telemetry.recorded(announced);
+        shop.telemetry.recorded(announced_log);
     }
 }

@@ -51,6 +51,7 @@ async fn observe(State(route): State<Route>, mut request: Request, next: Next) -
         span.set_attribute(entry.key(), entry.value());
     }
     request.extensions_mut().insert(baggage);
+    let announced = telemetry.announce(&span).await;
 
     let active = Active::begin(&telemetry.active_requests, &method);
     let started = Instant::now();
@@ -72,11 +73,14 @@ async fn observe(State(route): State<Route>, mut request: Request, next: Next) -
         ("http.response.status_code", otlp::Value::from(code)),
     ];
     attributes.extend(error_type.map(|error_type| ("error.type", error_type.into())));
-    let _active = span.enter();
+    let within = span.enter();
     telemetry.server_durations.record(started.elapsed().as_secs_f64(), &attributes);
     telemetry
         .requests
         .add(1, &[("http.route", template.into()), ("http.response.status_code", otlp::Value::from(code))]);
+    drop(within);
+    span.end();
+    telemetry.recorded(announced);
     response
 }
 

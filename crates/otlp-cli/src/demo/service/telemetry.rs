@@ -3,30 +3,35 @@
 use std::{
     process,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use otlp::{
-    config::{BatchConfig, RetryPolicy},
+    Signal,
+    config::{BatchConfig, DiskQueueConfig, Durability, RetryPolicy},
     core::{BuildError, EnhancedOtlpClient},
     data::Severity,
     logs::{LogRecord, Logger},
     metrics::{Counter, Histogram, Meter, UpDownCounter},
-    trace::Tracer,
+    trace::{Span, Tracer},
 };
 
 use super::reports::Reports;
 use crate::demo::{
-    evidence::Witness,
+    evidence::{ItemId, Witness},
     message::{Report, Settings},
     topology::Service,
 };
 
 /// Advised for `http.server.request.duration` and its twin by the semantic conventions, in seconds.
 const DURATIONS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// How often what was recorded is made durable, and how long that may take, where a service may be killed.
+const CONFIRM: Duration = Duration::from_millis(250);
+const CONFIRM_WITHIN: Duration = Duration::from_secs(2);
 
 /// What a service records with.
 pub(super) struct Telemetry {
@@ -41,6 +46,15 @@ pub(super) struct Telemetry {
     logger: Logger,
     service: Service,
     log_records: AtomicU64,
+    /// For a service that may be killed.
+    journal: Option<Journal>,
+}
+
+/// What a service that may be killed tells of its items before their fate.
+struct Journal {
+    reports: Reports,
+    /// What was recorded and is not confirmed as durable.
+    recorded: Mutex<Vec<ItemId>>,
 }
 
 impl Telemetry {
@@ -67,8 +81,14 @@ impl Telemetry {
             .with_batch_config(batch)
             .with_retry_policy(retry)
             .with_metric_interval(Duration::from_secs(1))
-            .with_delivery_observer(witness.clone())
-            .with_diagnostics(move |diagnostic| reports.offer(Report::Said(diagnostic.to_string())));
+            .with_delivery_observer(witness.clone());
+        let journal =
+            settings.queue.is_some().then(|| Journal { reports: reports.clone(), recorded: Mutex::default() });
+        if let Some(directory) = &settings.queue {
+            let durability = Durability::Interval(Duration::from_millis(100));
+            builder = builder.with_disk_queue(DiskQueueConfig::new(directory).with_durability(durability));
+        }
+        builder = builder.with_diagnostics(move |diagnostic| reports.offer(Report::Said(diagnostic.to_string())));
         if !settings.environment {
             builder = builder.without_environment();
         }
@@ -113,13 +133,62 @@ impl Telemetry {
             witness,
             service,
             log_records: AtomicU64::new(0),
+            journal,
         })
+    }
+
+    /// Announces a span that is to be recorded, if this service may be killed; what to say when it has ended.
+    pub(super) async fn announce(&self, span: &Span) -> Option<ItemId> {
+        self.announce_item(Signal::Traces, || ItemId::of_span(&span.context())).await
+    }
+
+    /// Announces a log record that is to be recorded, if this service may be killed; its `log.record.uid`, and what to
+    /// say when it is emitted.
+    pub(super) async fn announce_log(&self) -> (String, Option<ItemId>) {
+        let uid = self.next_uid();
+        let id = self.announce_item(Signal::Logs, || ItemId::of_log(&uid)).await;
+        (uid, id)
+    }
+
+    async fn announce_item(&self, signal: Signal, id: impl FnOnce() -> ItemId) -> Option<ItemId> {
+        let journal = self.journal.as_ref()?;
+        let id = id();
+        journal.reports.say(Report::Announced(signal, vec![id.clone()])).await;
+        Some(id)
+    }
+
+    /// Takes note that an item that was announced has been recorded.
+    pub(super) fn recorded(&self, id: Option<ItemId>) {
+        if let (Some(journal), Some(id)) = (&self.journal, id) {
+            journal.recorded.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+        }
+    }
+
+    /// Sees to it that what was recorded is delivered or on the disk, and says so; again and again.
+    pub(super) async fn confirm(&self) {
+        let Some(journal) = &self.journal else { return };
+        loop {
+            tokio::time::sleep(CONFIRM).await;
+            let ids = std::mem::take(&mut *journal.recorded.lock().unwrap_or_else(PoisonError::into_inner));
+            let is_durable = self.client.persist(CONFIRM_WITHIN).await.durable;
+            if is_durable && !ids.is_empty() {
+                journal.reports.send(Report::Durable(ids)).await;
+            }
+        }
     }
 
     /// A log record to be completed and emitted. Its `log.record.uid` lets it be told from all others.
     pub(super) fn log(&self, severity: Severity, body: &str) -> LogRecord<'_> {
-        let number = self.log_records.fetch_add(1, Ordering::Relaxed);
-        let uid = format!("{}-{}-{number}", self.service, process::id());
+        self.log_as(self.next_uid(), severity, body)
+    }
+
+    /// The same with a `log.record.uid` that is known already.
+    pub(super) fn log_as(&self, uid: String, severity: Severity, body: &str) -> LogRecord<'_> {
         self.logger.record(severity).body(body).attribute("log.record.uid", uid)
+    }
+
+    fn next_uid(&self) -> String {
+        let number = self.log_records.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{}-{number}", self.service, process::id())
     }
 }

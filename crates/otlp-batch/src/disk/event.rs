@@ -1,0 +1,43 @@
+//! What happens to a disk queue that somebody should hear of.
+
+use std::{io, sync::Arc};
+
+use otlp_core::Signal;
+
+/// What happened to the disk queue of a destination.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DiskEvent<'a> {
+    /// It was opened, and an earlier process had left something.
+    Recovered {
+        /// Items that will be delivered.
+        items: u64,
+        /// Items that were there once and cannot be found. They count as
+        /// [`DropReason::DiskDamaged`](crate::DropReason::DiskDamaged).
+        missing_items: u64,
+        /// Bytes that could not be read as anything: damage, and what a crash cut off.
+        damaged_bytes: u64,
+    },
+    /// The disk refuses: batches stay in memory, and it is tried again.
+    Degraded {
+        /// What the disk said.
+        error: &'a io::Error,
+    },
+    /// It has as many bytes as it may have: batches stay in memory.
+    Full {
+        /// How many those are.
+        max_bytes: u64,
+    },
+    /// After [`DiskEvent::Degraded`] or [`DiskEvent::Full`], batches are stored again.
+    Restored,
+    /// A batch cannot be read back. Its items count as [`DropReason::DiskDamaged`](crate::DropReason::DiskDamaged).
+    Damaged {
+        /// Its signal.
+        signal: Signal,
+        /// Its items.
+        items: u64,
+    },
+}
+
+/// Called with the name of the destination, on the thread of its disk queue, or where the pipeline is started.
+pub(crate) type OnDiskEvent = Arc<dyn Fn(&str, &DiskEvent<'_>) + Send + Sync>;

@@ -1,0 +1,121 @@
+//! Opening a directory: whatever stands in it, everything sound is found again, and what is missing is counted.
+//!
+//! All is read first, and refused as a whole if a later version or another key wrote it; only then anything is changed.
+//! A process that dies in here leaves a directory that opens as well.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    cipher::EncryptionKey,
+    examine::Candidate,
+    file_system::FileSystem,
+    format::SEGMENT_HEADER_LEN,
+    log::{CURSOR_DRAFT, Log},
+    segment,
+    survey::Survey,
+};
+
+/// What was found in a directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Recovered {
+    /// By [`Signal::index`](otlp_core::Signal::index).
+    pub(crate) signals: [RecoveredSignal; 3],
+    /// Bytes that were no frames: damage, and what a crash cut off.
+    pub(crate) damaged_bytes: u64,
+    /// The cursor was there once and cannot be read. What had its fate and still stands in a segment is delivered again.
+    pub(crate) is_cursor_lost: bool,
+    /// What the disk refused while the directory was opened. Everything found is there; whether it survives a power cut
+    /// is not known.
+    pub(crate) refused: Option<io::ErrorKind>,
+}
+
+/// What was found of one signal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct RecoveredSignal {
+    pub(crate) batches: u64,
+    pub(crate) items: u64,
+    /// Items that were there once, have no fate, and cannot be found.
+    pub(crate) missing_items: u64,
+}
+
+/// Why a directory was not opened. Nothing in it was changed.
+#[derive(Debug)]
+pub(crate) enum OpenError {
+    UnknownVersion {
+        file: PathBuf,
+        version: u32,
+    },
+    /// It is encrypted, and no key is configured.
+    KeyMissing {
+        file: PathBuf,
+    },
+    /// It is encrypted with another key.
+    WrongKey {
+        file: PathBuf,
+    },
+    Io {
+        path: PathBuf,
+        error: io::Error,
+    },
+}
+
+/// Opens the log in a directory. With a key, what is written from now on is encrypted; what was written without one is
+/// read as it is.
+pub(crate) fn open(
+    file_system: Arc<dyn FileSystem>,
+    directory: &Path,
+    segment_bytes: u64,
+    key: Option<EncryptionKey>,
+) -> Result<(Log, Recovered), OpenError> {
+    let refused = |error| OpenError::Io { path: directory.to_owned(), error };
+    file_system.create_dir(directory).map_err(refused)?;
+    let mut survey = Survey::of(&*file_system, directory)?;
+    survey.check_key(directory, key.as_ref())?;
+    // From here on the directory is changed.
+    if survey.has_draft {
+        let _ = file_system.remove(&directory.join(CURSOR_DRAFT));
+    }
+    let (mut contents, signals) = survey.contents();
+    let mut recovered = Recovered { signals, is_cursor_lost: survey.is_cursor_lost, ..Recovered::default() };
+    let newest = survey.segments.len().saturating_sub(1);
+    for (at, ((number, candidate), segment)) in survey.segments.iter().zip(&mut contents.sealed).enumerate() {
+        recovered.damaged_bytes += candidate.damaged_bytes();
+        segment.is_damaged = if at == newest { candidate.is_damaged_before_tail() } else { candidate.is_damaged() };
+        if at == newest {
+            match settle_newest(&*file_system, directory, &segment::path(directory, *number), candidate) {
+                Ok(size) => segment.bytes = size,
+                Err(error) => recovered.refused = Some(error.kind()),
+            }
+        }
+    }
+    let mut log = Log::new(file_system, directory, segment_bytes, key, contents);
+    // What a crash kept from being freed. If the disk refuses, it is tried again later.
+    if let Err(error) = log.reclaim() {
+        recovered.refused.get_or_insert(error.kind());
+    }
+    Ok((log, recovered))
+}
+
+/// Cuts a torn tail off, and makes what the last process wrote durable, which it may not have done: from here on other
+/// segments follow, and what is in this one counts as stored. The size it has then.
+fn settle_newest(
+    file_system: &dyn FileSystem,
+    directory: &Path,
+    path: &Path,
+    candidate: &Candidate,
+) -> io::Result<u64> {
+    let mut file = file_system.open(path, true)?;
+    let is_torn = candidate.tail() > 0 && candidate.has_header && candidate.unreadable == 0;
+    let mut size = candidate.size;
+    if is_torn {
+        size = candidate.end.max(SEGMENT_HEADER_LEN as u64);
+        file.truncate(size)?;
+    }
+    file.sync()?;
+    file_system.sync_dir(directory)?;
+    Ok(size)
+}
