@@ -235,7 +235,7 @@ fn loom_a_result_that_comes_while_a_window_is_resized_leaves_the_totals_right() 
             let windows = Arc::new(Windows::new(Some(Window::Count(old))));
             windows.push(0, FAILED, || 0);
             let other = Arc::clone(&windows);
-            let thread = thread::spawn(move || drop(other.push(0, FAILED, || 0)));
+            let thread = thread::spawn(move || _ = other.push(0, FAILED, || 0));
             windows.reshape(Some(Window::Count(new)), 0, 0);
             thread.join().unwrap();
             assert!(windows.totals(0, 0).failed >= 1, "at least the newest that fits is kept");
@@ -253,7 +253,7 @@ fn loom_a_straggler_of_the_last_generation_leaves_a_window_alone() {
         explore(move || {
             let windows = Arc::new(Windows::new(Some(window)));
             let other = Arc::clone(&windows);
-            let straggler = thread::spawn(move || drop(other.push(0, FAILED, || 0)));
+            let straggler = thread::spawn(move || _ = other.push(0, FAILED, || 0));
             windows.push(1, FINE, || 0);
             straggler.join().unwrap();
             assert_eq!(windows.totals(1, 0), Totals { calls: 1, failed: 0, slow: 0 });
@@ -272,7 +272,7 @@ fn loom_no_result_of_a_time_window_is_lost_when_an_epoch_begins() {
         windows.push(0, FAILED, || 0);
         let other = Arc::clone(&windows);
         // The eleventh second begins in the bucket of the first.
-        let thread = thread::spawn(move || drop(other.push(0, FAILED, || 10_000_000_000)));
+        let thread = thread::spawn(move || _ = other.push(0, FAILED, || 10_000_000_000));
         windows.push(0, FINE, || 10_000_000_000);
         thread.join().unwrap();
         assert_eq!(windows.totals(0, 10_000_000_000), Totals { calls: 2, failed: 1, slow: 0 });
