@@ -96,7 +96,7 @@ fn both(breaker: &Arc<Breaker>, other: impl FnOnce(&Breaker) + Send + 'static, o
 fn loom_failures_that_race_open_it_once() {
     explore(|| {
         let breaker = Breaker::new(streak(2));
-        both(&breaker, |breaker| drop(breaker.call(Outcome::Failure)), |breaker| drop(breaker.call(Outcome::Failure)));
+        both(&breaker, |breaker| _ = breaker.call(Outcome::Failure), |breaker| _ = breaker.call(Outcome::Failure));
         assert_eq!((breaker.state(), breaker.told()), (CircuitState::Open, (1, 1)));
     });
 }
@@ -112,8 +112,8 @@ fn loom_callers_that_race_for_the_end_of_the_break_get_one_probe() {
         // The tickets are kept: nobody says how it ended.
         both(
             &breaker,
-            move |breaker| drop(breaker.machine.admit(&breaker.told).map(|_| counted.fetch_add(1, SeqCst))),
-            |breaker| drop(breaker.machine.admit(&breaker.told).map(|_| admitted.fetch_add(1, SeqCst))),
+            move |breaker| _ = breaker.machine.admit(&breaker.told).map(|_| counted.fetch_add(1, SeqCst)),
+            |breaker| _ = breaker.machine.admit(&breaker.told).map(|_| admitted.fetch_add(1, SeqCst)),
         );
         assert_eq!(admitted.load(SeqCst), 1);
         assert_eq!((breaker.state(), breaker.told()), (CircuitState::HalfOpen, (2, 1)));
@@ -145,7 +145,7 @@ fn loom_a_probe_given_back_is_there_for_a_caller_that_comes_or_the_next_one() {
         both(
             &breaker,
             move |breaker| breaker.machine.settle(&breaker.told, &probe, Outcome::Ignored),
-            |breaker| drop(breaker.call(Outcome::Ignored)),
+            |breaker| _ = breaker.call(Outcome::Ignored),
         );
         assert_eq!(breaker.machine.word().admitted(), 0);
         assert!(breaker.call(Outcome::Success));
@@ -222,7 +222,7 @@ fn loom_transitions_that_follow_each_other_are_told_in_their_order() {
         both(
             &breaker,
             |breaker| breaker.machine.force(&breaker.told, CircuitState::HalfOpen),
-            |breaker| drop(breaker.call(Outcome::Failure)),
+            |breaker| _ = breaker.call(Outcome::Failure),
         );
         assert!(matches!(breaker.told(), (1 | 2, 0 | 1)));
     });
