@@ -97,3 +97,8 @@ impl<K: Clock + ?Sized> Clock for Arc<K> {
         (**self).block(duration);
     }
 }
+
+/// The time since `started`; zero if nobody noted it, or if the clock went back.
+pub(crate) fn elapsed(clock: &impl Clock, started: Option<Instant>) -> Duration {
+    started.map_or(Duration::ZERO, |started| clock.now().saturating_duration_since(started))
+}

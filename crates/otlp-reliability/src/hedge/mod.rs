@@ -21,6 +21,7 @@ pub use self::config::{HedgeConfig, HedgeDelay, HedgeSnapshot};
 use self::latencies::Latencies;
 use crate::{
     Clock, ConfigError, Control, Controlled, Event, Observer, Policy, PolicyConfig, RetryBudget, Snapshot, TokioClock,
+    clock::elapsed,
     registry,
     sync::{
         Mutex,
@@ -199,7 +200,7 @@ impl<K: Clock, O: Observer> Hedge<K, O> {
         if measuring && result.is_ok() {
             // A call that a further attempt answered counts with its whole time: the first attempt would have taken at
             // least as long, and shorter times would make the delay shorter and shorter.
-            core.measured(started.map_or(Duration::ZERO, |at| self.clock.now().saturating_duration_since(at)));
+            core.measured(elapsed(&self.clock, started));
         }
         result
     }

@@ -1,16 +1,13 @@
 //! A retry from its settings alone, for callers that have no [`Retry`](super::Retry): no figures, no budget, nothing
 //! allocated.
 
-use std::{
-    future::Future,
-    time::{Duration, Instant},
-};
+use std::{future::Future, time::Duration};
 
 use super::{
     RetryPolicy,
     progress::{Next, Progress},
 };
-use crate::Clock;
+use crate::{Clock, clock::elapsed};
 
 /// Runs `operation` again after each `Err` until a limit of `policy`, which has been checked, is reached.
 pub(crate) async fn retry_errors<T, E, F, Fut>(
@@ -36,9 +33,4 @@ where
             return result;
         }
     }
-}
-
-/// The time since the start; zero if nobody noted it, or if the clock went back.
-pub(super) fn elapsed(clock: &impl Clock, started: Option<Instant>) -> Duration {
-    started.map_or(Duration::ZERO, |started| clock.now().saturating_duration_since(started))
 }

@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::{
     Classify, Decision, Retry, RetryBudget,
-    bare::elapsed,
     budget::Withdrawal,
     progress::{Next, Progress},
 };
-use crate::{Clock, Event, GiveUp, Observer};
+use crate::{Clock, Event, GiveUp, Observer, clock::elapsed};
 
 pub(super) struct Call<'a, C, K, O> {
     retry: &'a Retry<C, K, O>,
