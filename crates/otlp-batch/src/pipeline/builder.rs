@@ -192,6 +192,7 @@ impl PipelineBuilder {
         let destinations: Result<Vec<Destination>, ConfigError> = destinations.collect();
         let intake = Intake::new(self.resource, batch, Arc::clone(&pool), destinations?, self.observer.clone());
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
         let (commands, inbox) = mpsc::unbounded_channel();
         let background = Background {
             intake: intake.clone(),
@@ -207,6 +208,7 @@ impl PipelineBuilder {
         Ok(Pipeline {
             intake,
             commands,
+            runtime: handle,
             thread: Mutex::new(Some(thread)),
             drop_deadline: self.drop_deadline,
             on_drop: self.on_drop,

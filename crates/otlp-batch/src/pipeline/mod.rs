@@ -15,6 +15,7 @@ use otlp_core::{Signal, data::Resource};
 use otlp_reliability::Control;
 use parking_lot::Mutex;
 use tokio::{
+    runtime,
     sync::{mpsc, oneshot},
     time::Instant,
 };
@@ -39,6 +40,7 @@ const GRACE: Duration = Duration::from_millis(250);
 pub struct Pipeline {
     intake: Intake,
     commands: mpsc::UnboundedSender<Command>,
+    runtime: runtime::Handle,
     thread: Mutex<Option<JoinHandle<()>>>,
     drop_deadline: Duration,
     on_drop: Option<OnDrop>,
@@ -53,6 +55,13 @@ impl Pipeline {
     /// Where records enter.
     pub fn intake(&self) -> &Intake {
         &self.intake
+    }
+
+    /// The runtime of the background thread, for what belongs to the delivery: watching for endpoints, answering questions
+    /// about health. One thread drives it, so what runs there must never block. It ends with the pipeline, and what still
+    /// runs then is dropped where it waits.
+    pub fn runtime(&self) -> &runtime::Handle {
+        &self.runtime
     }
 
     /// Where every item is now, for each destination.

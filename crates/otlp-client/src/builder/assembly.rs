@@ -1,0 +1,128 @@
+//! From settings to a running client: destinations, then the pipeline, then what records into it.
+
+use std::sync::Arc;
+
+use otlp_batch::{DeliveryObserver, Pipeline, Settled};
+use otlp_exporters::ConsoleExporter;
+use otlp_sdk::{clock::Clock, logs::LoggerProvider, metrics::MeterProvider, trace::TracerProvider};
+
+use crate::{
+    BuildError, ClientBuilder, EnhancedOtlpClient,
+    builder::destinations::{Assembled, Destinations, default_retry},
+    diagnostics::{self, DiagnosticSeverity, Diagnostics},
+    endpoints,
+    environment::Environment,
+    policies::Policies,
+    resource::resource,
+};
+
+impl ClientBuilder {
+    /// As [`ClientBuilder::build_blocking`]. Does no I/O but opening the disk queue, and waits for nothing else; it is
+    /// async for symmetry with `shutdown`.
+    pub async fn build(self) -> Result<EnhancedOtlpClient, BuildError> {
+        self.build_blocking()
+    }
+
+    /// Checks all settings and starts the background thread. Connections are made when there is something to send: an
+    /// endpoint that does not answer is no error here. Needs no runtime.
+    pub fn build_blocking(self) -> Result<EnhancedOtlpClient, BuildError> {
+        let environment = self.environment.unwrap_or_else(Environment::from_process);
+        let diagnostics = Arc::new(Diagnostics::new(self.diagnostics.unwrap_or_else(diagnostics::to_standard_error)));
+        for warning in &environment.warnings {
+            diagnostics.say(DiagnosticSeverity::Warning, warning);
+        }
+        let mut policies = Policies::new(self.is_in_registry);
+        let retry = self.retry.unwrap_or_else(|| default_retry(self.disk_queue.is_some()));
+        let assembly = Destinations { export: &self.export, retry, diagnostics: &diagnostics, policies: &mut policies };
+        let Assembled { otlp, customs, breakers, hurry } =
+            assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
+
+        let resource = resource(
+            environment.resource_attributes,
+            environment.service_name,
+            self.resource_attributes,
+            self.service_name,
+        );
+        let clock = Arc::new(Clock::system());
+        let ticking = Arc::clone(&clock);
+        let at_drop = Arc::clone(&diagnostics);
+        let mut pipeline = Pipeline::builder(resource)
+            .batch(self.batch)
+            .memory(self.memory)
+            .observer(observers(Arc::clone(&diagnostics), self.observer))
+            .on_tick(move || ticking.resync())
+            .on_hurry(move || {
+                endpoints::probe(&breakers);
+                hurry.now();
+            })
+            .on_drop(move |report| {
+                let became = if report.ledgers.iter().any(|ledger| ledger.lost() > 0) {
+                    "were lost"
+                } else if !report.durable {
+                    "may be lost"
+                } else {
+                    return;
+                };
+                let what = format_args!("the client was dropped without shutdown() and items {became}\n{report}");
+                at_drop.say(DiagnosticSeverity::Error, what);
+            });
+        // The exporter's name tells the protocol, which may change while a backlog waits.
+        pipeline = pipeline.destination_known_as("otlp", otlp);
+        for exporter in customs {
+            pipeline = pipeline.destination(exporter);
+        }
+        if self.console {
+            pipeline = pipeline.destination_in_memory(Arc::new(ConsoleExporter::new()));
+        }
+        if let Some(disk_queue) = self.disk_queue {
+            let disk_says = Arc::clone(&diagnostics);
+            pipeline = pipeline
+                .with_disk_queue(disk_queue)
+                .on_disk_event(move |destination, event| disk_says.disk(destination, event));
+        }
+        if let Some(interval) = self.metric_interval {
+            pipeline = pipeline.metric_interval(interval);
+        }
+        if let Some(deadline) = self.drop_deadline {
+            pipeline = pipeline.drop_deadline(deadline);
+        }
+        let pipeline = pipeline.start()?;
+        for (destination, signal, limit) in pipeline.in_flight_limits() {
+            policies.add(format!("{destination}/{}/bulkhead", signal.name()), Some(limit));
+        }
+        if policies.is_without_registry() {
+            diagnostics.say(
+                DiagnosticSeverity::Warning,
+                "the policies of the client are in no registry: call otlp_reliability::init() before the client is built",
+            );
+        }
+
+        let mut metrics = self.metrics;
+        metrics.temporality = self.temporality.or(environment.temporality).unwrap_or(metrics.temporality);
+        let intake = pipeline.intake();
+        let meters = Arc::new(MeterProvider::new(intake.clone(), Arc::clone(&clock), metrics));
+        intake.register(meters.clone());
+        let tracers = TracerProvider::new(intake.clone(), Arc::clone(&clock), self.trace);
+        let loggers = LoggerProvider::new(intake.clone(), clock, self.log);
+        Ok(EnhancedOtlpClient::new(pipeline, policies, tracers, meters, loggers))
+    }
+}
+
+/// Our own diagnostics, and the user's observer if there is one.
+fn observers(diagnostics: Arc<Diagnostics>, user: Option<Arc<dyn DeliveryObserver>>) -> Arc<dyn DeliveryObserver> {
+    struct Both(Arc<Diagnostics>, Arc<dyn DeliveryObserver>);
+    impl DeliveryObserver for Both {
+        fn reads_records(&self) -> bool {
+            self.1.reads_records()
+        }
+
+        fn settled(&self, settled: &Settled<'_>) {
+            self.0.settled(settled);
+            self.1.settled(settled);
+        }
+    }
+    match user {
+        Some(user) => Arc::new(Both(diagnostics, user)),
+        None => diagnostics,
+    }
+}

@@ -1,0 +1,75 @@
+//! The settings of where telemetry is sent and how the endpoint is spoken to.
+
+use std::time::Duration;
+
+use otlp_core::Signal;
+use otlp_transport::{Compression, Protocol, TlsConfig};
+
+use crate::ClientBuilder;
+
+impl ClientBuilder {
+    /// Sets the endpoint of all signals, for instance `http://localhost:4317`. Over HTTP, `/v1/<signal>` is appended.
+    ///
+    /// Without [`ClientBuilder::with_protocol`], port 4317 means gRPC and any other port HTTP with protobuf.
+    pub fn with_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.export.endpoint = Some(url.into());
+        self
+    }
+
+    /// Sets the endpoint of one signal, which is used exactly as it is.
+    pub fn with_signal_endpoint(mut self, signal: Signal, url: impl Into<String>) -> Self {
+        self.export.signal_endpoints[signal.index()] = Some(url.into());
+        self
+    }
+
+    /// Sets how the endpoint is spoken to.
+    pub fn with_protocol(mut self, protocol: Protocol) -> Self {
+        self.export.protocol = Some(protocol);
+        self
+    }
+
+    /// Speaks gRPC.
+    pub fn with_grpc_transport(self) -> Self {
+        self.with_protocol(Protocol::Grpc)
+    }
+
+    /// Speaks HTTP with protobuf bodies.
+    pub fn with_http_transport(self) -> Self {
+        self.with_protocol(Protocol::HttpProtobuf)
+    }
+
+    /// Speaks HTTP with JSON bodies.
+    pub fn with_http_json_transport(self) -> Self {
+        self.with_protocol(Protocol::HttpJson)
+    }
+
+    /// Adds a header to each request. The value is a secret: it is never shown.
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.export.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets how requests are compressed; default not at all.
+    pub fn with_compression(mut self, compression: Compression) -> Self {
+        self.export.compression = Some(compression);
+        self
+    }
+
+    /// Sets the longest that one attempt may take, also of a custom exporter; default 10 s, zero means no limit.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.export.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the longest that a connection may take to come about, TLS included; default 5 s.
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.export.connect_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets whom to trust and who we are, for `https` endpoints. Default: the system's roots, no client certificate.
+    pub fn with_tls(mut self, tls: TlsConfig) -> Self {
+        self.export.tls = Some(tls);
+        self
+    }
+}

@@ -1,0 +1,88 @@
+//! The destinations of a client, each with its policies around it.
+
+use std::{sync::Arc, time::Duration};
+
+use otlp_batch::BatchExporter;
+use otlp_exporters::{EndpointBreaker, Exporter, Hurry, OwnedDataExporter, Retrying};
+use otlp_reliability::{CircuitBreakerConfig, Controlled, RetryPolicy, Timeout};
+
+use crate::{
+    BuildError,
+    diagnostics::Diagnostics,
+    endpoints::Endpoints,
+    environment::ExportVariables,
+    policies::Policies,
+    settings::{self, ExportOptions},
+};
+
+/// What all destinations have in common.
+pub(super) struct Destinations<'a> {
+    pub(super) export: &'a ExportOptions,
+    pub(super) retry: RetryPolicy,
+    pub(super) diagnostics: &'a Arc<Diagnostics>,
+    pub(super) policies: &'a mut Policies,
+}
+
+/// The destinations, and what a flush tells them by.
+pub(super) struct Assembled {
+    pub(super) otlp: Arc<dyn BatchExporter>,
+    pub(super) customs: Vec<Arc<dyn BatchExporter>>,
+    pub(super) breakers: Vec<(String, EndpointBreaker)>,
+    pub(super) hurry: Hurry,
+}
+
+impl Destinations<'_> {
+    pub(super) fn assemble(
+        self,
+        circuit_breaker: Option<CircuitBreakerConfig>,
+        custom_exporters: Vec<Box<dyn Exporter>>,
+        environment: &[ExportVariables; 3],
+    ) -> Result<Assembled, BuildError> {
+        let Destinations { export, retry, diagnostics, policies } = self;
+        let hurry = Hurry::new();
+        let retry = retry.build().map_err(BuildError::Retry)?;
+        let mut endpoints = Endpoints::new(circuit_breaker, Arc::clone(diagnostics));
+        let (otlp, urls) = settings::exporter(export, environment)?;
+        let [traces, metrics, logs] = urls.map(|url| endpoints.breaker(&url).map_err(BuildError::CircuitBreaker));
+        let otlp = Retrying::new(otlp, retry.clone(), hurry.clone())
+            .with_circuit_breakers([traces?, metrics?, logs?])
+            .with_observer(diagnostics.clone());
+        policies.add_exporter(&otlp);
+        let otlp: Arc<dyn BatchExporter> = Arc::new(otlp);
+        let mut customs: Vec<Arc<dyn BatchExporter>> = Vec::new();
+        for custom in custom_exporters {
+            let custom = Retrying::new(OwnedDataExporter::new(custom), retry.clone(), hurry.clone());
+            let breaker = endpoints.breaker_of_its_own(&custom.name()).map_err(BuildError::CircuitBreaker)?;
+            let mut custom = custom.with_circuit_breakers([breaker.clone(), breaker.clone(), breaker]);
+            if let Some(limit) = attempt_timeout(export.timeout) {
+                custom = custom.with_timeout(limit);
+            }
+            let custom = custom.with_observer(diagnostics.clone());
+            policies.add_exporter(&custom);
+            customs.push(Arc::new(custom));
+        }
+        let breakers = endpoints.into_breakers();
+        for (endpoint, breaker) in &breakers {
+            policies.add(format!("{endpoint}/circuit_breaker"), breaker.control());
+        }
+        Ok(Assembled { otlp, customs, breakers, hurry })
+    }
+}
+
+/// Any number of attempts within five minutes: a batch that fails while the endpoint works does not take up a place for
+/// ever. An endpoint that is down uses up none of it, for then the circuit breaker is open. With a disk queue there is
+/// room to wait in, and no limit.
+pub(super) fn default_retry(is_on_disk: bool) -> RetryPolicy {
+    let max_elapsed = (!is_on_disk).then_some(Duration::from_secs(300));
+    RetryPolicy::new()
+        .with_max_attempts(None)
+        .with_initial_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(30))
+        .with_max_elapsed(max_elapsed)
+}
+
+/// The limit of one attempt of a custom exporter: that of an attempt to the OTLP endpoint.
+fn attempt_timeout(limit: Option<Duration>) -> Option<Timeout> {
+    let limit = limit.unwrap_or(Duration::from_secs(10));
+    (!limit.is_zero()).then(|| Timeout::new(limit))
+}
