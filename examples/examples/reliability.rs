@@ -31,7 +31,7 @@ impl Payments {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         match order {
             // Every other call fails: a retry helps.
-            6..=10 if call % 2 == 0 => Err(UnifiedError::Network("connection reset".to_string())),
+            6..=10 if call.is_multiple_of(2) => Err(UnifiedError::Network("connection reset".to_string())),
             // Down: nothing helps but to leave it alone.
             11..=15 => Err(UnifiedError::System("the ledger of accounts is down".to_string())),
             _ => Ok(format!("order {order} is paid")),
