@@ -39,7 +39,10 @@ pub mod config {
         BatchConfig, BatchLimits, BatchStrategy, ConfigError, DiskQueueConfig, DiskQueueError, Durability,
         EncryptionKey, MemoryPoolConfig, OnFull,
     };
-    pub use otlp_client::{Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, Warning};
+    pub use otlp_client::{
+        Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, LogFormat, LogLevel,
+        LoggingConfig, MonitoringConfig, Warning,
+    };
     pub use otlp_reliability::{BreakDuration, CircuitBreakerConfig, RetryPolicy};
     pub use otlp_sdk::{logs::LogLimits, metrics::TemporalityPreference, trace::SpanLimits};
     pub use otlp_transport::{ClientIdentity, Compression, Protocol, TlsConfig};
