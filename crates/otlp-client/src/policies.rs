@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use otlp_batch::BatchExporter;
-use otlp_exporters::{Attempt, Retrying};
+use otlp_exporters::Governed;
 use otlp_reliability::{Control, Controlled, NamedSnapshot, Registry};
 
 /// Lists policies. They live as long as the destinations that use them.
@@ -21,7 +20,7 @@ impl Policies {
     }
 
     /// Lists the policies around the attempts of an exporter.
-    pub(crate) fn add_exporter<A: Attempt>(&mut self, exporter: &Retrying<A>) {
+    pub(crate) fn add_exporter(&mut self, exporter: &impl Governed) {
         for (kind, control) in exporter.policies() {
             self.add(format!("{}/{kind}", exporter.name()), Some(control));
         }

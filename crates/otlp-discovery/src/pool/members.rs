@@ -27,7 +27,8 @@ pub(crate) struct Members {
 #[derive(Debug, Clone)]
 struct Known {
     list: Arc<[Arc<Member>]>,
-    is_found: bool,
+    /// How often the source has answered.
+    generation: u64,
     failure: Option<ResolveError>,
 }
 
@@ -38,7 +39,7 @@ impl Members {
             service,
             balance: balancer.balance(),
             balancer,
-            known: RwLock::new(Known { list: Arc::new([]), is_found: false, failure: None }),
+            known: RwLock::new(Known { list: Arc::new([]), generation: 0, failure: None }),
             next_id: AtomicU64::new(0),
             news: Notify::new(),
         }
@@ -52,10 +53,14 @@ impl Members {
         Arc::clone(&self.known.read().list)
     }
 
+    pub(super) fn generation(&self) -> u64 {
+        self.known.read().generation
+    }
+
     /// Why the source could not say more, if so; and whether it ever could.
     pub(super) fn failure(&self) -> (Option<ResolveError>, bool) {
         let known = self.known.read();
-        (known.failure.clone(), known.is_found)
+        (known.failure.clone(), known.generation > 0)
     }
 
     /// The endpoints are these now. Those that were there stay as they are.
@@ -70,7 +75,7 @@ impl Members {
             }
         };
         let list = endpoints.iter().map(member).collect();
-        *known = Known { list, is_found: true, failure: None };
+        *known = Known { list, generation: known.generation + 1, failure: None };
         drop(known);
         self.changed();
     }

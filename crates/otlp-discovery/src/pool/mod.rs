@@ -150,6 +150,16 @@ impl ServicePool {
         self.members().news().notified().await;
     }
 
+    /// A number that grows with each answer of the source.
+    pub fn generation(&self) -> u64 {
+        self.members().generation()
+    }
+
+    /// The endpoints that there are now, as in [`Picked::id`].
+    pub fn ids(&self) -> Vec<u64> {
+        self.members().list().iter().map(|member| member.state.id).collect()
+    }
+
     /// What is known now, for people.
     pub fn snapshot(&self) -> PoolSnapshot {
         PoolSnapshot::of(self.members())
