@@ -4,12 +4,12 @@
 //! exporter specification, with one addition: an endpoint with port 4317, the registered port of OTLP/gRPC, is spoken
 //! to by gRPC unless somebody said otherwise.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use otlp_core::Signal;
 use otlp_exporters::OtlpExporter;
 use otlp_transport::{
-    AnyTransport, ClientIdentity, Compression, Endpoints, Headers, Protocol, TlsConfig, TransportConfig,
+    AnyTransport, ClientIdentity, Compression, Endpoints, Headers, Protocol, TlsOptions, TransportConfig,
 };
 
 use crate::{
@@ -28,7 +28,7 @@ pub(crate) struct ExportOptions {
     pub(crate) compression: Option<Compression>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) connect_timeout: Option<Duration>,
-    pub(crate) tls: Option<TlsConfig>,
+    pub(crate) tls: Option<TlsOptions>,
 }
 
 /// The exporter to the OTLP endpoint, and the endpoint of each signal as it may be shown. Signals with the same settings
@@ -112,7 +112,7 @@ fn settings(
         config.request_timeout = (!timeout.is_zero()).then_some(timeout);
     }
     if let Some(timeout) = options.connect_timeout {
-        config.connect_timeout = timeout;
+        config.pool.connection_timeout = timeout;
     }
     config.tls = match &options.tls {
         Some(tls) => Some(tls.clone()),
@@ -140,27 +140,18 @@ fn headers(code: &[(String, String)], environment: &[(String, String)]) -> Heade
     headers
 }
 
-fn tls_from_files(environment: &ExportVariables) -> Result<Option<TlsConfig>, BuildError> {
-    let ca_pem = environment.certificate.as_deref().map(read).transpose()?;
-    let identity = match (&environment.client_certificate, &environment.client_key) {
-        (Some(certificate), Some(key)) => {
-            Some(ClientIdentity { certificate_pem: read(certificate)?, key_pem: read(key)? })
-        }
-        (None, None) => None,
+fn tls_from_files(environment: &ExportVariables) -> Result<Option<TlsOptions>, BuildError> {
+    let mut tls = TlsOptions::new();
+    if let Some(ca) = &environment.certificate {
+        tls = tls.with_ca_file(ca);
+    }
+    match (&environment.client_certificate, &environment.client_key) {
+        (Some(certificate), Some(key)) => tls = tls.with_identity(ClientIdentity::from_files(certificate, key)),
+        (None, None) => {}
         (Some(_), None) => return Err(BuildError::HalfAnIdentity { set: "CERTIFICATE", missing: "KEY" }),
         (None, Some(_)) => return Err(BuildError::HalfAnIdentity { set: "KEY", missing: "CERTIFICATE" }),
-    };
-    if ca_pem.is_none() && identity.is_none() {
-        return Ok(None);
     }
-    let mut tls = TlsConfig::default();
-    tls.ca_pem = ca_pem;
-    tls.identity = identity;
-    Ok(Some(tls))
-}
-
-fn read(path: &str) -> Result<Vec<u8>, BuildError> {
-    fs::read(path).map_err(|error| BuildError::File { path: path.to_owned(), error })
+    Ok((tls != TlsOptions::default()).then_some(tls))
 }
 
 #[cfg(test)]
@@ -242,8 +233,9 @@ mod tests {
             certificate: Some("/no/such.pem".into()),
             ..ExportVariables::default()
         };
-        let error = settings(Signal::Traces, &ExportOptions::default(), &missing).unwrap_err().to_string();
-        assert!(error.contains("/no/such.pem"), "{error}");
+        let error = transports(&ExportOptions::default(), &[missing, Default::default(), Default::default()]);
+        let error = error.map(drop).unwrap_err().to_string();
+        assert!(error.contains("CA certificate") && error.contains("/no/such.pem"), "{error}");
         let half =
             ExportVariables { endpoint: endpoint(), client_key: Some("key.pem".into()), ..ExportVariables::default() };
         let error = settings(Signal::Traces, &ExportOptions::default(), &half).unwrap_err().to_string();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use otlp_core::Signal;
-use otlp_transport::{Compression, Protocol, TlsConfig};
+use otlp_transport::{Compression, Protocol, TlsOptions};
 
 use crate::ClientBuilder;
 
@@ -68,7 +68,7 @@ impl ClientBuilder {
     }
 
     /// Sets whom to trust and who we are, for `https` endpoints. Default: the system's roots, no client certificate.
-    pub fn with_tls(mut self, tls: TlsConfig) -> Self {
+    pub fn with_tls(mut self, tls: TlsOptions) -> Self {
         self.export.tls = Some(tls);
         self
     }
