@@ -33,6 +33,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// Whether a token was sent.
+    pub(super) had_token: bool,
     /// What is to be said of our token should the agent not accept it; it begins with a semicolon.
     pub(super) token_note: String,
 }
@@ -157,11 +159,17 @@ pub(super) mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::new(),
             body: body.to_owned().into(),
+            had_token: true,
             token_note: String::new(),
         }
     }
 
     impl Answer {
+        /// The same to a request without a token.
+        pub(in crate::consul) fn to_anybody(self) -> Self {
+            Answer { had_token: false, ..self }
+        }
+
         /// The same with one more header.
         pub(in crate::consul) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
             self.headers.insert(name, value.to_string().parse().unwrap());

@@ -50,7 +50,7 @@ impl HttpAgent {
                 false => unreachable(&*error),
             })?;
         let body = body.to_bytes();
-        Ok(Answer { status: parts.status, headers: parts.headers, body, token_note: String::new() })
+        Ok(Answer { status: parts.status, headers: parts.headers, body, had_token: false, token_note: String::new() })
     }
 }
 
@@ -72,6 +72,7 @@ impl Ask for HttpAgent {
                 headers.insert(TOKEN_HEADER, value.clone());
             }
             let mut answer = self.exchange(http).await?;
+            answer.had_token = token.value.is_some();
             if !answer.status.is_success() {
                 answer.token_note = token.note;
                 answer.body = match &token.value {

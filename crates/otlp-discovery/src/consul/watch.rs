@@ -101,8 +101,8 @@ impl<A: Ask> Watch<'_, A> {
         let needs = format!("a token with `service:read` for {:?} and `node:read`", self.service);
         let answer = answer.success(&needs)?;
         let endpoints = health::endpoints(&answer)?;
-        if endpoints.is_empty() && answer.says("x-consul-results-filtered-by-acls") {
-            return Err(ConsulError::Token { reason: format!("it hides all instances; it takes {needs}") });
+        if let (true, Some(reason)) = (endpoints.is_empty(), hidden(&answer)) {
+            return Err(ConsulError::Token { reason: format!("{reason}; it takes {needs}") });
         }
         let index = answer.number("x-consul-index").ok_or_else(|| {
             ConsulError::nonsense("it has no header X-Consul-Index; perhaps a proxy on the way removed it")
@@ -139,6 +139,17 @@ impl<A: Ask> Watch<'_, A> {
             }
         }
         Request { method: Method::GET, url, body: bytes::Bytes::new(), timeout: wait + wait / 16 + GRACE }
+    }
+}
+
+/// Why an answer without instances may say nothing of how many there are: an agent with access control answers with what
+/// the token may see, and tells only those who have one that there was more.
+fn hidden(answer: &Answer) -> Option<&'static str> {
+    let denies_by_default = answer.headers.get("x-consul-default-acl-policy").is_some_and(|policy| policy == "deny");
+    match answer.had_token {
+        true if answer.says("x-consul-results-filtered-by-acls") => Some("it hides all instances"),
+        false if denies_by_default => Some("no instance is there, or none that is shown without a token"),
+        _ => None,
     }
 }
 

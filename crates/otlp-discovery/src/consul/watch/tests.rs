@@ -107,6 +107,7 @@ async fn an_agent_that_never_waits_is_asked_ever_more_rarely() {
 async fn every_failure_is_said_and_keeps_what_was_found() {
     let html = answer(200, "<html>welcome").with("content-type", "text/html").with("x-consul-index", 8);
     let hidden = answer(200, "[]").with("x-consul-index", 8).with("x-consul-results-filtered-by-acls", true);
+    let denied = answer(200, "[]").with("x-consul-index", 8).with("x-consul-default-acl-policy", "deny").to_anybody();
     let rows = [
         (Scripted::Fail(ConsulError::Unreachable { reason: "refused".to_owned() }), "cannot be reached: refused"),
         (Scripted::Fail(ConsulError::TimedOut { after: MINUTE }), "did not answer within 60s"),
@@ -118,6 +119,7 @@ async fn every_failure_is_said_and_keeps_what_was_found() {
         (Scripted::Now(answer(200, "[]")), "no header X-Consul-Index"),
         (Scripted::Now(answer(200, "[]").with("x-consul-index", "-1")), "no header X-Consul-Index"),
         (Scripted::Now(hidden), "it hides all instances"),
+        (Scripted::Now(denied), "none that is shown without a token"),
     ];
     for (failure, says) in rows {
         let script = Script::new([Scripted::Now(at(7, 1)), failure]);
@@ -126,6 +128,18 @@ async fn every_failure_is_said_and_keeps_what_was_found() {
         assert!(message.starts_with("test: ") && message.contains(says), "{message}");
         assert_eq!(ports(&found), [1], "{message}");
         assert!(!script.requests()[2].contains("index"), "it starts over after {message}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_instance_is_an_answer_where_nothing_is_hidden() {
+    let none = || answer(200, "[]").with("x-consul-index", 8);
+    let allowed = none().with("x-consul-default-acl-policy", "allow").to_anybody();
+    let seen = none().with("x-consul-default-acl-policy", "deny");
+    for empty in [allowed, seen] {
+        let script = Script::new([Scripted::Now(at(7, 1)), Scripted::Now(empty)]);
+        let found = an_hour(&script, &query()).await;
+        assert!(found.failure.is_none() && found.endpoints.is_some_and(|endpoints| endpoints.is_empty()));
     }
 }
 
