@@ -166,7 +166,7 @@ pub(super) mod tests {
 
     impl Answer {
         /// The same to a request without a token.
-        pub(in crate::consul) fn to_anybody(self) -> Self {
+        pub(in crate::consul) fn without_token(self) -> Self {
             Answer { had_token: false, ..self }
         }
 

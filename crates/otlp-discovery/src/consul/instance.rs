@@ -20,7 +20,8 @@ pub struct ServiceInstance {
 }
 
 impl ServiceInstance {
-    /// An instance of `service` that others reach at `endpoint`, whose weight and metadata are registered with it.
+    /// An instance of `service` that others reach at `endpoint`, whose weight and metadata are registered with it. For its priority
+    /// and its server name, Consul has no place.
     ///
     /// `service` is 1 to 128 letters of ASCII, digits, and after the first also `-`, `_` and `.`; Consul's own DNS serves
     /// letters, digits and `-` alone. Of metadata Consul takes 64 pairs, with keys of up to 128 letters of ASCII, digits,
@@ -85,7 +86,7 @@ impl ServiceInstance {
         checked_range("service_ttl", self.ttl, 1..=3600, "1 second to 1 hour")?;
         let accepted = "1 minute, the least that Consul takes, to 7 days";
         checked_range("service_deregister_after", self.deregister_after, 60..=604_800, accepted)?;
-        let Endpoint { host, port, weight, metadata } = &self.endpoint;
+        let Endpoint { host, port, weight, priority, server_name, metadata } = &self.endpoint;
         if !super::health::is_host(host) || *port == 0 {
             let accepted = "the host and port at which others reach this service, as in 10.0.0.7:8080";
             return Err(ConfigError::new("service_address", self.endpoint.to_string(), accepted));
@@ -96,6 +97,17 @@ impl ServiceInstance {
         }
         if !(1..=65_535).contains(weight) {
             return Err(ConfigError::new("service_weight", weight, "1 to 65535"));
+        }
+        if *priority != 0 {
+            return Err(ConfigError::new(
+                "service_priority",
+                priority,
+                "0, as Consul knows no priorities; use the weight",
+            ));
+        }
+        if let Some(name) = server_name {
+            let accepted = "nothing, as Consul has no place for it; use the address or the metadata";
+            return Err(ConfigError::new("service_server_name", name, accepted));
         }
         if let Some(tag) = self.tags.iter().find(|tag| tag.is_empty() || tag.len() > 255) {
             let shown: String = tag.chars().take(255).collect();
@@ -187,6 +199,8 @@ mod tests {
     fn what_an_agent_would_refuse_or_change_is_refused_by_name() {
         instance().validate().unwrap();
         let at = |host: &str, port| ServiceInstance::new("checkout", Endpoint::new(host, port));
+        let mut of_name = Endpoint::new("a", 1);
+        of_name.server_name = Some("a.example".to_owned());
         let with_metadata = |key: String, value: String| {
             let mut endpoint = Endpoint::new("a", 1);
             endpoint.metadata.insert(key, value);
@@ -205,6 +219,8 @@ mod tests {
             (at("http://a", 1), "service_address"),
             (ServiceInstance::new("checkout", Endpoint::new("a", 1).with_weight(0)), "service_weight"),
             (ServiceInstance::new("checkout", Endpoint::new("a", 1).with_weight(65_536)), "service_weight"),
+            (ServiceInstance::new("checkout", Endpoint::new("a", 1).with_priority(1)), "service_priority"),
+            (ServiceInstance::new("checkout", of_name), "service_server_name"),
             (instance().with_tag(""), "service_tag"),
             (with_metadata("a.b".to_owned(), String::new()), "service_metadata"),
             (with_metadata("a".to_owned(), "x".repeat(513)), "service_metadata"),

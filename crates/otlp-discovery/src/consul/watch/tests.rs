@@ -107,7 +107,8 @@ async fn an_agent_that_never_waits_is_asked_ever_more_rarely() {
 async fn every_failure_is_said_and_keeps_what_was_found() {
     let html = answer(200, "<html>welcome").with("content-type", "text/html").with("x-consul-index", 8);
     let hidden = answer(200, "[]").with("x-consul-index", 8).with("x-consul-results-filtered-by-acls", true);
-    let denied = answer(200, "[]").with("x-consul-index", 8).with("x-consul-default-acl-policy", "deny").to_anybody();
+    let denied =
+        answer(200, "[]").with("x-consul-index", 8).with("x-consul-default-acl-policy", "deny").without_token();
     let rows = [
         (Scripted::Fail(ConsulError::Unreachable { reason: "refused".to_owned() }), "cannot be reached: refused"),
         (Scripted::Fail(ConsulError::TimedOut { after: MINUTE }), "did not answer within 60s"),
@@ -134,7 +135,7 @@ async fn every_failure_is_said_and_keeps_what_was_found() {
 #[tokio::test(start_paused = true)]
 async fn no_instance_is_an_answer_where_nothing_is_hidden() {
     let none = || answer(200, "[]").with("x-consul-index", 8);
-    let allowed = none().with("x-consul-default-acl-policy", "allow").to_anybody();
+    let allowed = none().with("x-consul-default-acl-policy", "allow").without_token();
     let seen = none().with("x-consul-default-acl-policy", "deny");
     for empty in [allowed, seen] {
         let script = Script::new([Scripted::Now(at(7, 1)), Scripted::Now(empty)]);
