@@ -1,15 +1,22 @@
 //! The client.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
 
 use otlp_batch::{Ledger, Pipeline, QueueDepth, Report};
 use otlp_core::{Signal, data::MetricData};
+use otlp_discovery::Discovery;
 use otlp_reliability::NamedSnapshot;
 use otlp_sdk::{
     logs::{Logger, LoggerProvider},
     metrics::{Meter, MeterProvider},
     trace::{Tracer, TracerProvider},
 };
+
+use tokio::task::JoinHandle;
 
 use crate::{ClientBuilder, policies::Policies};
 
@@ -39,6 +46,7 @@ pub struct EnhancedOtlpClient {
 struct Inner {
     pipeline: Pipeline,
     policies: Policies,
+    discovery: Option<Discovery>,
     tracers: TracerProvider,
     meters: Arc<MeterProvider>,
     loggers: LoggerProvider,
@@ -53,11 +61,12 @@ impl EnhancedOtlpClient {
     pub(crate) fn new(
         pipeline: Pipeline,
         policies: Policies,
+        discovery: Option<Discovery>,
         tracers: TracerProvider,
         meters: Arc<MeterProvider>,
         loggers: LoggerProvider,
     ) -> Self {
-        EnhancedOtlpClient { inner: Arc::new(Inner { pipeline, policies, tracers, meters, loggers }) }
+        EnhancedOtlpClient { inner: Arc::new(Inner { pipeline, policies, discovery, tracers, meters, loggers }) }
     }
 
     /// A tracer for the part of the program called `name`.
@@ -117,6 +126,13 @@ impl EnhancedOtlpClient {
         self.inner.policies.figures()
     }
 
+    /// Finds services, the receivers among them if they are several, if the client was built with
+    /// [`with_service_discovery`](ClientBuilder::with_service_discovery) or
+    /// [`with_endpoints`](ClientBuilder::with_endpoints). It watches for as long as the client delivers.
+    pub fn service_discovery(&self) -> Option<&Discovery> {
+        self.inner.discovery.as_ref()
+    }
+
     /// How many bytes of memory the records between call site and acknowledgement occupy.
     pub fn memory_in_use(&self) -> usize {
         self.inner.pipeline.memory_in_use()
@@ -155,13 +171,36 @@ impl EnhancedOtlpClient {
     ///
     /// Cancelling the future stops the waiting and not the shutdown.
     pub async fn shutdown(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.shutdown(deadline).await
+        let begun = Instant::now();
+        if let Some(leaving) = self.leave(deadline) {
+            // The answer is of no use to whoever ends: the registry finds out by itself.
+            let _ = leaving.await;
+        }
+        self.inner.pipeline.shutdown(deadline.saturating_sub(begun.elapsed())).await
     }
 
     /// As [`EnhancedOtlpClient::shutdown`], blocking. Works inside and outside of any runtime.
     pub fn shutdown_blocking(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.shutdown_blocking(deadline)
+        let begun = Instant::now();
+        if let Some(leaving) = self.leave(deadline) {
+            let (sender, left) = mpsc::sync_channel(1);
+            self.inner.pipeline.runtime().spawn(async move { sender.send(leaving.await.is_ok()) });
+            let _ = left.recv_timeout(leave_within(deadline));
+        }
+        self.inner.pipeline.shutdown_blocking(deadline.saturating_sub(begun.elapsed()))
     }
+
+    /// Takes this service out of the registry, if it is there, on the background thread.
+    fn leave(&self, deadline: Duration) -> Option<JoinHandle<()>> {
+        let discovery = self.inner.discovery.clone().filter(Discovery::is_registered)?;
+        let runtime = self.inner.pipeline.runtime();
+        Some(runtime.spawn(async move { drop(discovery.deregister(leave_within(deadline)).await) }))
+    }
+}
+
+/// How much of a shutdown is for leaving the registry: others should not be sent here any more, but telemetry comes first.
+fn leave_within(deadline: Duration) -> Duration {
+    (deadline / 4).min(Duration::from_secs(2))
 }
 
 impl fmt::Debug for EnhancedOtlpClient {

@@ -12,6 +12,7 @@ mod endpoints;
 mod environment;
 mod error;
 mod policies;
+mod receivers;
 mod resource;
 mod settings;
 mod transport_events;
@@ -25,3 +26,8 @@ pub use self::{
     error::BuildError,
 };
 pub use otlp_batch::{DiskQueueConfig, Durability, EncryptionKey};
+
+/// Finding services and balancing over them.
+pub mod discovery {
+    pub use otlp_discovery::*;
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use otlp_batch::{DeliveryObserver, Pipeline, Settled};
+use otlp_discovery::ServicePool;
 use otlp_exporters::ConsoleExporter;
 use otlp_sdk::{clock::Clock, logs::LoggerProvider, metrics::MeterProvider, trace::TracerProvider};
 
@@ -33,16 +34,23 @@ impl ClientBuilder {
         }
         let mut policies = Policies::new(self.is_in_registry);
         let retry = self.retry.unwrap_or_else(|| default_retry(self.disk_queue.is_some()));
-        let assembly = Destinations { export: &self.export, retry, diagnostics: &diagnostics, policies: &mut policies };
-        let Assembled { otlp, transports, customs, breakers, hurry } =
-            assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
-
         let resource = resource(
             environment.resource_attributes,
             environment.service_name,
             self.resource_attributes,
             self.service_name,
         );
+        let prepared = self.receivers.prepare(&self.export, &environment.export, resource.service_name())?;
+        let assembly = Destinations {
+            export: &self.export,
+            prepared: prepared.as_ref(),
+            retry,
+            diagnostics: &diagnostics,
+            policies: &mut policies,
+        };
+        let Assembled { otlp, transports, receivers, customs, breakers, hurry } =
+            assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
+        let flushed = receivers.clone();
         let clock = Arc::new(Clock::system());
         let ticking = Arc::clone(&clock);
         let at_drop = Arc::clone(&diagnostics);
@@ -54,6 +62,7 @@ impl ClientBuilder {
             .on_tick(move || ticking.resync())
             .on_hurry(move || {
                 endpoints::probe(&breakers);
+                flushed.iter().for_each(ServicePool::probe);
                 hurry.now();
             })
             .on_drop(move |report| {
@@ -93,6 +102,7 @@ impl ClientBuilder {
             let _entered = pipeline.runtime().enter();
             transports.iter().for_each(|transport| transport.start());
         }
+        let discovery = prepared.map(|prepared| prepared.run(pipeline.runtime(), receivers, &diagnostics));
         for (destination, signal, limit) in pipeline.in_flight_limits() {
             policies.add(format!("{destination}/{}/bulkhead", signal.name()), Some(limit));
         }
@@ -110,7 +120,7 @@ impl ClientBuilder {
         intake.register(meters.clone());
         let tracers = TracerProvider::new(intake.clone(), Arc::clone(&clock), self.trace);
         let loggers = LoggerProvider::new(intake.clone(), clock, self.log);
-        Ok(EnhancedOtlpClient::new(pipeline, policies, tracers, meters, loggers))
+        Ok(EnhancedOtlpClient::new(pipeline, policies, discovery, tracers, meters, loggers))
     }
 }
 

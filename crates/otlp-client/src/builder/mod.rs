@@ -4,6 +4,7 @@ mod assembly;
 mod connection;
 mod delivery;
 mod destinations;
+mod discovery;
 mod policies;
 mod telemetry;
 
@@ -23,6 +24,7 @@ use crate::{
     diagnostics::{Diagnostic, Sink},
     endpoints::default_circuit_breaker,
     environment::Environment,
+    receivers::Receivers,
     settings::ExportOptions,
 };
 
@@ -30,6 +32,7 @@ use crate::{
 #[must_use]
 pub struct ClientBuilder {
     export: ExportOptions,
+    receivers: Receivers,
     service_name: Option<String>,
     resource_attributes: Vec<KeyValue>,
     batch: BatchConfig,
@@ -56,6 +59,7 @@ impl ClientBuilder {
     pub(crate) fn new() -> Self {
         ClientBuilder {
             export: ExportOptions::default(),
+            receivers: Receivers::default(),
             service_name: None,
             resource_attributes: Vec::new(),
             batch: BatchConfig::default(),

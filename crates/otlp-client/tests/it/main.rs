@@ -4,6 +4,7 @@
 
 mod backends;
 mod content;
+mod discovery;
 mod disk;
 mod outages;
 mod policies;

@@ -4,7 +4,10 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
 };
 
@@ -22,6 +25,8 @@ pub(crate) struct Members {
     known: RwLock<Known>,
     next_id: AtomicU64,
     news: Notify,
+    /// How much news there was.
+    changes: AtomicU64,
 }
 
 #[derive(Debug, Clone)]
@@ -42,6 +47,7 @@ impl Members {
             known: RwLock::new(Known { list: Arc::new([]), generation: 0, failure: None }),
             next_id: AtomicU64::new(0),
             news: Notify::new(),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -87,11 +93,16 @@ impl Members {
 
     /// Wakes whoever waits for an endpoint.
     pub(crate) fn changed(&self) {
+        self.changes.fetch_add(1, Release);
         self.news.notify_waiters();
     }
 
     pub(super) fn news(&self) -> &Notify {
         &self.news
+    }
+
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Acquire)
     }
 
     fn state_of(&self, endpoint: &Endpoint) -> State {

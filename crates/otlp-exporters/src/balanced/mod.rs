@@ -17,7 +17,7 @@ use std::{
 
 use otlp_batch::{Attempts, Batch, BatchExporter, ExportFuture, ReadyFuture};
 use otlp_core::{ExportError, Outcome, Signal, TraceId};
-use otlp_discovery::{Endpoint, PickRequest, Picked, ServicePool};
+use otlp_discovery::{PickRequest, Picked, ServicePool};
 use otlp_reliability::{Control, Judge, Retry};
 use parking_lot::Mutex;
 
@@ -56,12 +56,12 @@ struct Course<P> {
 impl<A: Attempt> BalancedExporter<A> {
     /// Balances over the endpoints of `pool`, repeating attempts as `retry` says; `hurry` ends the waits in between.
     ///
-    /// `connect` makes what sends to one endpoint. All that it makes prepare a batch in the same way. `name` is what the
+    /// `connect` makes what sends to the endpoint that was picked; it is called on the runtime of the delivery. All that it makes prepare a batch in the same way. `name` is what the
     /// ledger calls the destination.
     pub fn new(
         name: impl Into<String>,
         pool: ServicePool,
-        connect: impl Fn(&Endpoint) -> Result<A, ExportError> + Send + Sync + 'static,
+        connect: impl Fn(&Picked) -> Result<A, ExportError> + Send + Sync + 'static,
         retry: Retry,
         hurry: Hurry,
     ) -> Self {

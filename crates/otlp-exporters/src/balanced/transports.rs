@@ -3,10 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use otlp_core::ExportError;
-use otlp_discovery::{Endpoint, Picked, ServicePool};
+use otlp_discovery::{Picked, ServicePool};
 use parking_lot::Mutex;
 
-type Connect<A> = Box<dyn Fn(&Endpoint) -> Result<A, ExportError> + Send + Sync>;
+type Connect<A> = Box<dyn Fn(&Picked) -> Result<A, ExportError> + Send + Sync>;
 
 pub(super) struct Transports<A> {
     connect: Connect<A>,
@@ -21,7 +21,7 @@ struct Known<A> {
 }
 
 impl<A> Transports<A> {
-    pub(super) fn new(connect: impl Fn(&Endpoint) -> Result<A, ExportError> + Send + Sync + 'static) -> Self {
+    pub(super) fn new(connect: impl Fn(&Picked) -> Result<A, ExportError> + Send + Sync + 'static) -> Self {
         Transports { connect: Box::new(connect), known: Mutex::new(Known { by_id: HashMap::new(), generation: 0 }) }
     }
 
@@ -37,7 +37,7 @@ impl<A> Transports<A> {
         if let Some(transport) = known.by_id.get(&picked.id()) {
             return Ok(Arc::clone(transport));
         }
-        let transport = Arc::new((self.connect)(picked.endpoint())?);
+        let transport = Arc::new((self.connect)(picked)?);
         known.by_id.insert(picked.id(), Arc::clone(&transport));
         Ok(transport)
     }
