@@ -36,7 +36,8 @@ pub mod core {
 /// What can be set.
 pub mod config {
     pub use otlp_batch::{
-        BatchConfig, ConfigError, DiskQueueConfig, DiskQueueError, Durability, EncryptionKey, MemoryConfig, OnFull,
+        BatchConfig, BatchLimits, BatchStrategy, ConfigError, DiskQueueConfig, DiskQueueError, Durability,
+        EncryptionKey, MemoryPoolConfig, OnFull,
     };
     pub use otlp_client::{
         Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, LogFormat, LogLevel,

@@ -7,7 +7,7 @@ use std::{
 
 use opentelemetry_proto::tonic::{common::v1::any_value::Value as Official, logs::v1::LogRecord};
 use otlp_batch::{Intake, Producer};
-use otlp_core::{Signal, TraceContext, data::Severity};
+use otlp_core::{Signal, TraceContext, Value, data::Severity};
 use otlp_sdk::logs::{LogAggregation, LogConfig, LoggerProvider};
 use proptest::prelude::*;
 
@@ -92,7 +92,8 @@ fn the_order_of_attributes_makes_no_difference() {
     let logger = collected.logs(folding()).logger("shop");
     // More attributes than are searched one by one, in orders that differ from map to map.
     for _ in 0..10 {
-        let attributes: HashMap<String, i64> = (0..40).map(|number| (format!("key {number}"), number)).collect();
+        let attributes: HashMap<String, Value> =
+            (0..40).map(|number| (format!("key {number}"), number.into())).collect();
         logger.record(Severity::Info).body("x").attributes(attributes).emit();
     }
     let record = collected.log_record();
@@ -159,7 +160,7 @@ fn a_shutdown_hands_on_what_is_held_back_and_later_records_are_counted_as_lost()
     logger.info("held");
     assert_eq!(collected.ledger().signal(Signal::Logs).accepted, 0);
     collected.shut_down();
-    let logs = collected.ledger().signal(Signal::Logs).clone();
+    let logs = *collected.ledger().signal(Signal::Logs);
     assert_eq!((logs.accepted, logs.delivered), (1, 1), "{logs:?}");
     logger.info("late");
     assert_eq!(collected.ledger().lost(), 1);
