@@ -15,6 +15,7 @@ mod logging;
 mod policies;
 mod resource;
 mod settings;
+mod transport_events;
 
 pub use self::{
     builder::ClientBuilder,

@@ -49,7 +49,9 @@ pub mod config {
         metrics::TemporalityPreference,
         trace::SpanLimits,
     };
-    pub use otlp_transport::{ClientIdentity, Compression, Protocol, TlsConfig};
+    pub use otlp_transport::{
+        ClientIdentity, Compression, ConnectionPoolConfig, KeepAlive, Protocol, TlsOptions, TlsVersion,
+    };
 }
 
 /// Where every item went.

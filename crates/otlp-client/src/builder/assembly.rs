@@ -41,7 +41,7 @@ impl ClientBuilder {
         let mut policies = Policies::new(self.is_in_registry);
         let retry = self.retry.unwrap_or_else(|| default_retry(self.disk_queue.is_some()));
         let assembly = Destinations { export: &self.export, retry, diagnostics: &diagnostics, policies: &mut policies };
-        let Assembled { otlp, customs, breakers, hurry } =
+        let Assembled { otlp, transports, customs, breakers, hurry } =
             assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
 
         let resource = resource(
@@ -95,6 +95,11 @@ impl ClientBuilder {
             pipeline = pipeline.drop_deadline(deadline);
         }
         let pipeline = pipeline.start()?;
+        {
+            // Where requests will be sent, connections are opened ahead.
+            let _entered = pipeline.runtime().enter();
+            transports.iter().for_each(|transport| transport.start());
+        }
         for (destination, signal, limit) in pipeline.in_flight_limits() {
             policies.add(format!("{destination}/{}/bulkhead", signal.name()), Some(limit));
         }
