@@ -69,6 +69,7 @@ impl Background {
                 },
                 _ = collections.tick() => self.intake.shared().produce(&self.intake),
                 now = ticks.tick() => {
+                    self.intake.shared().lanes().for_each(|lane| lane.queue().check());
                     if let Some(on_tick) = &self.on_tick {
                         on_tick();
                     }
@@ -108,9 +109,10 @@ impl Background {
         last
     }
 
-    /// Asks the queues to keep everything accepted so far; the highest sequence of it.
+    /// Asks the queues to keep everything accepted so far, and what the producers have; the highest sequence of it.
     fn persist(&self) -> u64 {
         let shared = self.intake.shared();
+        shared.produce(&self.intake);
         let last = shared.sweep();
         shared.lanes().for_each(|lane| lane.queue().persist(last));
         last

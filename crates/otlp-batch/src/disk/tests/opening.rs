@@ -6,7 +6,7 @@ use super::{
     super::{
         aside::DAMAGED,
         file_system::{FileSystem, LocalDisk},
-        log::CURSOR,
+        cursor_file::CURSOR,
         segment,
     },
     *,
