@@ -6,6 +6,7 @@
 
 mod builder;
 mod client;
+mod config;
 mod diagnostics;
 mod endpoints;
 mod environment;
@@ -17,6 +18,7 @@ mod settings;
 pub use self::{
     builder::ClientBuilder,
     client::EnhancedOtlpClient,
+    config::{LogFormat, LogLevel, LoggingConfig, MonitoringConfig},
     diagnostics::{Diagnostic, DiagnosticSeverity},
     environment::{EndpointScope, Environment, ExportVariables, Warning},
     error::BuildError,

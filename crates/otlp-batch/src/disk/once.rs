@@ -74,7 +74,8 @@ impl Once {
         });
         self.copies.retain(|copy| !settled.covers(copy.sequence, copy.end()));
         self.next_sequence = settled.end().max(cursor.stored(signal)).max(known.0);
-        self.missing_at_end = missing(known.0, self.next_sequence);
+        // What was not synced when the power went is gone without damage, though what came after it may have its fate.
+        self.missing_at_end = missing(known.0, cursor.stored(signal));
         counts.missing_items = counts.missing_items.saturating_add(self.missing_at_end);
         counts
     }

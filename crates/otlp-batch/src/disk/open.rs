@@ -25,7 +25,7 @@ use super::{
     stored_batch::BatchReader,
     thread::DiskThread,
 };
-use crate::{BatchConfig, pool::BufferPool, queue::Found};
+use crate::{BatchConfig, BatchLimits, pool::BufferPool, queue::Found};
 
 /// What all destinations of a pipeline share of their disk queues.
 pub(crate) struct Disk {
@@ -94,10 +94,10 @@ impl Disk {
     pub(crate) fn start(
         &self,
         opened: Opened,
-        batch: &BatchConfig,
+        (batch, limits): (&BatchConfig, &BatchLimits),
         pool: &Arc<BufferPool>,
     ) -> io::Result<[DiskQueue; 3]> {
-        let (thread, queues) = self.assemble(opened, batch, pool);
+        let (thread, queues) = self.assemble(opened, (batch, limits), pool);
         thread::Builder::new().name("otlp-disk".into()).spawn(move || thread.run())?;
         Ok(queues)
     }
@@ -106,7 +106,7 @@ impl Disk {
     pub(crate) fn assemble(
         &self,
         opened: Opened,
-        batch: &BatchConfig,
+        (batch, limits): (&BatchConfig, &BatchLimits),
         pool: &Arc<BufferPool>,
     ) -> (DiskThread, [DiskQueue; 3]) {
         let Opened { destination, log, dead_letters, lock, recovered, max_bytes, segment_bytes } = opened;
@@ -116,7 +116,7 @@ impl Disk {
             Found { batches: batches as u64, items, missing_items }
         });
         self.say(&destination, &recovered);
-        let limits = Limits {
+        let store_limits = Limits {
             durability: self.config.durability(),
             window: self.window.unwrap_or_else(|| Disk::window(pool.max_bytes())),
             max_items: batch.max_queue_size as u64,
@@ -125,7 +125,7 @@ impl Disk {
             patience: self.patience,
         };
         let (clock, on_event) = (Arc::clone(&self.clock), self.on_event.clone());
-        let store = Store::new(limits, Arc::clone(pool), found, clock, destination, on_event);
+        let store = Store::new(store_limits, Arc::clone(pool), found, clock, destination, on_event);
         let thread = DiskThread {
             store: Arc::clone(&store),
             log,
@@ -133,7 +133,7 @@ impl Disk {
             lock,
             max_bytes,
             segment_bytes,
-            on_full: batch.on_full,
+            on_full: limits.on_full,
             reader: BatchReader::default(),
             first_own: [u64::MAX; 3],
             health: Health::default(),

@@ -10,15 +10,8 @@ use std::{
 };
 
 use super::{
-    cipher::EncryptionKey,
-    examine::Candidate,
-    file_system::FileSystem,
-    format::SEGMENT_HEADER_LEN,
-    index::Index,
-    cursor_file::CURSOR_DRAFT,
-    log::Log,
-    segment,
-    survey::Survey,
+    cipher::EncryptionKey, cursor_file::CURSOR_DRAFT, examine::Candidate, file_system::FileSystem,
+    format::SEGMENT_HEADER_LEN, index::Index, log::Log, segment, survey::Survey,
 };
 
 /// What was found in a directory.

@@ -6,12 +6,12 @@ use otlp_core::Signal;
 
 use super::{
     cipher::EncryptionKey,
+    cursor_file::{CURSOR, CURSOR_DRAFT},
     examine::{Candidate, Fault, examine},
     file_system::FileSystem,
     format::{Cursor, MAX_CURSOR_LEN, MAX_JOURNAL_LEN, journal_entries},
     index::{Entry, Index},
     journal::JOURNAL,
-    cursor_file::{CURSOR, CURSOR_DRAFT},
     log::Contents,
     once::Once,
     recovery::{OpenError, RecoveredSignal},

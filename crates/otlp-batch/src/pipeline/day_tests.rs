@@ -30,8 +30,8 @@ use super::{
     builder::in_flight_limit,
 };
 use crate::{
-    Attempts, Batch, BatchConfig, BatchExporter, DiskQueueConfig, DropReason, Durability, ExportFuture, Intake,
-    MemoryConfig, Queue, ReadyFuture,
+    Attempts, Batch, BatchConfig, BatchExporter, BatchLimits, DiskQueueConfig, DropReason, Durability, ExportFuture,
+    Intake, MemoryPoolConfig, Queue, ReadyFuture,
     destination::Destination,
     disk::{Disk, DiskClock, DiskThread, SimulatedDisk},
     pool::BufferPool,
@@ -41,7 +41,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// What is recorded at once, and how often.
 const BURST: u64 = 40;
-const BEAT: Duration = Duration::from_secs(4);
+const BEAT: Duration = Duration::from_secs(10);
 /// The time that the backend takes for a request.
 const REQUEST: Duration = Duration::from_millis(20);
 /// The breaker lets a probe through so often.
@@ -124,7 +124,9 @@ struct Day {
 /// A day without the backend, and an hour with it again. What the clock on the wall says at each hour is up to `wall`.
 async fn day(max_age: Option<Duration>, wall: impl Fn(u64) -> u64) -> Day {
     let batch = BatchConfig { max_batch_size: 200, batch_timeout: BEAT, ..BatchConfig::default() };
-    let memory = MemoryConfig { max_bytes: MEMORY, chunk_bytes: 4 << 10 };
+    let limits = BatchLimits::default();
+    let memory =
+        MemoryPoolConfig { initial_size: 0, max_size: MEMORY, chunk_size: 4 << 10, ..MemoryPoolConfig::default() };
     let pool = BufferPool::new(memory);
     let clocks = Arc::new(Clocks::default());
     let mut config = DiskQueueConfig::new("/queue").with_segment_bytes(64 << 10).with_max_bytes(1 << 30);
@@ -136,24 +138,21 @@ async fn day(max_age: Option<Duration>, wall: impl Fn(u64) -> u64) -> Day {
     let disk = Disk { file_system: disk, clock, ..Disk::new(config) };
     pool.reserve(Disk::window(MEMORY) * 3);
     let opened = disk.open(Path::new("backend"), "backend".to_owned(), 1).unwrap_or_else(|error| panic!("{error}"));
-    let (thread, queues) = disk.assemble(opened, &batch, &pool);
+    let (thread, queues) = disk.assemble(opened, (&batch, &limits), &pool);
     let disk_task = tokio::spawn(DiskThread::run_in_tokio_time(thread));
 
-    let backend = Arc::new(Backend {
-        is_up: watch::Sender::new(true),
-        arrived: Mutex::default(),
-        probes: AtomicU64::new(0),
-    });
+    let backend =
+        Arc::new(Backend { is_up: watch::Sender::new(true), arrived: Mutex::default(), probes: AtomicU64::new(0) });
     let mut queues = queues.into_iter();
     let lane = |_| {
         let queue: Box<dyn Queue> = Box::new(queues.next().expect("a queue for each signal"));
-        Ok((queue, in_flight_limit(&batch)?))
+        Ok((queue, in_flight_limit(limits.max_in_flight)?))
     };
     let destination = Destination::new(backend.clone(), &pool, None, lane).unwrap_or_else(|error| panic!("{error}"));
-    let intake = Intake::new(Resource::default(), batch, Arc::clone(&pool), vec![destination], None);
+    let intake = Intake::new(Resource::default(), batch, limits, Arc::clone(&pool), vec![destination], None);
     let background = Background {
         intake: intake.clone(),
-        batch_timeout: BEAT,
+        batch_timeout: Some(BEAT),
         metric_interval: HOUR,
         on_tick: None,
         on_hurry: None,
@@ -212,8 +211,8 @@ async fn a_day_without_the_backend_loses_nothing_and_holds_up_nothing() {
     let numbers: Vec<u64> = day.arrived.iter().map(|(number, _)| *number).collect();
     assert!(numbers == (0..day.recorded()).collect::<Vec<_>>(), "each once: {} of {}", numbers.len(), day.recorded());
     assert!(day.most_memory <= MEMORY, "{} bytes", day.most_memory);
-    // Two signals ask, and once more in between.
-    assert!(day.probes <= 3 * DAY.as_secs() / PROBE.as_secs(), "{} probes", day.probes);
+    // Each signal asks, and once more when it looks again.
+    assert!(day.probes <= 6 * DAY.as_secs() / PROBE.as_secs(), "{} probes", day.probes);
     let is_backlog = |number: u64| day.made(number) + BEAT < day.returned;
     let backlog = day.arrived.iter().filter(|(number, _)| is_backlog(*number));
     let (count, last) = (backlog.clone().count(), backlog.map(|(_, at)| *at).max().unwrap_or(day.returned));

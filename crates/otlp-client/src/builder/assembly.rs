@@ -48,6 +48,7 @@ impl ClientBuilder {
         let at_drop = Arc::clone(&diagnostics);
         let mut pipeline = Pipeline::builder(resource)
             .batch(self.batch)
+            .limits(self.limits)
             .memory(self.memory)
             .observer(observers(Arc::clone(&diagnostics), self.observer))
             .on_tick(move || ticking.resync())

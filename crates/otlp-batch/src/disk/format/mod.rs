@@ -8,8 +8,8 @@ mod segment_header;
 
 pub(super) use self::{
     cursor::{Cursor, MAX_LEN as MAX_CURSOR_LEN, Settled},
-    journal::{JournalEncoder, MAX_LEN as MAX_JOURNAL_LEN, entries as journal_entries},
     frame::{FRAME_MAGIC, FrameHeader, HEADER_LEN as FRAME_HEADER_LEN, MAX_PAYLOAD, payload_checksum},
+    journal::{JournalEncoder, MAX_LEN as MAX_JOURNAL_LEN, entries as journal_entries},
     segment_header::{HEADER_LEN as SEGMENT_HEADER_LEN, HeaderError, KeyHint, SegmentHeader},
 };
 

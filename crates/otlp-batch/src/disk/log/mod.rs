@@ -24,8 +24,8 @@ use otlp_core::Signal;
 use super::{
     active::{Active, AppendFailed},
     cipher::{EncryptionKey, OVERHEAD, Opener},
-    file_system::FileSystem,
     cursor_file::CursorFile,
+    file_system::FileSystem,
     format::{FRAME_HEADER_LEN, FrameHeader, MAX_PAYLOAD, SEGMENT_HEADER_LEN},
     index::{Entry, Index, State},
     readers::{Readers, read_stored},

@@ -22,6 +22,8 @@ fn written(seed: u64) -> Written {
     (0..90).for_each(|_| program.step(&mut log, &mut random));
     program.append(&mut log);
     program.sync(&mut log);
+    // So that there is a cursor which knows of all of them.
+    program.settle(&mut log, 0);
     log.reclaim().unwrap();
     let mut frames = Vec::new();
     for (path, bytes) in disk.contents() {
@@ -102,7 +104,8 @@ fn damage_is_counted_and_the_rest_delivered() {
 
             let (mut again, recovered) = opened(&damaged, key_of(seed));
             let (ids, unreadable) = drain(&mut again);
-            let segments = files.iter().filter(|(path, _)| segment::number(path.file_name().unwrap().to_str().unwrap()).is_some());
+            let segments =
+                files.iter().filter(|(path, _)| segment::number(path.file_name().unwrap().to_str().unwrap()).is_some());
             let places: Vec<&[u8]> =
                 segments.flat_map(|(_, bytes)| starts(bytes).into_iter().map(|at| &bytes[at..])).collect();
             let is_intact = |frame: &[u8]| places.iter().any(|place| place.starts_with(frame));

@@ -28,13 +28,12 @@ impl DiskThread {
         // Files are freed as wholes. What others have in them is moved before more is dropped: who has little loses nothing
         // to who has much.
         while self.log.bytes() + len > max_bytes {
-            if self.move_rest() {
-                self.reclaim();
-            } else if self.on_full == OnFull::DropOldest && self.drop_oldest_stored() {
-                self.reclaim();
-            } else {
+            let is_dropping = self.on_full == OnFull::DropOldest;
+            let is_freed = self.move_rest() || (is_dropping && self.drop_oldest_stored());
+            if !is_freed {
                 return false;
             }
+            self.reclaim();
         }
         true
     }

@@ -1,6 +1,10 @@
 //! What is on the disk alone comes back into memory, as far as its budget allows, for its turn to be delivered.
 
-use std::{io, sync::Arc, time::{Duration, Instant}};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use otlp_core::Signal;

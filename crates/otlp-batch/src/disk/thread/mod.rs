@@ -75,9 +75,9 @@ impl DiskThread {
                 Ok(jobs) if jobs.close => return self.close(),
                 Ok(jobs) => self.round(jobs),
                 Err(next) => {
-                    // Nothing wakes a task, so it looks every second.
-                    let second = self.store.clock.now() + std::time::Duration::from_secs(1);
-                    tokio::time::sleep_until(next.map_or(second, |next| next.min(second)).into()).await;
+                    // Nothing wakes a task, so it looks now and then.
+                    let later = self.store.clock.now() + std::time::Duration::from_secs(2);
+                    tokio::time::sleep_until(next.map_or(later, |next| next.min(later)).into()).await;
                 }
             }
             tokio::task::yield_now().await;
