@@ -174,7 +174,7 @@ impl SimulatedDisk {
     /// The disk after each operation since [`SimulatedDisk::record`].
     pub(super) fn recorded(&self) -> Vec<SimulatedDisk> {
         let history = self.state.lock().unwrap().history.take().unwrap_or_default();
-        history.into_iter().map(|state| SimulatedDisk::of(state)).collect()
+        history.into_iter().map(SimulatedDisk::of).collect()
     }
 
     /// What a power cut at this moment leaves behind.
