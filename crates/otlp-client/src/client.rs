@@ -16,9 +16,15 @@ use otlp_sdk::{
     trace::{Tracer, TracerProvider},
 };
 
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
-use crate::{ClientBuilder, policies::Policies};
+use crate::{
+    ClientBuilder, LogFormat, LogLevel,
+    diagnostics::{DiagnosticSeverity, Diagnostics},
+    leaving,
+    logging::Message,
+    policies::Policies,
+};
 
 /// Takes traces, metrics and logs and delivers them to an OTLP backend, on a background thread of its own.
 ///
@@ -47,6 +53,7 @@ struct Inner {
     pipeline: Pipeline,
     policies: Policies,
     discovery: Option<Discovery>,
+    diagnostics: Arc<Diagnostics>,
     tracers: TracerProvider,
     meters: Arc<MeterProvider>,
     loggers: LoggerProvider,
@@ -62,11 +69,13 @@ impl EnhancedOtlpClient {
         pipeline: Pipeline,
         policies: Policies,
         discovery: Option<Discovery>,
+        diagnostics: Arc<Diagnostics>,
         tracers: TracerProvider,
         meters: Arc<MeterProvider>,
         loggers: LoggerProvider,
     ) -> Self {
-        EnhancedOtlpClient { inner: Arc::new(Inner { pipeline, policies, discovery, tracers, meters, loggers }) }
+        let inner = Inner { pipeline, policies, discovery, diagnostics, tracers, meters, loggers };
+        EnhancedOtlpClient { inner: Arc::new(inner) }
     }
 
     /// A tracer for the part of the program called `name`.
@@ -133,6 +142,17 @@ impl EnhancedOtlpClient {
         self.inner.discovery.as_ref()
     }
 
+    /// How many log records were folded into identical ones ([`LogAggregation`](otlp_sdk::logs::LogAggregation)): they were
+    /// emitted, and the count of another record speaks of them. The ledger knows only of what was sent.
+    pub fn folded_log_records(&self) -> u64 {
+        self.inner.loggers.folded_records()
+    }
+
+    /// Changes which messages about itself the client prints and in which format, from the next one on.
+    pub fn set_log_output(&self, level: LogLevel, format: LogFormat) {
+        self.inner.diagnostics.output().set(level, format);
+    }
+
     /// How many bytes of memory the records between call site and acknowledgement occupy.
     pub fn memory_in_use(&self) -> usize {
         self.inner.pipeline.memory_in_use()
@@ -143,12 +163,12 @@ impl EnhancedOtlpClient {
     ///
     /// Cancelling the future stops the waiting and not the flush.
     pub async fn flush(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.flush(deadline).await
+        self.inner.reported("flush", self.inner.pipeline.flush(deadline).await)
     }
 
     /// As [`EnhancedOtlpClient::flush`], blocking. Works inside and outside of any runtime.
     pub fn flush_blocking(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.flush_blocking(deadline)
+        self.inner.reported("flush", self.inner.pipeline.flush_blocking(deadline))
     }
 
     /// Sees to it that everything that was recorded before the call is in the disk queue, unless it is delivered; waits
@@ -157,12 +177,12 @@ impl EnhancedOtlpClient {
     ///
     /// Cancelling the future stops the waiting and nothing else.
     pub async fn persist(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.persist(deadline).await
+        self.inner.reported("persist", self.inner.pipeline.persist(deadline).await)
     }
 
     /// As [`EnhancedOtlpClient::persist`], blocking. Works inside and outside of any runtime.
     pub fn persist_blocking(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.persist_blocking(deadline)
+        self.inner.reported("persist", self.inner.pipeline.persist_blocking(deadline))
     }
 
     /// Takes no more records, delivers what there is, and ends the background thread. What is not delivered after
@@ -172,35 +192,46 @@ impl EnhancedOtlpClient {
     /// Cancelling the future stops the waiting and not the shutdown.
     pub async fn shutdown(&self, deadline: Duration) -> Report {
         let begun = Instant::now();
-        if let Some(leaving) = self.leave(deadline) {
-            // The answer is of no use to whoever ends: the registry finds out by itself.
-            let _ = leaving.await;
+        let (sender, left) = oneshot::channel();
+        if self.leave(deadline, move || {
+            let _ = sender.send(());
+        }) {
+            let _ = left.await;
         }
-        self.inner.pipeline.shutdown(deadline.saturating_sub(begun.elapsed())).await
+        let rest = deadline.saturating_sub(begun.elapsed());
+        self.inner.reported("shutdown", self.inner.pipeline.shutdown(rest).await)
     }
 
     /// As [`EnhancedOtlpClient::shutdown`], blocking. Works inside and outside of any runtime.
     pub fn shutdown_blocking(&self, deadline: Duration) -> Report {
         let begun = Instant::now();
-        if let Some(leaving) = self.leave(deadline) {
-            let (sender, left) = mpsc::sync_channel(1);
-            self.inner.pipeline.runtime().spawn(async move { sender.send(leaving.await.is_ok()) });
-            let _ = left.recv_timeout(leave_within(deadline));
+        let (sender, left) = mpsc::sync_channel(1);
+        if self.leave(deadline, move || {
+            let _ = sender.send(());
+        }) {
+            let _ = left.recv_timeout(leaving::limit(deadline));
         }
-        self.inner.pipeline.shutdown_blocking(deadline.saturating_sub(begun.elapsed()))
+        let rest = deadline.saturating_sub(begun.elapsed());
+        self.inner.reported("shutdown", self.inner.pipeline.shutdown_blocking(rest))
     }
 
-    /// Takes this service out of the registry, if it is there, on the background thread.
-    fn leave(&self, deadline: Duration) -> Option<JoinHandle<()>> {
-        let discovery = self.inner.discovery.clone().filter(Discovery::is_registered)?;
-        let runtime = self.inner.pipeline.runtime();
-        Some(runtime.spawn(async move { drop(discovery.deregister(leave_within(deadline)).await) }))
+    /// Takes this service out of the registry, if it is there, and begins the shutdown whoever waits for it.
+    fn leave(&self, deadline: Duration, told: impl FnOnce() + Send + 'static) -> bool {
+        let Some(discovery) = &self.inner.discovery else { return false };
+        let inner = Arc::clone(&self.inner);
+        let shut_down = move |rest| async move { inner.pipeline.shutdown(rest).await };
+        leaving::leave(discovery, self.inner.pipeline.runtime(), deadline, shut_down, told)
     }
 }
 
-/// How much of a shutdown is for leaving the registry: others should not be sent here any more, but telemetry comes first.
-fn leave_within(deadline: Duration) -> Duration {
-    (deadline / 4).min(Duration::from_secs(2))
+impl Inner {
+    /// Says how a flush, a persist or a shutdown went.
+    fn reported(&self, what: &'static str, report: Report) -> Report {
+        self.diagnostics.say_with(DiagnosticSeverity::Debug, || {
+            Message::from(format!("{what}: {report}")).field("complete", report.complete)
+        });
+        report
+    }
 }
 
 impl fmt::Debug for EnhancedOtlpClient {

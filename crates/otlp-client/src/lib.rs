@@ -11,6 +11,8 @@ mod diagnostics;
 mod endpoints;
 mod environment;
 mod error;
+mod leaving;
+mod logging;
 mod policies;
 mod receivers;
 mod resource;
@@ -21,9 +23,9 @@ pub use self::{
     builder::ClientBuilder,
     client::EnhancedOtlpClient,
     config::{LogFormat, LogLevel, LoggingConfig, MonitoringConfig},
-    diagnostics::{Diagnostic, DiagnosticSeverity},
     environment::{EndpointScope, Environment, ExportVariables, Warning},
     error::BuildError,
+    logging::{Diagnostic, DiagnosticSeverity},
 };
 pub use otlp_batch::{DiskQueueConfig, Durability, EncryptionKey};
 

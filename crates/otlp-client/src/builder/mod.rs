@@ -5,6 +5,7 @@ mod connection;
 mod delivery;
 mod destinations;
 mod discovery;
+mod logging;
 mod policies;
 mod telemetry;
 
@@ -15,16 +16,13 @@ use otlp_core::KeyValue;
 use otlp_exporters::Exporter;
 use otlp_reliability::{CircuitBreakerConfig, RetryPolicy};
 use otlp_sdk::{
-    logs::LogConfig,
+    logs::{LogAggregation, LogConfig},
     metrics::{MetricsConfig, TemporalityPreference},
     trace::TraceConfig,
 };
 
 use crate::{
-    diagnostics::{Diagnostic, Sink},
-    endpoints::default_circuit_breaker,
-    environment::Environment,
-    receivers::Receivers,
+    LoggingConfig, endpoints::default_circuit_breaker, environment::Environment, logging::Sink, receivers::Receivers,
     settings::ExportOptions,
 };
 
@@ -51,6 +49,8 @@ pub struct ClientBuilder {
     console: bool,
     observer: Option<Arc<dyn DeliveryObserver>>,
     diagnostics: Option<Sink>,
+    logging: Option<LoggingConfig>,
+    log_aggregation: Option<LogAggregation>,
     drop_deadline: Option<Duration>,
     environment: Option<Environment>,
 }
@@ -78,15 +78,11 @@ impl ClientBuilder {
             console: false,
             observer: None,
             diagnostics: None,
+            logging: None,
+            log_aggregation: None,
             drop_deadline: None,
             environment: None,
         }
-    }
-
-    /// Sets what is done with messages of the client about itself. Default: a line on standard error, at a limited rate.
-    pub fn with_diagnostics(mut self, sink: impl Fn(&Diagnostic) + Send + Sync + 'static) -> Self {
-        self.diagnostics = Some(Arc::new(sink));
-        self
     }
 
     /// Ignores the `OTEL_*` environment variables.

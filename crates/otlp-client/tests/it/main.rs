@@ -6,6 +6,7 @@ mod backends;
 mod content;
 mod discovery;
 mod disk;
+mod logging;
 mod outages;
 mod policies;
 mod runtimes;
