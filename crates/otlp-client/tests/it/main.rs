@@ -11,3 +11,4 @@ mod policies;
 mod runtimes;
 mod setup;
 mod signals;
+mod variables;
