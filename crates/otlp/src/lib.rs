@@ -40,8 +40,8 @@ pub mod config {
         EncryptionKey, MemoryPoolConfig, OnFull,
     };
     pub use otlp_client::{
-        Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, LogFormat, LogLevel,
-        LoggingConfig, MonitoringConfig, Warning,
+        BatchVariables, Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, LogFormat,
+        LogLevel, LoggingConfig, MonitoringConfig, Selection, Warning,
     };
     pub use otlp_reliability::{BreakDuration, CircuitBreakerConfig, RetryPolicy};
     pub use otlp_sdk::{

@@ -321,7 +321,8 @@ fn the_limits_of_the_environment_act() {
         }
         span.end();
         let attributes: Vec<_> = (0..9).map(|number| (format!("key {number}"), "long value")).collect();
-        let mut log = client.logger("test").record(Severity::Info).body("body is not limited");
+        let logger = client.logger("test");
+        let mut log = logger.record(Severity::Info).body("body is not limited");
         for (key, value) in &attributes {
             log = log.attribute(key, *value);
         }
