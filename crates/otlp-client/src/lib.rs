@@ -6,7 +6,7 @@
 
 mod builder;
 mod client;
-mod config;
+pub mod config;
 mod diagnostics;
 mod endpoints;
 mod environment;
@@ -18,7 +18,6 @@ mod settings;
 pub use self::{
     builder::ClientBuilder,
     client::EnhancedOtlpClient,
-    config::{LogFormat, LogLevel, LoggingConfig, MonitoringConfig},
     diagnostics::{Diagnostic, DiagnosticSeverity},
     environment::{EndpointScope, Environment, ExportVariables, Warning},
     error::BuildError,

@@ -159,7 +159,7 @@ fn tls_from_files(environment: &ExportVariables) -> Result<Option<TlsConfig>, Bu
     Ok(Some(tls))
 }
 
-fn read(path: &str) -> Result<Vec<u8>, BuildError> {
+pub(crate) fn read(path: &str) -> Result<Vec<u8>, BuildError> {
     fs::read(path).map_err(|error| BuildError::File { path: path.to_owned(), error })
 }
 

@@ -8,7 +8,7 @@ use otlp_sdk::{clock::Clock, logs::LoggerProvider, metrics::MeterProvider, trace
 
 use crate::{
     BuildError, ClientBuilder, EnhancedOtlpClient,
-    builder::destinations::{Assembled, Destinations, default_retry},
+    builder::destinations::{Assembled, Destinations},
     diagnostics::{self, DiagnosticSeverity, Diagnostics},
     endpoints,
     environment::Environment,
@@ -31,9 +31,14 @@ impl ClientBuilder {
         for warning in &environment.warnings {
             diagnostics.say(DiagnosticSeverity::Warning, warning);
         }
+        for notice in &self.said.notices {
+            diagnostics.say(DiagnosticSeverity::Warning, notice);
+        }
+        let disk_queue = self.said.settle(self.disk_queue)?;
         let mut policies = Policies::new(self.is_in_registry);
-        let retry = self.retry.unwrap_or_else(|| default_retry(self.disk_queue.is_some()));
-        let assembly = Destinations { export: &self.export, retry, diagnostics: &diagnostics, policies: &mut policies };
+        let (retry, retryable) = self.retry.settle(disk_queue.is_some())?;
+        let assembly =
+            Destinations { export: &self.export, retry, retryable, diagnostics: &diagnostics, policies: &mut policies };
         let Assembled { otlp, customs, breakers, hurry } =
             assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
 
@@ -75,7 +80,7 @@ impl ClientBuilder {
         if self.console {
             pipeline = pipeline.destination_in_memory(Arc::new(ConsoleExporter::new()));
         }
-        if let Some(disk_queue) = self.disk_queue {
+        if let Some(disk_queue) = disk_queue {
             let disk_says = Arc::clone(&diagnostics);
             pipeline = pipeline
                 .with_disk_queue(disk_queue)

@@ -5,6 +5,7 @@ mod connection;
 mod delivery;
 mod destinations;
 mod policies;
+mod production;
 mod telemetry;
 
 use std::{sync::Arc, time::Duration};
@@ -12,13 +13,14 @@ use std::{sync::Arc, time::Duration};
 use otlp_batch::{BatchConfig, BatchLimits, DeliveryObserver, DiskQueueConfig, MemoryPoolConfig};
 use otlp_core::KeyValue;
 use otlp_exporters::Exporter;
-use otlp_reliability::{CircuitBreakerConfig, RetryPolicy};
+use otlp_reliability::CircuitBreakerConfig;
 use otlp_sdk::{
     logs::LogConfig,
     metrics::{MetricsConfig, TemporalityPreference},
     trace::TraceConfig,
 };
 
+use self::{policies::RetryChoice, production::Said};
 use crate::{
     diagnostics::{Diagnostic, Sink},
     endpoints::default_circuit_breaker,
@@ -36,7 +38,7 @@ pub struct ClientBuilder {
     limits: BatchLimits,
     memory: MemoryPoolConfig,
     disk_queue: Option<DiskQueueConfig>,
-    retry: Option<RetryPolicy>,
+    retry: RetryChoice,
     circuit_breaker: Option<CircuitBreakerConfig>,
     is_in_registry: bool,
     metrics: MetricsConfig,
@@ -50,6 +52,7 @@ pub struct ClientBuilder {
     diagnostics: Option<Sink>,
     drop_deadline: Option<Duration>,
     environment: Option<Environment>,
+    said: Said,
 }
 
 impl ClientBuilder {
@@ -62,7 +65,7 @@ impl ClientBuilder {
             limits: BatchLimits::default(),
             memory: MemoryPoolConfig::default(),
             disk_queue: None,
-            retry: None,
+            retry: RetryChoice::default(),
             circuit_breaker: Some(default_circuit_breaker()),
             is_in_registry: false,
             metrics: MetricsConfig::default(),
@@ -76,6 +79,7 @@ impl ClientBuilder {
             diagnostics: None,
             drop_deadline: None,
             environment: None,
+            said: Said::default(),
         }
     }
 
