@@ -11,15 +11,18 @@ mod diagnostics;
 mod endpoints;
 mod environment;
 mod error;
+mod logging;
 mod policies;
 mod resource;
 mod settings;
+mod transport_events;
 
 pub use self::{
     builder::ClientBuilder,
     client::EnhancedOtlpClient,
-    diagnostics::{Diagnostic, DiagnosticSeverity},
+    config::{LogFormat, LogLevel, LoggingConfig, MonitoringConfig},
     environment::{EndpointScope, Environment, ExportVariables, Warning},
     error::BuildError,
+    logging::{Diagnostic, DiagnosticSeverity},
 };
 pub use otlp_batch::{DiskQueueConfig, Durability, EncryptionKey};

@@ -5,6 +5,7 @@
 //! and lets a [`Balance`] choose among the others. [`ServiceDiscovery`] and [`LoadBalancer`] are the settings of both.
 
 mod balance;
+#[cfg(feature = "consul")]
 mod consul;
 mod endpoint;
 mod health;
@@ -16,6 +17,10 @@ mod static_list;
 
 pub use otlp_reliability::{ConfigError, Verdict};
 
+#[cfg(feature = "consul")]
+pub use self::consul::{
+    ConsulConfig, ConsulError, ConsulRegistration, ConsulResolver, RegistrationStatus, ServiceInstance,
+};
 pub use self::{
     balance::{Balance, Candidate, LeastLoaded, LoadBalancingStrategy, Random, Rendezvous, RoundRobin, Weighted},
     endpoint::Endpoint,

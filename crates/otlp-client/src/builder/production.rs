@@ -2,13 +2,12 @@
 
 use otlp_batch::{DiskQueueConfig, EncryptionKey};
 use otlp_core::KeyValue;
-use otlp_transport::{ClientIdentity, TlsConfig as TlsOptions};
+use otlp_transport::{ClientIdentity, ConnectionPoolConfig, TlsOptions};
 
 use super::policies::RetryChoice;
 use crate::{
     BuildError, ClientBuilder, EnhancedOtlpClient,
     config::{ClientConfig, FieldError, Process, ProductionConfig, SecurityConfig, TlsConfig},
-    settings::read,
 };
 
 /// What a configuration said that is looked at when the client is built.
@@ -54,9 +53,8 @@ impl ClientBuilder {
     pub fn with_production_config(self, config: ProductionConfig) -> Self {
         self.or_refused(|builder| {
             let config = config.resolved(&Process)?;
-            let tls = config.transport.tls_config.as_ref().filter(|tls| tls.enabled).map(tls_options).transpose()?;
-            let key = config.security.key("security")?;
-            builder.apply(config, tls, key);
+            builder.said.key = config.security.key("security")?;
+            builder.apply(config);
             Ok(())
         })
     }
@@ -83,7 +81,7 @@ impl ClientBuilder {
         self
     }
 
-    fn apply(&mut self, config: ProductionConfig, tls: Option<TlsOptions>, key: Option<EncryptionKey>) {
+    fn apply(&mut self, config: ProductionConfig) {
         let ProductionConfig {
             endpoint,
             service_name,
@@ -95,7 +93,7 @@ impl ClientBuilder {
             retry,
             monitoring,
             security,
-            logging: _,
+            logging,
         } = config;
         self.export.endpoint = Some(endpoint);
         self.service_name = Some(service_name);
@@ -106,8 +104,15 @@ impl ClientBuilder {
         }
         self.export.protocol = Some(transport.protocol.into());
         self.export.compression = Some(transport.compression);
-        self.export.tls = tls;
-        self.export.connect_timeout = Some(connection.connect_timeout);
+        self.export.tls = transport.tls_config.as_ref().filter(|tls| tls.enabled).map(tls_options);
+        self.export.require_tls = security.enable_encryption;
+        self.export.pool = ConnectionPoolConfig {
+            max_connections: connection.max_connections,
+            connection_timeout: connection.connect_timeout,
+            idle_timeout: connection.keep_alive_timeout,
+            ..ConnectionPoolConfig::default()
+        };
+        self.export.max_idle_connections = Some(connection.max_idle_connections);
         self.export.timeout = Some(connection.request_timeout);
         self.batch = batch;
         self.retry = RetryChoice::Config(retry);
@@ -115,9 +120,9 @@ impl ClientBuilder {
         if security.enable_authentication {
             self.export.headers.push(("authorization".to_owned(), format!("Bearer {}", security.auth_token)));
         }
+        self.logging = Some(logging);
         self.said.notices.extend(idle(&security));
         self.said.is_encrypted = security.enable_encryption;
-        self.said.key = key;
     }
 }
 
@@ -158,12 +163,13 @@ fn idle(security: &SecurityConfig) -> Vec<String> {
     notices
 }
 
-fn tls_options(tls: &TlsConfig) -> Result<TlsOptions, BuildError> {
-    let mut options = TlsOptions::default();
-    options.ca_pem = (!tls.ca_file.is_empty()).then(|| read(&tls.ca_file)).transpose()?;
-    if !tls.cert_file.is_empty() {
-        let (certificate_pem, key_pem) = (read(&tls.cert_file)?, read(&tls.key_file)?);
-        options.identity = Some(ClientIdentity { certificate_pem, key_pem });
+fn tls_options(tls: &TlsConfig) -> TlsOptions {
+    let mut options = TlsOptions::new();
+    if !tls.ca_file.is_empty() {
+        options = options.with_ca_file(&tls.ca_file);
     }
-    Ok(options)
+    if !tls.cert_file.is_empty() {
+        options = options.with_identity(ClientIdentity::from_files(&tls.cert_file, &tls.key_file));
+    }
+    options
 }

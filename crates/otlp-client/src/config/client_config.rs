@@ -50,7 +50,7 @@ pub struct ClientConfig {
 }
 
 /// The parts beside those of production, as a file says them.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Beside {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -66,17 +66,6 @@ struct Beside {
 impl Beside {
     /// Its fields.
     const FIELDS: &[&str] = &["resource_attributes", "batch_limits", "memory_pool", "disk_queue"];
-}
-
-impl Default for Beside {
-    fn default() -> Self {
-        Beside {
-            resource_attributes: BTreeMap::new(),
-            batch_limits: BatchLimits::default(),
-            memory_pool: MemoryPoolConfig::default(),
-            disk_queue: None,
-        }
-    }
 }
 
 impl From<ProductionConfig> for ClientConfig {

@@ -6,6 +6,7 @@ mod backends;
 mod config;
 mod content;
 mod disk;
+mod logging;
 mod outages;
 mod policies;
 mod runtimes;

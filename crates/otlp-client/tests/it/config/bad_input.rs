@@ -167,7 +167,7 @@ fn the_parts_beside_production_are_not_part_of_it() {
 #[test]
 fn what_is_no_configuration_is_refused_in_words() {
     let deep_list = format!("batch: {}", "[".repeat(100_000));
-    let deep_fields: String = (0..2000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    let deep_fields: String = (0..1000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
     let wide = format!("a: [{}]", "1,".repeat(100_000));
     let bomb = "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n";
     for (text, expected) in [

@@ -1,7 +1,7 @@
 //! The configuration as data: what files say, what is refused, and what each field does at a receiver.
 
 mod bad_input;
-mod effects;
+
 mod files;
 mod secrets;
 

@@ -1,1 +1,0 @@
-//! What each field does, seen from outside.
