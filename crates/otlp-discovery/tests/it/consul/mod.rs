@@ -4,6 +4,8 @@ mod agent;
 mod real;
 mod recorded;
 mod replay;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::{future::Future, time::Duration};
 

@@ -17,6 +17,8 @@ use super::{
 
 /// Where the process that is to be killed registers.
 const CHILD: &str = "OTLP_TEST_CONSUL";
+/// Its time to live. Its last sign of life is at most a third of it old when it is killed.
+const TTL: Duration = Duration::from_secs(6);
 
 fn resolver(config: &ConsulConfig) -> ConsulResolver {
     ConsulResolver::new(config).unwrap()
@@ -73,21 +75,25 @@ async fn a_process_that_was_killed_is_left() {
     assert!(lines.any(|line| line.unwrap().ends_with("registered")), "the process did not register");
     let (_passing, mut passing) = watched(resolver(&config), "crashing");
     until_found(&mut passing, &["10.0.0.1:8080"]).await;
-    // Its signs of life come at each third of a second: were none taken, it would be gone by the time all three passed.
+    // Another one, with half of its time to live: when the killed one has run out of its time, this one has outlived its
+    // own, and is there by its signs of life alone.
+    let instance = ServiceInstance::new("crashing", Endpoint::new("10.0.0.2", 1)).with_ttl(TTL / 2);
+    let _living = registered(&config, instance).await;
+    until_found(&mut passing, &["10.0.0.1:8080", "10.0.0.2:1"]).await;
     child.kill().unwrap();
     child.wait().unwrap();
-    until_found(&mut passing, &[]).await;
+    until_found(&mut passing, &["10.0.0.2:1"]).await;
     // The agent keeps it for a while, as critical: of no weight, for those who ask for all.
     let (_all, mut all) = watched(resolver(&config.with_only_passing(false)), "crashing");
-    let found = until_found(&mut all, &["10.0.0.1:8080"]).await.endpoints.unwrap();
-    assert_eq!(found[0].weight, 0);
+    let found = until_found(&mut all, &["10.0.0.1:8080", "10.0.0.2:1"]).await.endpoints.unwrap();
+    assert_eq!((found[0].weight, found[1].weight), (0, 1));
 }
 
 /// Not a test of its own: what [`a_process_that_was_killed_is_left`] starts, and kills.
 #[tokio::test]
 async fn registers_until_it_is_killed() {
     let Ok(agent) = env::var(CHILD) else { return };
-    let instance = ServiceInstance::new("crashing", Endpoint::new("10.0.0.1", 8080)).with_ttl(Duration::from_secs(2));
+    let instance = ServiceInstance::new("crashing", Endpoint::new("10.0.0.1", 8080)).with_ttl(TTL);
     let _running = registered(&ConsulConfig::new(agent), instance).await;
     // Past the test harness, and at once.
     let mut stdout = std::io::stdout();

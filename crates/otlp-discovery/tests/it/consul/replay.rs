@@ -8,8 +8,8 @@ use std::{collections::VecDeque, net::SocketAddr, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
+    net::TcpListener,
     sync::watch,
 };
 
@@ -33,22 +33,41 @@ struct State {
     surprises: Mutex<Vec<String>>,
     tokens: Mutex<Vec<Option<String>>>,
     left: watch::Sender<usize>,
+    refused: watch::Sender<Vec<String>>,
 }
 
 impl Replay {
     pub(crate) async fn start(recording: &str) -> Self {
+        Self::serve(recording, None).await
+    }
+
+    /// The same over TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) async fn start_tls(recording: &str, tls: tokio_rustls::TlsAcceptor) -> Self {
+        Self::serve(recording, Some(tls)).await
+    }
+
+    async fn serve(recording: &str, tls: Option<tokio_rustls::TlsAcceptor>) -> Self {
         let exchanges = parse(recording);
         let left = watch::Sender::new(exchanges.len());
         let (exchanges, surprises, tokens) = (Mutex::new(exchanges), Mutex::default(), Mutex::default());
-        let state = Arc::new(State { exchanges, surprises, tokens, left });
+        let state = Arc::new(State { exchanges, surprises, tokens, left, refused: watch::Sender::default() });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shared = state.clone();
         let _running = Running::new(async move {
             let mut connections = Vec::new();
             while let Ok((socket, _)) = listener.accept().await {
-                let state = shared.clone();
-                connections.push(Running::new(async move { state.serve(socket).await }));
+                let (state, tls) = (shared.clone(), tls.clone());
+                connections.push(Running::new(async move {
+                    match tls {
+                        None => state.serve(socket).await,
+                        Some(tls) => match tls.accept(socket).await {
+                            Ok(socket) => state.serve(socket).await,
+                            Err(refused) => state.refused.send_modify(|all| all.push(refused.to_string())),
+                        },
+                    }
+                }));
             }
         });
         Replay { address, state, _running }
@@ -63,6 +82,12 @@ impl Replay {
         self.state.left.subscribe()
     }
 
+    /// The handshakes that failed.
+    #[cfg(feature = "tls")]
+    pub(crate) fn refused(&self) -> watch::Receiver<Vec<String>> {
+        self.state.refused.subscribe()
+    }
+
     /// Waits until everything was asked for; returns the token of each request.
     pub(crate) async fn finish(self) -> Vec<Option<String>> {
         until(&mut self.left(), "asked for everything recorded", |left| *left == 0).await;
@@ -73,7 +98,7 @@ impl Replay {
 
 impl State {
     /// Answers the requests of one connection.
-    async fn serve(&self, socket: TcpStream) {
+    async fn serve(&self, socket: impl AsyncRead + AsyncWrite + Unpin) {
         let mut socket = BufReader::new(socket);
         while let Some((request, token)) = read_request(&mut socket).await {
             let next = self.exchanges.lock().pop_front();
@@ -92,7 +117,7 @@ impl State {
 }
 
 /// Method and target without the wait, and the token.
-async fn read_request(socket: &mut BufReader<TcpStream>) -> Option<(String, Option<String>)> {
+async fn read_request(socket: &mut BufReader<impl AsyncRead + Unpin>) -> Option<(String, Option<String>)> {
     let (mut request, mut token, mut length) = (None, None, 0);
     loop {
         let mut line = String::new();
