@@ -2,7 +2,7 @@
 
 use otlp_core::Signal;
 
-use super::destinations::default_retry;
+use super::policies::{RetryChoice, default_retry};
 use crate::{ClientBuilder, Environment};
 
 /// Which signals go where, by [`Signal::index`].
@@ -54,8 +54,9 @@ impl ClientBuilder {
             environment.selection = Default::default();
         }
         self.batch = self.batch.or_else(|| Some(environment.batch.config()));
-        if let (None, Some(timeout)) = (&self.retry, environment.batch.export_timeout) {
-            self.retry = Some(default_retry(self.disk_queue.is_some()).with_max_elapsed(timeout));
+        if let (RetryChoice::Default, Some(timeout)) = (&self.retry, environment.batch.export_timeout) {
+            let policy = default_retry(self.disk_queue.is_some()).with_max_elapsed(timeout);
+            self.retry = RetryChoice::Policy(policy);
         }
         self.metric_interval = self.metric_interval.or(environment.metric_interval);
         self.temporality = self.temporality.or(environment.temporality);

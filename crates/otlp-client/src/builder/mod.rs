@@ -7,6 +7,7 @@ mod destinations;
 mod environment;
 mod logging;
 mod policies;
+mod production;
 mod propagation;
 mod telemetry;
 
@@ -15,13 +16,14 @@ use std::{sync::Arc, time::Duration};
 use otlp_batch::{BatchConfig, BatchLimits, DeliveryObserver, DiskQueueConfig, MemoryPoolConfig};
 use otlp_core::{KeyValue, propagation::Propagator};
 use otlp_exporters::Exporter;
-use otlp_reliability::{CircuitBreakerConfig, RetryPolicy};
+use otlp_reliability::CircuitBreakerConfig;
 use otlp_sdk::{
     logs::{LogAggregation, LogConfig, LogLimits},
     metrics::{MetricsConfig, TemporalityPreference},
     trace::{Sampler, SpanLimits, TraceConfig},
 };
 
+use self::{policies::RetryChoice, production::Said};
 use crate::{
     LoggingConfig, endpoints::default_circuit_breaker, environment::Environment, logging::Sink, settings::ExportOptions,
 };
@@ -36,7 +38,7 @@ pub struct ClientBuilder {
     limits: BatchLimits,
     memory: MemoryPoolConfig,
     disk_queue: Option<DiskQueueConfig>,
-    retry: Option<RetryPolicy>,
+    retry: RetryChoice,
     circuit_breaker: Option<CircuitBreakerConfig>,
     is_in_registry: bool,
     metrics: MetricsConfig,
@@ -59,6 +61,7 @@ pub struct ClientBuilder {
     log_aggregation: Option<LogAggregation>,
     drop_deadline: Option<Duration>,
     environment: Option<Environment>,
+    said: Said,
 }
 
 impl ClientBuilder {
@@ -71,7 +74,7 @@ impl ClientBuilder {
             limits: BatchLimits::default(),
             memory: MemoryPoolConfig::default(),
             disk_queue: None,
-            retry: None,
+            retry: RetryChoice::default(),
             circuit_breaker: Some(default_circuit_breaker()),
             is_in_registry: false,
             metrics: MetricsConfig::default(),
@@ -93,6 +96,7 @@ impl ClientBuilder {
             log_aggregation: None,
             drop_deadline: None,
             environment: None,
+            said: Said::default(),
         }
     }
 }
