@@ -7,7 +7,7 @@ use std::{
 };
 
 use otlp_batch::{Ledger, Pipeline, QueueDepth, Report};
-use otlp_core::{Signal, data::MetricData};
+use otlp_core::{Signal, data::MetricData, propagation::Propagator};
 use otlp_discovery::Discovery;
 use otlp_reliability::NamedSnapshot;
 use otlp_sdk::{
@@ -49,14 +49,16 @@ pub struct EnhancedOtlpClient {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    pipeline: Pipeline,
-    policies: Policies,
-    discovery: Option<Discovery>,
-    diagnostics: Arc<Diagnostics>,
-    tracers: TracerProvider,
-    meters: Arc<MeterProvider>,
-    loggers: LoggerProvider,
+/// What all clones share.
+pub(crate) struct Inner {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) policies: Policies,
+    pub(crate) discovery: Option<Discovery>,
+    pub(crate) diagnostics: Arc<Diagnostics>,
+    pub(crate) tracers: TracerProvider,
+    pub(crate) meters: Arc<MeterProvider>,
+    pub(crate) loggers: LoggerProvider,
+    pub(crate) propagator: Arc<dyn Propagator>,
 }
 
 impl EnhancedOtlpClient {
@@ -65,16 +67,7 @@ impl EnhancedOtlpClient {
         ClientBuilder::new()
     }
 
-    pub(crate) fn new(
-        pipeline: Pipeline,
-        policies: Policies,
-        discovery: Option<Discovery>,
-        diagnostics: Arc<Diagnostics>,
-        tracers: TracerProvider,
-        meters: Arc<MeterProvider>,
-        loggers: LoggerProvider,
-    ) -> Self {
-        let inner = Inner { pipeline, policies, discovery, diagnostics, tracers, meters, loggers };
+    pub(crate) fn new(inner: Inner) -> Self {
         EnhancedOtlpClient { inner: Arc::new(inner) }
     }
 
@@ -106,6 +99,11 @@ impl EnhancedOtlpClient {
     /// The source of loggers, for scopes with a version, a schema or attributes.
     pub fn logger_provider(&self) -> &LoggerProvider {
         &self.inner.loggers
+    }
+
+    /// The format in which contexts travel to other processes and back. Without propagation it writes and reads nothing.
+    pub fn propagator(&self) -> &dyn Propagator {
+        &*self.inner.propagator
     }
 
     /// The metrics as they are now, without sending or resetting anything.

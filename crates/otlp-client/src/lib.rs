@@ -6,7 +6,7 @@
 
 mod builder;
 mod client;
-mod config;
+pub mod config;
 mod diagnostics;
 mod endpoints;
 mod environment;
@@ -14,6 +14,7 @@ mod error;
 mod leaving;
 mod logging;
 mod policies;
+mod propagation;
 mod receivers;
 mod resource;
 mod settings;
@@ -23,7 +24,7 @@ pub use self::{
     builder::ClientBuilder,
     client::EnhancedOtlpClient,
     config::{LogFormat, LogLevel, LoggingConfig, MonitoringConfig},
-    environment::{EndpointScope, Environment, ExportVariables, Warning},
+    environment::{BatchVariables, EndpointScope, Environment, ExportVariables, Selection, Warning},
     error::BuildError,
     logging::{Diagnostic, DiagnosticSeverity},
 };

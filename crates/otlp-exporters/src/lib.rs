@@ -12,6 +12,7 @@ mod hurry;
 mod otlp;
 pub mod owned;
 mod repeat;
+mod retryable;
 mod retrying;
 mod route;
 
@@ -24,6 +25,7 @@ pub use self::{
     endpoint::{EndpointBreaker, JudgeEndpoint},
     hurry::Hurry,
     otlp::OtlpExporter,
-    repeat::{AttemptObserver, Governed, RetryOutcomes},
+    repeat::{AttemptObserver, Governed},
+    retryable::{RetryOutcomes, RetryableKinds},
     retrying::{Attempt, Retrying},
 };

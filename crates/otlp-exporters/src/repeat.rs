@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use otlp_batch::{Attempts, Batch, BatchExporter, Exported};
 use otlp_core::{ExportError, Outcome, Signal};
-use otlp_reliability::{Classify, Control, Controlled, Decision, Retry};
+use otlp_reliability::{Control, Controlled, Retry};
 use parking_lot::Mutex;
 
 use crate::{
-    Hurry,
+    Hurry, RetryOutcomes, RetryableKinds,
     endpoint::is_alive,
     route::{Route, Tried},
 };
@@ -29,28 +29,6 @@ pub trait Governed: BatchExporter {
     fn policies(&self) -> Vec<(&'static str, Arc<dyn Control>)>;
 }
 
-/// Retries what an [`Outcome`] says can be retried, no sooner than the receiver asked.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RetryOutcomes;
-
-impl Classify<Outcome> for RetryOutcomes {
-    fn classify(&self, outcome: &Outcome) -> Decision {
-        match outcome {
-            Outcome::Retry(failure) => failure.after.map_or(Decision::Retry, Decision::RetryAfter),
-            _ => Decision::Done,
-        }
-    }
-}
-
-impl Classify<Exported> for RetryOutcomes {
-    fn classify(&self, exported: &Exported) -> Decision {
-        match exported {
-            Exported::Settled(outcome) => self.classify(outcome),
-            Exported::PutOff { .. } => Decision::Done,
-        }
-    }
-}
-
 /// Repeats attempts.
 pub(crate) struct Repeat {
     pub(crate) name: String,
@@ -60,7 +38,12 @@ pub(crate) struct Repeat {
 
 impl Repeat {
     pub(crate) fn new(name: String, retry: Retry, hurry: Hurry) -> Self {
-        Repeat { name, retry: retry.with_classifier(RetryOutcomes).with_clock(hurry), observer: None }
+        Repeat { name, retry: retry.with_classifier(RetryOutcomes::default()).with_clock(hurry), observer: None }
+    }
+
+    pub(crate) fn of_kinds(mut self, kinds: RetryableKinds) -> Self {
+        self.retry = self.retry.with_classifier(RetryOutcomes::of(kinds));
+        self
     }
 
     pub(crate) fn observe(&mut self, observer: Arc<dyn AttemptObserver>) {

@@ -8,7 +8,7 @@ use otlp_core::{ErrorKind, ExportError, Outcome, RetryableFailure, Signal};
 use otlp_reliability::{CircuitState, Control, Controlled, Error, Retry, Timeout};
 
 use crate::{
-    AttemptObserver, EndpointBreaker, Governed, Hurry,
+    AttemptObserver, EndpointBreaker, Governed, Hurry, RetryableKinds,
     repeat::Repeat,
     route::{Route, Tried},
 };
@@ -51,6 +51,12 @@ impl<A: Attempt> Retrying<A> {
             repeat: Repeat::new(name.clone(), retry, hurry),
             guarded: Guarded { attempt, name, breakers: [const { None }; 3], timeout: None },
         }
+    }
+
+    /// Repeats failures of these kinds alone; a batch that fails in another way is given up.
+    pub fn with_retryable(mut self, kinds: RetryableKinds) -> Self {
+        self.repeat = self.repeat.of_kinds(kinds);
+        self
     }
 
     /// Asks the breaker of the signal's endpoint before each attempt; in the order of [`Signal::ALL`]. Signals that go to

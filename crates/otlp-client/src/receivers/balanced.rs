@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use otlp_core::{ErrorKind, ExportError};
 use otlp_discovery::{Endpoint, Picked, ServicePool};
-use otlp_exporters::{BalancedExporter, Hurry, OtlpExporter};
+use otlp_exporters::{BalancedExporter, Hurry, OtlpExporter, RetryableKinds};
 use otlp_reliability::{CircuitBreakerConfig, Controlled, Retry};
 use otlp_transport::EventHook;
 
@@ -24,6 +24,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) environment: &'a [ExportVariables; 3],
     pub(crate) events: &'a EventHook,
     pub(crate) retry: Retry,
+    pub(crate) retryable: RetryableKinds,
     pub(crate) hurry: Hurry,
     pub(crate) circuit_breaker: Option<CircuitBreakerConfig>,
     pub(crate) diagnostics: &'a Arc<Diagnostics>,
@@ -72,6 +73,7 @@ impl Prepared {
             Ok(exporter)
         };
         let exporter = BalancedExporter::new(name, pool.clone(), connect, parts.retry, parts.hurry)
+            .with_retryable(parts.retryable)
             .with_observer(parts.diagnostics.clone());
         Ok(Some(Balanced { exporter, pool }))
     }

@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 
 use self::transports::Transports;
 use crate::{
-    Attempt, AttemptObserver, Governed, Hurry, JudgeEndpoint,
+    Attempt, AttemptObserver, Governed, Hurry, JudgeEndpoint, RetryableKinds,
     repeat::Repeat,
     route::{Route, Tried},
 };
@@ -69,6 +69,12 @@ impl<A: Attempt> BalancedExporter<A> {
             repeat: Repeat::new(name.into(), retry, hurry),
             balanced: Balanced { pool, transports: Transports::new(connect) },
         }
+    }
+
+    /// Repeats failures of these kinds alone; a batch that fails in another way is given up.
+    pub fn with_retryable(mut self, kinds: RetryableKinds) -> Self {
+        self.repeat = self.repeat.of_kinds(kinds);
+        self
     }
 
     /// Lets `observer` hear of failed attempts.
