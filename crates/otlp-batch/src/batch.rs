@@ -17,6 +17,8 @@ pub struct Fragment {
     pub(crate) scope: Arc<ScopeEnvelope>,
     pub(crate) entries: Bytes,
     pub(crate) items: u64,
+    /// How many bytes of the memory budget its buffer takes: of one that fragments share, each its part.
+    pub(crate) held: usize,
 }
 
 impl Fragment {
@@ -115,8 +117,13 @@ impl Batch {
             [one] => {
                 // Entries that cannot be read cannot be split either: they share one fate.
                 let halves = split::halves(self.signal, &one.entries).ok()??;
-                let part = |entries, items| vec![Fragment { scope: Arc::clone(&one.scope), entries, items }];
-                (part(halves.first, halves.first_items), part(halves.second, halves.second_items))
+                let part =
+                    |entries, items, held| vec![Fragment { scope: Arc::clone(&one.scope), entries, items, held }];
+                let held = one.held / 2;
+                (
+                    part(halves.first, halves.first_items, held),
+                    part(halves.second, halves.second_items, one.held - held),
+                )
             }
             fragments => {
                 let mut taken = 0;
@@ -131,6 +138,19 @@ impl Batch {
         };
         let part = |fragments| Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments);
         (!first.is_empty() && !second.is_empty()).then(|| (part(first), part(second)))
+    }
+
+    /// How many bytes of the memory budget it takes. The buffers of small fragments are mostly empty, and count in full.
+    pub(crate) fn held(&self) -> usize {
+        self.fragments.iter().map(|fragment| fragment.held).sum()
+    }
+
+    /// The batch with all records in one buffer that takes `held` bytes of the memory budget.
+    pub(crate) fn in_buffer_of(mut self, held: usize) -> Batch {
+        if let Some(first) = self.fragments.first_mut() {
+            first.held = held;
+        }
+        self
     }
 
     /// The batch with another count of items: what was counted when it was recorded is what the ledger knows.
@@ -157,7 +177,7 @@ impl Batch {
     pub(crate) fn of_items(sequence: u64, items: u64) -> Arc<Batch> {
         let scope = Arc::new(ScopeEnvelope::new(0, Scope::default()));
         let resource = Arc::new(ResourceEnvelope::new(Resource::default()));
-        let fragment = Fragment { scope, entries: [0x12, 0].repeat(items as usize).into(), items };
+        let fragment = Fragment { scope, entries: [0x12, 0].repeat(items as usize).into(), items, held: 4 << 10 };
         Arc::new(Batch::new(Signal::Traces, sequence, resource, vec![fragment]))
     }
 }

@@ -68,9 +68,9 @@ impl Batcher {
         }
     }
 
-    /// Closes what there is, complete or not.
-    pub(crate) fn close_all(&self, put: impl Fn(Batch)) {
-        for signal in Signal::ALL {
+    /// Closes what there is of some signals, complete or not.
+    pub(crate) fn close_all(&self, signals: &[Signal], put: impl Fn(Batch)) {
+        for signal in signals.iter().copied() {
             let mut building = self.building[signal.index()].lock();
             if !building.fragments.is_empty() {
                 put(self.close(signal, &mut building));

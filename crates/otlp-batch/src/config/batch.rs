@@ -90,6 +90,12 @@ impl BatchConfig {
             "max_queue_size",
             self.max_queue_size,
             "1 to 1000000000 items",
+        )?;
+        check(
+            self.strategy != BatchStrategy::SizeBased || self.max_queue_size >= self.max_batch_size,
+            "max_queue_size",
+            self.max_queue_size,
+            "at least max_batch_size with BatchStrategy::SizeBased: otherwise no batch would ever be complete",
         )
     }
 }

@@ -179,7 +179,7 @@ impl PipelineBuilder {
         self.batch.validate()?;
         self.limits.validate()?;
         self.memory.validate()?;
-        let pool = BufferPool::new(self.memory);
+        let pool = BufferPool::new(self.memory)?;
         let mut queues = match &mut self.disk {
             Some(disk) => {
                 disk.config.validate()?;
