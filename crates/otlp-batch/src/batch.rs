@@ -46,6 +46,8 @@ pub struct Batch {
     items: u64,
     resource: Arc<ResourceEnvelope>,
     fragments: Vec<Fragment>,
+    /// Its requests are copies ([`PipelineBuilder::zero_copy`](crate::PipelineBuilder::zero_copy)).
+    is_copied: bool,
 }
 
 impl Batch {
@@ -56,7 +58,7 @@ impl Batch {
         fragments: Vec<Fragment>,
     ) -> Self {
         let items = fragments.iter().map(|fragment| fragment.items).sum();
-        Batch { signal, sequence, items, resource, fragments }
+        Batch { signal, sequence, items, resource, fragments, is_copied: false }
     }
 
     /// The signal of all records.
@@ -89,7 +91,8 @@ impl Batch {
         &self.fragments
     }
 
-    /// The request: envelope and records in order, the records shared and not copied.
+    /// The request: envelope and records in order, the records shared and not copied; without
+    /// [`PipelineBuilder::zero_copy`](crate::PipelineBuilder::zero_copy) all of it is one copy.
     pub fn to_request(&self) -> EncodedRequest {
         let groups: Vec<&[Fragment]> = self.fragments.chunk_by(|a, b| Arc::ptr_eq(&a.scope, &b.scope)).collect();
         let group_lens: Vec<usize> = groups.iter().map(|group| group_len(group)).collect();
@@ -108,7 +111,9 @@ impl Batch {
             headers.bytes.extend_from_slice(&group[0].scope.suffix);
         }
         headers.bytes.extend_from_slice(&self.resource.suffix);
-        EncodedRequest::new(self.signal, self.items, headers.join())
+        let segments = headers.join();
+        let segments = if self.is_copied { vec![segments.concat().into()] } else { segments };
+        EncodedRequest::new(self.signal, self.items, segments)
     }
 
     /// Two batches with about half of the items each; `None` if there is only one item, which nothing can split.
@@ -136,7 +141,9 @@ impl Batch {
                 (first.to_vec(), second.to_vec())
             }
         };
-        let part = |fragments| Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments);
+        let part = |fragments| {
+            Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments).copying(self.is_copied)
+        };
         (!first.is_empty() && !second.is_empty()).then(|| (part(first), part(second)))
     }
 
@@ -167,7 +174,13 @@ impl Batch {
     /// This part of a batch with the one behind it, as one again.
     pub(crate) fn followed_by(&self, next: &Batch) -> Batch {
         let fragments = self.fragments.iter().chain(&next.fragments).cloned().collect();
-        Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments)
+        Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments).copying(self.is_copied)
+    }
+
+    /// The batch, whose requests are copies or not.
+    pub(crate) fn copying(mut self, is_copied: bool) -> Batch {
+        self.is_copied = is_copied;
+        self
     }
 }
 

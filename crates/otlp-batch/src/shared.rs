@@ -16,10 +16,10 @@ use otlp_core::{
 use parking_lot::Mutex;
 
 use crate::{
-    Batch, BatchConfig, BatchLimits, DeliveryObserver, DropReason, Fate, Fragment, Intake, Ledger, OnFull, Producer,
-    Settled,
+    Batch, DeliveryObserver, DropReason, Fate, Fragment, Intake, Ledger, OnFull, Producer, Settled,
     batcher::Batcher,
     chunk::{Chunk, Lane, Sizing, Slot, SlotState},
+    config::Settings,
     destination::{Destination, Lane as DestinationLane, tell},
     envelope::{ResourceEnvelope, ScopeEnvelope},
     pool::{BufferPool, PooledBuffer, SMALLEST},
@@ -29,8 +29,7 @@ use crate::{
 pub(crate) struct Shared {
     /// Tells the slots of different pipelines apart in a thread's list.
     id: u64,
-    batch: BatchConfig,
-    limits: BatchLimits,
+    settings: Settings,
     pool: Arc<BufferPool>,
     batcher: Batcher,
     destinations: Vec<Destination>,
@@ -56,8 +55,7 @@ pub(crate) struct Record<'a> {
 impl Shared {
     pub(crate) fn new(
         resource: Resource,
-        batch: BatchConfig,
-        limits: BatchLimits,
+        settings: Settings,
         pool: Arc<BufferPool>,
         destinations: Vec<Destination>,
         observer: Option<Arc<dyn DeliveryObserver>>,
@@ -69,9 +67,8 @@ impl Shared {
         let found = lanes.map(|lane| lane.found()).max().unwrap_or(0);
         Shared {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            batcher: Batcher::new(Arc::new(ResourceEnvelope::new(resource)), &batch, &limits, found),
-            batch,
-            limits,
+            batcher: Batcher::new(Arc::new(ResourceEnvelope::new(resource)), &settings, found),
+            settings,
             pool,
             destinations,
             observer,
@@ -89,7 +86,7 @@ impl Shared {
     }
 
     pub(crate) fn max_record_bytes(&self) -> usize {
-        self.limits.max_record_bytes
+        self.settings.limits.max_record_bytes
     }
 
     pub(crate) fn destinations(&self) -> &[Destination] {
@@ -128,6 +125,17 @@ impl Shared {
     }
 
     pub(crate) fn append(&self, record: &Record<'_>, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.settings.copies && record.len <= self.max_record_bytes() {
+            let mut copied = Vec::with_capacity(record.len);
+            write(&mut copied);
+            return self.append_shared(record, |chunk| chunk.extend_from_slice(&copied));
+        }
+        self.append_shared(record, write);
+    }
+
+    /// Appends a record by writing it where it stays.
+    #[inline]
+    fn append_shared(&self, record: &Record<'_>, write: impl FnOnce(&mut Vec<u8>)) {
         let mut write = Some(write);
         let refused =
             thread_slots::with_slot(self.id, || self.new_slot(), |slot| self.append_to(slot, record, &mut write));
@@ -161,7 +169,7 @@ impl Shared {
             let open = lane.chunk(record.scope);
             let reason = match open {
                 _ if closed => DropReason::ShutDown,
-                _ if record.len > self.limits.max_record_bytes => DropReason::RecordTooLarge,
+                _ if record.len > self.settings.limits.max_record_bytes => DropReason::RecordTooLarge,
                 Some(index) if lane.open[index].room() >= record.len => {
                     self.write(lane, index, record, write);
                     return None;
@@ -175,7 +183,7 @@ impl Shared {
                 },
             };
             let can_change = matches!(reason, DropReason::QueueFull | DropReason::MemoryFull) && may_wait;
-            if !can_change || self.limits.on_full == OnFull::DropNewest {
+            if !can_change || self.settings.limits.on_full == OnFull::DropNewest {
                 lane.drop_item(reason, record.items);
                 return Some(reason);
             }
@@ -197,7 +205,7 @@ impl Shared {
             chunk.append(record.items, record.len, write);
         }
         lane.accepted += record.items;
-        if chunk.items() >= self.batch.closing_items() {
+        if chunk.items() >= self.settings.batch.closing_items() {
             self.close_chunk(lane, index, record.signal);
         }
     }
@@ -218,7 +226,7 @@ impl Shared {
             return Err(DropReason::QueueFull);
         }
         let buffer = granted.take().or_else(|| self.acquire(lane, record)).ok_or(DropReason::MemoryFull)?;
-        let max_bytes = self.limits.max_batch_bytes.max(record.len);
+        let max_bytes = self.settings.limits.max_batch_bytes.max(record.len);
         lane.open.push(Chunk::new(Arc::clone(record.scope), buffer, max_bytes));
         Ok(lane.open.len() - 1)
     }
@@ -251,14 +259,14 @@ impl Shared {
     }
 
     fn is_queue_full(&self, signal: Signal) -> bool {
-        let max = self.batch.max_queue_size as u64;
+        let max = self.settings.batch.max_queue_size as u64;
         let waiting = self.destinations.iter().map(|destination| destination.lane(signal).waiting()).max();
         waiting.unwrap_or(0) + self.batcher.items(signal) >= max
     }
 
     /// Makes room as [`OnFull`] says; `false` if there is nothing more to try.
     fn make_room(&self, record: &Record<'_>, reason: DropReason, granted: &mut Option<PooledBuffer>) -> bool {
-        match self.limits.on_full {
+        match self.settings.limits.on_full {
             OnFull::DropNewest => false,
             OnFull::DropOldest => {
                 let lanes = self.destinations.iter().map(|destination| destination.lane(record.signal));

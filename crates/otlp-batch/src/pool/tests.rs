@@ -9,7 +9,7 @@ fn config(initial_size: usize, max_size: usize) -> MemoryPoolConfig {
 }
 
 fn pool_of(config: MemoryPoolConfig) -> Arc<BufferPool> {
-    BufferPool::new(config).unwrap()
+    BufferPool::new(config).expect("there is memory")
 }
 
 fn pool() -> Arc<BufferPool> {
@@ -17,7 +17,7 @@ fn pool() -> Arc<BufferPool> {
 }
 
 fn chunks(pool: &Arc<BufferPool>, count: usize) -> Vec<PooledBuffer> {
-    (0..count).map(|_| pool.acquire(CHUNK).unwrap()).collect()
+    (0..count).map(|_| pool.acquire(CHUNK).expect("the budget has room")).collect()
 }
 
 /// Looks at the pool as the background thread does, at `moments` that are in the middle of the time after which it may

@@ -50,6 +50,7 @@ impl ClientBuilder {
             .batch(self.batch)
             .limits(self.limits)
             .memory(self.memory)
+            .zero_copy(self.zero_copy)
             .observer(observers(Arc::clone(&diagnostics), self.observer))
             .on_tick(move || ticking.resync())
             .on_hurry(move || {
