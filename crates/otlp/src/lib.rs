@@ -44,8 +44,14 @@ pub mod config {
         LoggingConfig, MonitoringConfig, Warning,
     };
     pub use otlp_reliability::{BreakDuration, CircuitBreakerConfig, RetryPolicy};
-    pub use otlp_sdk::{logs::LogLimits, metrics::TemporalityPreference, trace::SpanLimits};
-    pub use otlp_transport::{ClientIdentity, Compression, Protocol, TlsConfig};
+    pub use otlp_sdk::{
+        logs::{LogAggregation, LogLimits},
+        metrics::TemporalityPreference,
+        trace::SpanLimits,
+    };
+    pub use otlp_transport::{
+        ClientIdentity, Compression, ConnectionPoolConfig, KeepAlive, Protocol, TlsOptions, TlsVersion,
+    };
 }
 
 /// Where every item went.

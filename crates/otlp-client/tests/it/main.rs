@@ -6,6 +6,7 @@ mod backends;
 mod batches;
 mod content;
 mod disk;
+mod logging;
 mod outages;
 mod policies;
 mod runtimes;
