@@ -6,7 +6,7 @@
 
 mod builder;
 mod client;
-mod config;
+pub mod config;
 mod diagnostics;
 mod endpoints;
 mod environment;

@@ -115,6 +115,13 @@ impl PipelineBuilder {
         self
     }
 
+    /// Sets how long the disk may take until somebody hears of it.
+    #[cfg(test)]
+    pub(crate) fn disk_patience(mut self, patience: Duration) -> Self {
+        self.disk = self.disk.map(|disk| Disk { patience, ..disk });
+        self
+    }
+
     /// Calls `act` when something happens to the disk queue of the destination that is named.
     pub fn on_disk_event(mut self, act: impl Fn(&str, &DiskEvent<'_>) + Send + Sync + 'static) -> Self {
         self.on_disk_event = Some(Arc::new(act));
@@ -265,7 +272,7 @@ fn open(
 }
 
 /// The limit of one lane. Only its dispatcher ever waits for it.
-fn in_flight_limit(max_in_flight: usize) -> Result<Bulkhead, ConfigError> {
+pub(super) fn in_flight_limit(max_in_flight: usize) -> Result<Bulkhead, ConfigError> {
     let max_in_flight = u32::try_from(max_in_flight).unwrap_or(u32::MAX);
     let limit = BulkheadConfig::new(max_in_flight).with_max_waiting(1).build();
     limit.map_err(|error| ConfigError {

@@ -9,7 +9,7 @@ use otlp_sdk::{clock::Clock, logs::LoggerProvider, metrics::MeterProvider, trace
 use crate::{
     BuildError, ClientBuilder, EnhancedOtlpClient,
     builder::{
-        destinations::{Assembled, Destinations, default_retry},
+        destinations::{Assembled, Destinations},
         logging,
     },
     diagnostics::{DiagnosticSeverity, Diagnostics},
@@ -38,9 +38,14 @@ impl ClientBuilder {
                 Message::from(warning.to_string()).field("variable", warning.name.as_str())
             });
         }
+        for notice in &self.said.notices {
+            diagnostics.say(DiagnosticSeverity::Warning, notice);
+        }
+        let disk_queue = self.said.settle(self.disk_queue)?;
         let mut policies = Policies::new(self.is_in_registry);
-        let retry = self.retry.unwrap_or_else(|| default_retry(self.disk_queue.is_some()));
-        let assembly = Destinations { export: &self.export, retry, diagnostics: &diagnostics, policies: &mut policies };
+        let (retry, retryable) = self.retry.settle(disk_queue.is_some())?;
+        let assembly =
+            Destinations { export: &self.export, retry, retryable, diagnostics: &diagnostics, policies: &mut policies };
         let Assembled { otlp, transports, customs, breakers, hurry } =
             assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
 
@@ -83,7 +88,7 @@ impl ClientBuilder {
         if self.console {
             pipeline = pipeline.destination_in_memory(Arc::new(ConsoleExporter::new()));
         }
-        if let Some(disk_queue) = self.disk_queue {
+        if let Some(disk_queue) = disk_queue {
             let disk_says = Arc::clone(&diagnostics);
             pipeline = pipeline
                 .with_disk_queue(disk_queue)

@@ -6,6 +6,7 @@ mod delivery;
 mod destinations;
 mod logging;
 mod policies;
+mod production;
 mod telemetry;
 
 use std::{sync::Arc, time::Duration};
@@ -13,13 +14,14 @@ use std::{sync::Arc, time::Duration};
 use otlp_batch::{BatchConfig, BatchLimits, DeliveryObserver, DiskQueueConfig, MemoryPoolConfig};
 use otlp_core::KeyValue;
 use otlp_exporters::Exporter;
-use otlp_reliability::{CircuitBreakerConfig, RetryPolicy};
+use otlp_reliability::CircuitBreakerConfig;
 use otlp_sdk::{
     logs::{LogAggregation, LogConfig},
     metrics::{MetricsConfig, TemporalityPreference},
     trace::TraceConfig,
 };
 
+use self::{policies::RetryChoice, production::Said};
 use crate::{
     LoggingConfig, endpoints::default_circuit_breaker, environment::Environment, logging::Sink, settings::ExportOptions,
 };
@@ -35,7 +37,7 @@ pub struct ClientBuilder {
     memory: MemoryPoolConfig,
     zero_copy: bool,
     disk_queue: Option<DiskQueueConfig>,
-    retry: Option<RetryPolicy>,
+    retry: RetryChoice,
     circuit_breaker: Option<CircuitBreakerConfig>,
     is_in_registry: bool,
     metrics: MetricsConfig,
@@ -51,6 +53,7 @@ pub struct ClientBuilder {
     log_aggregation: Option<LogAggregation>,
     drop_deadline: Option<Duration>,
     environment: Option<Environment>,
+    said: Said,
 }
 
 impl ClientBuilder {
@@ -64,7 +67,7 @@ impl ClientBuilder {
             memory: MemoryPoolConfig::default(),
             zero_copy: true,
             disk_queue: None,
-            retry: None,
+            retry: RetryChoice::default(),
             circuit_breaker: Some(default_circuit_breaker()),
             is_in_registry: false,
             metrics: MetricsConfig::default(),
@@ -80,6 +83,7 @@ impl ClientBuilder {
             log_aggregation: None,
             drop_deadline: None,
             environment: None,
+            said: Said::default(),
         }
     }
 

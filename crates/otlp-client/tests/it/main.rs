@@ -4,6 +4,7 @@
 
 mod backends;
 mod batches;
+mod config;
 mod content;
 mod disk;
 mod logging;
