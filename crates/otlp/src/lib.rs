@@ -46,7 +46,8 @@ pub mod config {
     pub use otlp_reliability::{BreakDuration, CircuitBreakerConfig, RetryPolicy};
     pub use otlp_sdk::{logs::LogLimits, metrics::TemporalityPreference, trace::SpanLimits};
     pub use otlp_transport::{
-        ClientIdentity, Compression, ConnectionPoolConfig, KeepAlive, Protocol, TlsOptions, TlsVersion,
+        AuthError, Authenticate, ClientIdentity, Compression, ConnectionPoolConfig, Credentials, Headers, KeepAlive,
+        Protocol, TlsOptions, TlsVersion,
     };
 }
 
