@@ -16,8 +16,7 @@ use otlp_core::{
 use parking_lot::Mutex;
 
 use crate::{
-    Batch, BatchConfig, BatchLimits, DeliveryObserver, DropReason, Fate, Fragment, Intake, Ledger, OnFull, Producer,
-    Settled,
+    Batch, BatchConfig, BatchLimits, DeliveryObserver, DropReason, Fate, Fragment, Ledger, OnFull, Producer, Settled,
     batcher::Batcher,
     chunk::{Chunk, Lane, Sizing, Slot},
     destination::{Destination, Lane as DestinationLane, tell},
@@ -119,12 +118,10 @@ impl Shared {
         }
     }
 
-    /// Asks every producer for its records.
-    pub(crate) fn produce(&self, intake: &Intake) {
+    /// Asks every producer for something.
+    pub(crate) fn for_each_producer(&self, ask: impl Fn(&dyn Producer)) {
         let producers = self.producers.lock().clone();
-        for producer in producers {
-            producer.produce(intake);
-        }
+        producers.iter().for_each(|producer| ask(&**producer));
     }
 
     pub(crate) fn append(&self, record: &Record<'_>, write: impl FnOnce(&mut Vec<u8>)) {

@@ -44,7 +44,11 @@ pub mod config {
         LoggingConfig, MonitoringConfig, Warning,
     };
     pub use otlp_reliability::{BreakDuration, CircuitBreakerConfig, RetryPolicy};
-    pub use otlp_sdk::{logs::LogLimits, metrics::TemporalityPreference, trace::SpanLimits};
+    pub use otlp_sdk::{
+        logs::{LogAggregation, LogLimits},
+        metrics::TemporalityPreference,
+        trace::SpanLimits,
+    };
     pub use otlp_transport::{
         AuthError, Authenticate, ClientIdentity, Compression, ConnectionPoolConfig, Credentials, Headers, KeepAlive,
         Protocol, TlsOptions, TlsVersion,

@@ -4,6 +4,7 @@ mod assembly;
 mod connection;
 mod delivery;
 mod destinations;
+mod logging;
 mod policies;
 mod telemetry;
 
@@ -14,16 +15,13 @@ use otlp_core::KeyValue;
 use otlp_exporters::Exporter;
 use otlp_reliability::{CircuitBreakerConfig, RetryPolicy};
 use otlp_sdk::{
-    logs::LogConfig,
+    logs::{LogAggregation, LogConfig},
     metrics::{MetricsConfig, TemporalityPreference},
     trace::TraceConfig,
 };
 
 use crate::{
-    diagnostics::{Diagnostic, Sink},
-    endpoints::default_circuit_breaker,
-    environment::Environment,
-    settings::ExportOptions,
+    LoggingConfig, endpoints::default_circuit_breaker, environment::Environment, logging::Sink, settings::ExportOptions,
 };
 
 /// Settings of an [`EnhancedOtlpClient`]. What is set here beats the environment.
@@ -48,6 +46,8 @@ pub struct ClientBuilder {
     console: bool,
     observer: Option<Arc<dyn DeliveryObserver>>,
     diagnostics: Option<Sink>,
+    logging: Option<LoggingConfig>,
+    log_aggregation: Option<LogAggregation>,
     drop_deadline: Option<Duration>,
     environment: Option<Environment>,
 }
@@ -74,15 +74,11 @@ impl ClientBuilder {
             console: false,
             observer: None,
             diagnostics: None,
+            logging: None,
+            log_aggregation: None,
             drop_deadline: None,
             environment: None,
         }
-    }
-
-    /// Sets what is done with messages of the client about itself. Default: a line on standard error, at a limited rate.
-    pub fn with_diagnostics(mut self, sink: impl Fn(&Diagnostic) + Send + Sync + 'static) -> Self {
-        self.diagnostics = Some(Arc::new(sink));
-        self
     }
 
     /// Ignores the `OTEL_*` environment variables.

@@ -101,6 +101,7 @@ impl ConsulConfig {
     }
 
     /// How long ago the server that answers a stale read may have heard of the leader: up to a day, default 30 seconds.
+    /// Answers that an agent takes from its stream of changes name no age, and are not judged by it.
     #[must_use]
     pub fn with_max_staleness(mut self, max_staleness: Duration) -> Self {
         self.max_staleness = max_staleness;
