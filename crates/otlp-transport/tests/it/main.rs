@@ -11,5 +11,6 @@ mod http;
 mod lost;
 mod pool;
 mod requests;
+mod rotation;
 mod server;
 mod tls;
