@@ -40,8 +40,13 @@ pub mod config {
         EncryptionKey, MemoryPoolConfig, OnFull,
     };
     pub use otlp_client::{
-        Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, LogFormat, LogLevel,
-        LoggingConfig, MonitoringConfig, Warning,
+        BatchVariables, Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, Selection,
+        Warning,
+        config::{
+            ClientConfig, ConfigFileError, ConnectionConfig, ErrorType, FieldError, FieldProblem, LogFormat, LogLevel,
+            LoggingConfig, MonitoringConfig, Place, ProductionConfig, RetryConfig, SecurityConfig, TlsConfig,
+            TransportConfig, TransportProtocol, literal,
+        },
     };
     pub use otlp_reliability::{BreakDuration, CircuitBreakerConfig, RetryPolicy};
     pub use otlp_sdk::{
