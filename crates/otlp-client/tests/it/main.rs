@@ -13,3 +13,4 @@ mod policies;
 mod runtimes;
 mod setup;
 mod signals;
+mod variables;
