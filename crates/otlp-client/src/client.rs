@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use otlp_batch::{Ledger, Pipeline, QueueDepth, Report};
+use otlp_batch::{Ledger, Pipeline, PoolSnapshot, QueueDepth, Report};
 use otlp_core::{Signal, data::MetricData, propagation::Propagator};
 use otlp_discovery::Discovery;
 use otlp_reliability::NamedSnapshot;
@@ -138,6 +138,11 @@ impl EnhancedOtlpClient {
     /// [`with_endpoints`](ClientBuilder::with_endpoints). It watches for as long as the client delivers.
     pub fn service_discovery(&self) -> Option<&Discovery> {
         self.inner.discovery.as_ref()
+    }
+
+    /// How large the memory pool is, what is in use of it, and how it came to that.
+    pub fn memory_pool(&self) -> PoolSnapshot {
+        self.inner.pipeline.memory_pool()
     }
 
     /// How many log records were folded into identical ones ([`LogAggregation`](otlp_sdk::logs::LogAggregation)): they were

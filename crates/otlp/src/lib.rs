@@ -55,14 +55,16 @@ pub mod config {
         trace::SpanLimits,
     };
     pub use otlp_transport::{
-        ClientIdentity, Compression, ConnectionPoolConfig, KeepAlive, Protocol, TlsOptions, TlsVersion,
+        AuthError, Authenticate, ClientIdentity, Compression, ConnectionPoolConfig, Credentials, Headers, KeepAlive,
+        Protocol, TlsOptions, TlsVersion,
     };
 }
 
 /// Where every item went.
 pub mod delivery {
     pub use otlp_batch::{
-        Batch, DeliveryObserver, DropReason, Dropped, Fate, Fragment, Ledger, QueueDepth, Report, Settled, SignalLedger,
+        Batch, DeliveryObserver, DropReason, Dropped, Fate, Fragment, Ledger, PoolSnapshot, QueueDepth, Report,
+        Settled, SignalLedger,
     };
 }
 
