@@ -26,3 +26,8 @@ pub use self::{
     logging::{Diagnostic, DiagnosticSeverity},
 };
 pub use otlp_batch::{DiskQueueConfig, Durability, EncryptionKey};
+
+/// The bodies of the fuzz targets for configuration files.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use self::config::fuzz;
