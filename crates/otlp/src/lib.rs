@@ -40,7 +40,8 @@ pub mod config {
         EncryptionKey, MemoryPoolConfig, OnFull,
     };
     pub use otlp_client::{
-        Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, Warning,
+        BatchVariables, Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, Selection,
+        Warning,
         config::{
             ClientConfig, ConfigFileError, ConnectionConfig, ErrorType, FieldError, FieldProblem, LogFormat, LogLevel,
             LoggingConfig, MonitoringConfig, Place, ProductionConfig, RetryConfig, SecurityConfig, TlsConfig,
