@@ -55,7 +55,8 @@ pub mod config {
         trace::SpanLimits,
     };
     pub use otlp_transport::{
-        ClientIdentity, Compression, ConnectionPoolConfig, KeepAlive, Protocol, TlsOptions, TlsVersion,
+        AuthError, Authenticate, ClientIdentity, Compression, ConnectionPoolConfig, Credentials, Headers, KeepAlive,
+        Protocol, TlsOptions, TlsVersion,
     };
 }
 
