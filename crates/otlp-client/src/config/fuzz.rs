@@ -35,11 +35,11 @@ pub fn config_references(bytes: &[u8]) {
     struct Anything;
     impl reference::Sources for Anything {
         fn variable(&self, name: &str) -> Result<Option<String>, String> {
-            Ok((name.len() % 2 == 0).then(|| format!("${{{name}}}")))
+            Ok(name.len().is_multiple_of(2).then(|| format!("${{{name}}}")))
         }
 
         fn file(&self, path: &str) -> Result<String, String> {
-            if path.len() % 2 == 0 { Ok("secret\r\n".to_owned()) } else { Err("not found".to_owned()) }
+            if path.len().is_multiple_of(2) { Ok("secret\r\n".to_owned()) } else { Err("not found".to_owned()) }
         }
     }
     let Ok(text) = std::str::from_utf8(bytes) else { return };
