@@ -4,6 +4,7 @@
 
 mod backends;
 mod config;
+mod connections;
 mod content;
 mod disk;
 mod logging;
