@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use otlp_batch::{Ledger, Pipeline, QueueDepth, Report};
+use otlp_batch::{Ledger, Pipeline, PoolSnapshot, QueueDepth, Report};
 use otlp_core::{Signal, data::MetricData, propagation::Propagator};
 use otlp_reliability::NamedSnapshot;
 use otlp_sdk::{
@@ -124,6 +124,11 @@ impl EnhancedOtlpClient {
     /// a custom exporter, and the bulkhead that limits what is in flight, by signal (`otlp (grpc)/traces/bulkhead`).
     pub fn policies(&self) -> Vec<NamedSnapshot> {
         self.inner.policies.figures()
+    }
+
+    /// How large the memory pool is, what is in use of it, and how it came to that.
+    pub fn memory_pool(&self) -> PoolSnapshot {
+        self.inner.pipeline.memory_pool()
     }
 
     /// How many log records were folded into identical ones ([`LogAggregation`](otlp_sdk::logs::LogAggregation)): they were

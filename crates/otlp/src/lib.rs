@@ -63,7 +63,8 @@ pub mod config {
 /// Where every item went.
 pub mod delivery {
     pub use otlp_batch::{
-        Batch, DeliveryObserver, DropReason, Dropped, Fate, Fragment, Ledger, QueueDepth, Report, Settled, SignalLedger,
+        Batch, DeliveryObserver, DropReason, Dropped, Fate, Fragment, Ledger, PoolSnapshot, QueueDepth, Report,
+        Settled, SignalLedger,
     };
 }
 

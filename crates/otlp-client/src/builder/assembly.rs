@@ -70,6 +70,7 @@ impl ClientBuilder {
             .batch(self.batch.unwrap_or_default())
             .limits(self.limits)
             .memory(self.memory)
+            .zero_copy(self.zero_copy)
             .observer(observers(Arc::clone(&diagnostics), self.observer))
             .on_tick(move || ticking.resync())
             .on_hurry(move || {
