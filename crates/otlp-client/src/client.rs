@@ -24,6 +24,7 @@ use crate::{
     leaving,
     logging::Message,
     policies::Policies,
+    reload::Reloading,
 };
 
 /// Takes traces, metrics and logs and delivers them to an OTLP backend, on a background thread of its own.
@@ -46,13 +47,14 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct EnhancedOtlpClient {
-    inner: Arc<Inner>,
+    inner: Arc<Parts>,
 }
 
-/// What all clones share.
-pub(crate) struct Inner {
+/// What a client is made of.
+pub(crate) struct Parts {
     pub(crate) pipeline: Pipeline,
     pub(crate) policies: Policies,
+    pub(crate) reloading: Option<Reloading>,
     pub(crate) discovery: Option<Discovery>,
     pub(crate) diagnostics: Arc<Diagnostics>,
     pub(crate) tracers: TracerProvider,
@@ -67,8 +69,8 @@ impl EnhancedOtlpClient {
         ClientBuilder::new()
     }
 
-    pub(crate) fn new(inner: Inner) -> Self {
-        EnhancedOtlpClient { inner: Arc::new(inner) }
+    pub(crate) fn new(parts: Parts) -> Self {
+        EnhancedOtlpClient { inner: Arc::new(parts) }
     }
 
     /// A tracer for the part of the program called `name`.
@@ -151,6 +153,15 @@ impl EnhancedOtlpClient {
         self.inner.loggers.folded_records()
     }
 
+    pub(crate) fn reloading(&self) -> Option<&Reloading> {
+        self.inner.reloading.as_ref()
+    }
+
+    /// Changes how often metrics are collected and sent: the next time after this interval from now. 1 ms at least.
+    pub fn set_metric_interval(&self, interval: Duration) {
+        self.inner.pipeline.set_metric_interval(interval);
+    }
+
     /// Changes which messages about itself the client prints and in which format, from the next one on.
     pub fn set_log_output(&self, level: LogLevel, format: LogFormat) {
         self.inner.diagnostics.output().set(level, format);
@@ -227,7 +238,7 @@ impl EnhancedOtlpClient {
     }
 }
 
-impl Inner {
+impl Parts {
     /// Says how a flush, a persist or a shutdown went.
     fn reported(&self, what: &'static str, report: Report) -> Report {
         self.diagnostics.say_with(DiagnosticSeverity::Debug, || {

@@ -16,6 +16,7 @@ mod logging;
 mod policies;
 mod propagation;
 mod receivers;
+mod reload;
 mod resource;
 mod settings;
 mod transport_events;
@@ -27,6 +28,7 @@ pub use self::{
     environment::{BatchVariables, EndpointScope, Environment, ExportVariables, Selection, Warning},
     error::BuildError,
     logging::{Diagnostic, DiagnosticSeverity},
+    reload::{ReloadError, Reloaded},
 };
 pub use otlp_batch::{DiskQueueConfig, Durability, EncryptionKey};
 
@@ -34,3 +36,8 @@ pub use otlp_batch::{DiskQueueConfig, Durability, EncryptionKey};
 pub mod discovery {
     pub use otlp_discovery::*;
 }
+
+/// The bodies of the fuzz targets for configuration files.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use self::config::fuzz;

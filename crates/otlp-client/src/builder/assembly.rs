@@ -13,9 +13,11 @@ use crate::{
     builder::{
         destinations::{Assembled, Destinations},
         environment::Targets,
-        logging, propagation,
+        logging,
+        policies::longest_retry,
+        propagation,
     },
-    client::Inner,
+    client::Parts,
     diagnostics::{DiagnosticSeverity, Diagnostics},
     endpoints,
     environment::Environment,
@@ -50,6 +52,7 @@ impl ClientBuilder {
         let disk_queue = self.said.settle(self.disk_queue)?;
         let mut policies = Policies::new(self.is_in_registry);
         let (retry, retryable) = self.retry.settle(disk_queue.is_some())?;
+        let (repeated, longest_retry) = (retryable.clone(), longest_retry(disk_queue.is_some()));
         let resource = resource(
             environment.resource_attributes,
             environment.service_name,
@@ -156,8 +159,10 @@ impl ClientBuilder {
             Message::from(text).field("version", env!("CARGO_PKG_VERSION"))
         });
         let propagator = propagation::propagator(self.is_propagating, self.propagator, environment.propagator);
-        let inner = Inner { pipeline, policies, discovery, diagnostics, tracers, meters, loggers, propagator };
-        Ok(EnhancedOtlpClient::new(inner))
+        let reloading = self.said.reloading(policies.retries(), repeated, longest_retry);
+        let parts =
+            Parts { pipeline, policies, reloading, discovery, diagnostics, tracers, meters, loggers, propagator };
+        Ok(EnhancedOtlpClient::new(parts))
     }
 }
 

@@ -5,6 +5,7 @@
 mod backends;
 mod batches;
 mod config;
+mod connections;
 mod content;
 mod discovery;
 mod disk;
