@@ -88,6 +88,10 @@ impl Shared {
         self.config.max_record_bytes
     }
 
+    pub(crate) fn max_queue_size(&self) -> usize {
+        self.config.max_queue_size
+    }
+
     pub(crate) fn destinations(&self) -> &[Destination] {
         &self.destinations
     }
@@ -327,5 +331,10 @@ impl Shared {
     /// How many bytes of telemetry are in memory.
     pub(crate) fn memory_in_use(&self) -> usize {
         self.pool.granted()
+    }
+
+    /// How many bytes of telemetry may be in memory.
+    pub(crate) fn memory_budget(&self) -> usize {
+        self.pool.max_bytes()
     }
 }

@@ -9,6 +9,8 @@ use otlp_reliability::{Control, Controlled, NamedSnapshot, Registry};
 /// Lists policies. They live as long as the destinations that use them.
 pub(crate) struct Policies {
     registry: Registry,
+    /// By what they are of.
+    circuit_breakers: Vec<(String, Arc<dyn Control>)>,
     /// Whether they are to be listed in the registry of the process as well.
     is_wanted_by_process: bool,
     /// Whether there is such a registry.
@@ -17,7 +19,7 @@ pub(crate) struct Policies {
 
 impl Policies {
     pub(crate) fn new(is_wanted_by_process: bool) -> Self {
-        Policies { registry: Registry::new(), is_wanted_by_process, is_without_registry: false }
+        Policies { registry: Registry::new(), circuit_breakers: Vec::new(), is_wanted_by_process, is_without_registry: false }
     }
 
     /// Lists the policies around the attempts of an exporter.
@@ -25,6 +27,12 @@ impl Policies {
         for (kind, control) in exporter.policies() {
             self.add(format!("{}/{kind}", exporter.name()), Some(control));
         }
+    }
+
+    /// Lists the circuit breaker of an endpoint, or of an exporter that has one of its own.
+    pub(crate) fn add_circuit_breaker(&mut self, endpoint: &str, control: Option<Arc<dyn Control>>) {
+        self.circuit_breakers.extend(control.clone().map(|control| (endpoint.to_owned(), control)));
+        self.add(format!("{endpoint}/circuit_breaker"), control);
     }
 
     /// Lists a policy.
@@ -39,6 +47,11 @@ impl Policies {
     /// Whether the registry of the process was wanted and there is none.
     pub(crate) fn is_without_registry(&self) -> bool {
         self.is_without_registry
+    }
+
+    /// The circuit breakers, by what they are of.
+    pub(crate) fn circuit_breakers(&self) -> Vec<(String, Arc<dyn Control>)> {
+        self.circuit_breakers.clone()
     }
 
     /// The figures of all.

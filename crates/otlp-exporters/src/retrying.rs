@@ -4,11 +4,16 @@
 //! failure finds it open, is no failure of the batch: the batch is put off, back into the queue, and uses up neither
 //! attempts nor time. What the limits of retry end is a batch that fails while its endpoint works.
 
-use std::{convert::Infallible, future::Future, sync::Arc};
+use std::{
+    convert::Infallible,
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use otlp_batch::{Attempts, Batch, BatchExporter, ExportFuture, Exported, ReadyFuture};
 use otlp_core::{ErrorKind, ExportError, Outcome, RetryableFailure, Signal};
-use otlp_reliability::{CircuitState, Classify, Control, Controlled, Decision, Error, Retry, Timeout};
+use otlp_reliability::{CircuitState, Classify, Clock, Control, Controlled, Decision, Error, Retry, Timeout, TokioClock};
 use parking_lot::Mutex;
 
 use crate::{EndpointBreaker, Hurry, endpoint::is_alive};
@@ -28,10 +33,17 @@ pub trait Attempt: Send + Sync {
     fn attempt(&self, prepared: &Self::Prepared) -> impl Future<Output = Outcome> + Send;
 }
 
-/// Hears of attempts that failed, also of those that are repeated.
+/// Hears of attempts, also of those that are repeated. Called where batches are delivered: it must be quick.
 pub trait AttemptObserver: Send + Sync {
     /// An attempt to deliver to `destination` failed and may be repeated.
     fn failed(&self, destination: &str, signal: Signal, error: &ExportError);
+
+    /// An attempt ended as `outcome` says, after `took`. Attempts that are abandoned in the middle are not told.
+    fn attempted(&self, _destination: &str, _signal: Signal, _outcome: &Outcome, _took: Duration) {}
+
+    /// A batch, or a part of one, will not be tried again here; `took` is the time since its first attempt began, waits
+    /// included. One that is put off is not told: it comes back.
+    fn concluded(&self, _destination: &str, _signal: Signal, _outcome: &Outcome, _took: Duration) {}
 }
 
 /// A destination with the policies around it.
@@ -116,31 +128,50 @@ impl<A: Attempt> Retrying<A> {
         let breaker = self.breaker(batch.signal());
         // The error of the last attempt, after which the breaker still let everything through.
         let last_error = Mutex::new(None);
+        let first_began = Mutex::new(None);
         let once = || async {
             let permit = match breaker.map(|breaker| breaker.try_acquire()).transpose() {
                 Ok(permit) => permit,
                 Err(_) => return Exported::PutOff { error: last_error.lock().take(), was_up: true },
             };
             let was_up = breaker.is_none_or(takes_all);
+            let began = self.now();
+            first_began.lock().get_or_insert(began);
             attempts.begin();
             let outcome = self.in_time(&prepared).await;
             attempts.end(&outcome);
+            self.tell(|observer| {
+                observer.attempted(&self.name, batch.signal(), &outcome, self.now().saturating_duration_since(began));
+            });
             if let Some(permit) = permit {
                 permit.record(&outcome);
             }
             if let Outcome::Retry(failure) = &outcome {
-                if let Some(observer) = &self.observer {
-                    observer.failed(&self.name, batch.signal(), &failure.error);
-                }
+                self.tell(|observer| observer.failed(&self.name, batch.signal(), &failure.error));
                 *last_error.lock() = Some(failure.error.clone());
             }
             unless_down(outcome, breaker, was_up)
         };
-        match self.retry.execute(once).await {
+        let exported = match self.retry.execute(once).await {
             // Out of time: but if the endpoint went down during the last wait, that is not the batch's fault.
             Exported::Settled(outcome) => unless_down(outcome, breaker, true),
             put_off => put_off,
+        };
+        if let (Exported::Settled(outcome), Some(began)) = (&exported, *first_began.lock()) {
+            let took = self.now().saturating_duration_since(began);
+            self.tell(|observer| observer.concluded(&self.name, batch.signal(), outcome, took));
         }
+        exported
+    }
+
+    fn tell(&self, what: impl FnOnce(&dyn AttemptObserver)) {
+        if let Some(observer) = &self.observer {
+            what(&**observer);
+        }
+    }
+
+    fn now(&self) -> Instant {
+        TokioClock.now()
     }
 
     /// One attempt under the timeout.

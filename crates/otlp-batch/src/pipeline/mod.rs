@@ -2,6 +2,7 @@
 
 mod background;
 mod builder;
+mod figures;
 mod report;
 
 use std::{
@@ -26,6 +27,7 @@ use self::{
 };
 pub use self::{
     builder::PipelineBuilder,
+    figures::PipelineFigures,
     report::{Report, StartError},
 };
 use crate::{Intake, Ledger, QueueDepth, destination::Destination, thread_slots};
@@ -62,6 +64,11 @@ impl Pipeline {
     /// runs then is dropped where it waits.
     pub fn runtime(&self) -> &runtime::Handle {
         &self.runtime
+    }
+
+    /// How it stands, for whoever watches it.
+    pub fn figures(&self) -> PipelineFigures {
+        PipelineFigures::new(self.intake.clone())
     }
 
     /// Where every item is now, for each destination.
