@@ -11,7 +11,7 @@ use otlp_core::{
 };
 
 use crate::{
-    BatchConfig, DeliveryObserver,
+    BatchConfig, BatchLimits, DeliveryObserver,
     destination::Destination,
     envelope::ScopeEnvelope,
     pool::BufferPool,
@@ -37,12 +37,13 @@ pub trait Producer: Send + Sync {
 impl Intake {
     pub(crate) fn new(
         resource: Resource,
-        config: BatchConfig,
+        batch: BatchConfig,
+        limits: BatchLimits,
         pool: Arc<BufferPool>,
         destinations: Vec<Destination>,
         observer: Option<Arc<dyn DeliveryObserver>>,
     ) -> Self {
-        Intake { shared: Arc::new(Shared::new(resource, config, pool, destinations, observer)) }
+        Intake { shared: Arc::new(Shared::new(resource, batch, limits, pool, destinations, observer)) }
     }
 
     pub(crate) fn shared(&self) -> &Shared {

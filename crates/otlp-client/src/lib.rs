@@ -14,6 +14,7 @@ mod error;
 mod policies;
 mod resource;
 mod settings;
+mod transport_events;
 
 pub use self::{
     builder::ClientBuilder,

@@ -25,13 +25,17 @@ pub(super) enum Command {
 
 pub(super) type Reply = Box<dyn FnOnce(Report) + Send>;
 
+/// The longest between two looks at what is due.
+const TICK: Duration = Duration::from_secs(1);
+
 /// At least this long a shutdown waits for disk queues to keep what was not delivered, whatever its deadline.
 const TO_KEEP: Duration = Duration::from_millis(200);
 
 /// What runs on the background thread.
 pub(super) struct Background {
     pub(super) intake: Intake,
-    pub(super) batch_timeout: Duration,
+    /// After how long batches close, if ever.
+    pub(super) batch_timeout: Option<Duration>,
     pub(super) metric_interval: Duration,
     pub(super) on_tick: Option<OnTick>,
     pub(super) on_hurry: Option<OnHurry>,
@@ -48,7 +52,7 @@ impl Background {
             }
         }
 
-        let tick = self.batch_timeout.min(Duration::from_secs(1));
+        let tick = self.batch_timeout.unwrap_or(TICK).min(TICK);
         let mut ticks = tokio::time::interval(tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut swept = Instant::now();
@@ -72,7 +76,7 @@ impl Background {
                     if let Some(on_tick) = &self.on_tick {
                         on_tick();
                     }
-                    if now.duration_since(swept) + tick / 2 >= self.batch_timeout {
+                    if self.batch_timeout.is_some_and(|timeout| now.duration_since(swept) + tick / 2 >= timeout) {
                         swept = now;
                         self.intake.shared().sweep();
                     }

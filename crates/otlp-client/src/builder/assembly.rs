@@ -34,7 +34,7 @@ impl ClientBuilder {
         let mut policies = Policies::new(self.is_in_registry);
         let retry = self.retry.unwrap_or_else(|| default_retry(self.disk_queue.is_some()));
         let assembly = Destinations { export: &self.export, retry, diagnostics: &diagnostics, policies: &mut policies };
-        let Assembled { otlp, customs, breakers, hurry } =
+        let Assembled { otlp, transports, customs, breakers, hurry } =
             assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
 
         let resource = resource(
@@ -48,6 +48,7 @@ impl ClientBuilder {
         let at_drop = Arc::clone(&diagnostics);
         let mut pipeline = Pipeline::builder(resource)
             .batch(self.batch)
+            .limits(self.limits)
             .memory(self.memory)
             .observer(observers(Arc::clone(&diagnostics), self.observer))
             .on_tick(move || ticking.resync())
@@ -87,6 +88,11 @@ impl ClientBuilder {
             pipeline = pipeline.drop_deadline(deadline);
         }
         let pipeline = pipeline.start()?;
+        {
+            // Where requests will be sent, connections are opened ahead.
+            let _entered = pipeline.runtime().enter();
+            transports.iter().for_each(|transport| transport.start());
+        }
         for (destination, signal, limit) in pipeline.in_flight_limits() {
             policies.add(format!("{destination}/{}/bulkhead", signal.name()), Some(limit));
         }

@@ -9,7 +9,7 @@ mod telemetry;
 
 use std::{sync::Arc, time::Duration};
 
-use otlp_batch::{BatchConfig, DeliveryObserver, DiskQueueConfig, MemoryConfig};
+use otlp_batch::{BatchConfig, BatchLimits, DeliveryObserver, DiskQueueConfig, MemoryPoolConfig};
 use otlp_core::KeyValue;
 use otlp_exporters::Exporter;
 use otlp_reliability::{CircuitBreakerConfig, RetryPolicy};
@@ -33,7 +33,8 @@ pub struct ClientBuilder {
     service_name: Option<String>,
     resource_attributes: Vec<KeyValue>,
     batch: BatchConfig,
-    memory: MemoryConfig,
+    limits: BatchLimits,
+    memory: MemoryPoolConfig,
     disk_queue: Option<DiskQueueConfig>,
     retry: Option<RetryPolicy>,
     circuit_breaker: Option<CircuitBreakerConfig>,
@@ -58,7 +59,8 @@ impl ClientBuilder {
             service_name: None,
             resource_attributes: Vec::new(),
             batch: BatchConfig::default(),
-            memory: MemoryConfig::default(),
+            limits: BatchLimits::default(),
+            memory: MemoryPoolConfig::default(),
             disk_queue: None,
             retry: None,
             circuit_breaker: Some(default_circuit_breaker()),
