@@ -93,7 +93,7 @@ impl Shared {
     }
 
     pub(crate) fn max_queue_size(&self) -> usize {
-        self.config.max_queue_size
+        self.batch.max_queue_size
     }
 
     pub(crate) fn destinations(&self) -> &[Destination] {

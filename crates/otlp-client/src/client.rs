@@ -1,17 +1,21 @@
 //! The client.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use otlp_batch::{Ledger, Pipeline, QueueDepth, Report};
 use otlp_core::{Signal, data::MetricData};
-use otlp_reliability::NamedSnapshot;
+use otlp_reliability::{HealthChecker, NamedSnapshot};
 use otlp_sdk::{
     logs::{Logger, LoggerProvider},
     metrics::{Meter, MeterProvider},
     trace::{Tracer, TracerProvider},
 };
 
-use crate::{ClientBuilder, policies::Policies};
+use crate::{
+    ClientBuilder,
+    monitoring::{AlertManager, Monitoring, MonitoringError, PerformanceMonitor},
+    policies::Policies,
+};
 
 /// Takes traces, metrics and logs and delivers them to an OTLP backend, on a background thread of its own.
 ///
@@ -38,10 +42,11 @@ pub struct EnhancedOtlpClient {
 
 struct Inner {
     pipeline: Pipeline,
-    policies: Policies,
+    policies: Arc<Policies>,
     tracers: TracerProvider,
     meters: Arc<MeterProvider>,
     loggers: LoggerProvider,
+    monitoring: Monitoring,
 }
 
 impl EnhancedOtlpClient {
@@ -52,12 +57,13 @@ impl EnhancedOtlpClient {
 
     pub(crate) fn new(
         pipeline: Pipeline,
-        policies: Policies,
+        policies: Arc<Policies>,
         tracers: TracerProvider,
         meters: Arc<MeterProvider>,
         loggers: LoggerProvider,
+        monitoring: Monitoring,
     ) -> Self {
-        EnhancedOtlpClient { inner: Arc::new(Inner { pipeline, policies, tracers, meters, loggers }) }
+        EnhancedOtlpClient { inner: Arc::new(Inner { pipeline, policies, tracers, meters, loggers, monitoring }) }
     }
 
     /// A tracer for the part of the program called `name`.
@@ -120,6 +126,41 @@ impl EnhancedOtlpClient {
     /// How many bytes of memory the records between call site and acknowledgement occupy.
     pub fn memory_in_use(&self) -> usize {
         self.inner.pipeline.memory_in_use()
+    }
+
+    /// What tells what the client is doing, in figures. They are the same at each call.
+    ///
+    /// # Errors
+    ///
+    /// None so far.
+    pub async fn get_performance_monitor(&self) -> Result<PerformanceMonitor, MonitoringError> {
+        Ok(self.inner.monitoring.performance.clone())
+    }
+
+    /// What tells how the client is: whether its thread runs, its endpoints answer, and its queues, memory and disks have
+    /// room. Checks of your own can be added. It is the same at each call, and runs already if the client has a health
+    /// endpoint; those that are added then run on the client's background thread, and must not block.
+    ///
+    /// # Errors
+    ///
+    /// None so far.
+    pub async fn get_health_checker(&self) -> Result<HealthChecker, MonitoringError> {
+        Ok(self.inner.monitoring.health.clone())
+    }
+
+    /// What watches the figures of the client and tells when something is amiss. It is the same at each call.
+    ///
+    /// # Errors
+    ///
+    /// None so far.
+    pub async fn get_alert_manager(&self) -> Result<AlertManager, MonitoringError> {
+        Ok(self.inner.monitoring.alerts.clone())
+    }
+
+    /// Where the health endpoint listens, if there is one
+    /// ([`with_monitoring`](crate::ClientBuilder::with_monitoring)).
+    pub fn monitoring_address(&self) -> Option<SocketAddr> {
+        self.inner.monitoring.address
     }
 
     /// Delivers everything that was recorded before the call, on all threads, metrics included; waits for at most

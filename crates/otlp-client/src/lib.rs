@@ -11,6 +11,7 @@ mod diagnostics;
 mod endpoints;
 mod environment;
 mod error;
+pub mod monitoring;
 mod policies;
 mod resource;
 mod settings;

@@ -19,7 +19,12 @@ pub(crate) struct Policies {
 
 impl Policies {
     pub(crate) fn new(is_wanted_by_process: bool) -> Self {
-        Policies { registry: Registry::new(), circuit_breakers: Vec::new(), is_wanted_by_process, is_without_registry: false }
+        Policies {
+            registry: Registry::new(),
+            circuit_breakers: Vec::new(),
+            is_wanted_by_process,
+            is_without_registry: false,
+        }
     }
 
     /// Lists the policies around the attempts of an exporter.

@@ -13,7 +13,9 @@ use std::{
 
 use otlp_batch::{Attempts, Batch, BatchExporter, ExportFuture, Exported, ReadyFuture};
 use otlp_core::{ErrorKind, ExportError, Outcome, RetryableFailure, Signal};
-use otlp_reliability::{CircuitState, Classify, Clock, Control, Controlled, Decision, Error, Retry, Timeout, TokioClock};
+use otlp_reliability::{
+    CircuitState, Classify, Clock, Control, Controlled, Decision, Error, Retry, Timeout, TokioClock,
+};
 use parking_lot::Mutex;
 
 use crate::{EndpointBreaker, Hurry, endpoint::is_alive};

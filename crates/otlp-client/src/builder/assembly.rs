@@ -12,6 +12,7 @@ use crate::{
     diagnostics::{self, DiagnosticSeverity, Diagnostics},
     endpoints,
     environment::Environment,
+    monitoring::{self, EndpointAddress, Monitoring, Observations},
     policies::Policies,
     resource::resource,
 };
@@ -31,9 +32,17 @@ impl ClientBuilder {
         for warning in &environment.warnings {
             diagnostics.say(DiagnosticSeverity::Warning, warning);
         }
+        let listening = self.monitoring.validate()?.map(EndpointAddress::listen).transpose()?;
+        let observations = Arc::new(Observations::new(self.disk_queue.is_some()));
         let mut policies = Policies::new(self.is_in_registry);
         let retry = self.retry.unwrap_or_else(|| default_retry(self.disk_queue.is_some()));
-        let assembly = Destinations { export: &self.export, retry, diagnostics: &diagnostics, policies: &mut policies };
+        let assembly = Destinations {
+            export: &self.export,
+            retry,
+            diagnostics: &diagnostics,
+            policies: &mut policies,
+            observations: &observations,
+        };
         let Assembled { otlp, transports, customs, breakers, hurry } =
             assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
 
@@ -44,14 +53,17 @@ impl ClientBuilder {
             self.service_name,
         );
         let clock = Arc::new(Clock::system());
-        let ticking = Arc::clone(&clock);
+        let (ticking, turning) = (Arc::clone(&clock), Arc::clone(&observations));
         let at_drop = Arc::clone(&diagnostics);
         let mut pipeline = Pipeline::builder(resource)
             .batch(self.batch)
             .limits(self.limits)
             .memory(self.memory)
             .observer(observers(Arc::clone(&diagnostics), self.observer))
-            .on_tick(move || ticking.resync())
+            .on_tick(move || {
+                ticking.resync();
+                turning.turned();
+            })
             .on_hurry(move || {
                 endpoints::probe(&breakers);
                 hurry.now();
@@ -76,10 +88,11 @@ impl ClientBuilder {
             pipeline = pipeline.destination_in_memory(Arc::new(ConsoleExporter::new()));
         }
         if let Some(disk_queue) = self.disk_queue {
-            let disk_says = Arc::clone(&diagnostics);
-            pipeline = pipeline
-                .with_disk_queue(disk_queue)
-                .on_disk_event(move |destination, event| disk_says.disk(destination, event));
+            let (disk_says, disk_is) = (Arc::clone(&diagnostics), Arc::clone(&observations));
+            pipeline = pipeline.with_disk_queue(disk_queue).on_disk_event(move |destination, event| {
+                disk_says.disk(destination, event);
+                disk_is.disk(destination, event);
+            });
         }
         if let Some(interval) = self.metric_interval {
             pipeline = pipeline.metric_interval(interval);
@@ -106,11 +119,22 @@ impl ClientBuilder {
         let mut metrics = self.metrics;
         metrics.temporality = self.temporality.or(environment.temporality).unwrap_or(metrics.temporality);
         let intake = pipeline.intake();
-        let meters = Arc::new(MeterProvider::new(intake.clone(), Arc::clone(&clock), metrics));
+        let meters = Arc::new(MeterProvider::new(intake.clone(), Arc::clone(&clock), metrics.clone()));
         intake.register(meters.clone());
         let tracers = TracerProvider::new(intake.clone(), Arc::clone(&clock), self.trace);
-        let loggers = LoggerProvider::new(intake.clone(), clock, self.log);
-        Ok(EnhancedOtlpClient::new(pipeline, policies, tracers, meters, loggers))
+        let loggers = LoggerProvider::new(intake.clone(), Arc::clone(&clock), self.log);
+        let policies = Arc::new(policies);
+        let monitoring = Monitoring::start(monitoring::Parts {
+            settings: self.monitoring,
+            listening,
+            observations,
+            policies: Arc::clone(&policies),
+            diagnostics,
+            pipeline: &pipeline,
+            clock,
+            metrics,
+        })?;
+        Ok(EnhancedOtlpClient::new(pipeline, policies, tracers, meters, loggers, monitoring))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     diagnostics::Diagnostics,
     endpoints::Endpoints,
     environment::ExportVariables,
+    monitoring::{Component, Observations},
     policies::Policies,
     settings::{self, Export, ExportOptions},
     transport_events,
@@ -23,6 +24,7 @@ pub(super) struct Destinations<'a> {
     pub(super) retry: RetryPolicy,
     pub(super) diagnostics: &'a Arc<Diagnostics>,
     pub(super) policies: &'a mut Policies,
+    pub(super) observations: &'a Observations,
 }
 
 /// The destinations, and what a flush tells them by.
@@ -42,16 +44,18 @@ impl Destinations<'_> {
         custom_exporters: Vec<Box<dyn Exporter>>,
         environment: &[ExportVariables; 3],
     ) -> Result<Assembled, BuildError> {
-        let Destinations { export, retry, diagnostics, policies } = self;
+        let Destinations { export, retry, diagnostics, policies, observations } = self;
         let hurry = Hurry::new();
         let retry = retry.build().map_err(BuildError::Retry)?;
         let mut endpoints = Endpoints::new(circuit_breaker, Arc::clone(diagnostics));
         let events = transport_events::hook(Arc::clone(diagnostics));
-        let Export { exporter: otlp, endpoints: urls, transports } = settings::export(export, environment, &events)?;
+        let Export { exporter: otlp, endpoints: urls, protocols, transports } =
+            settings::export(export, environment, &events)?;
+        let component = Component::otlp(protocols, &urls);
         let [traces, metrics, logs] = urls.map(|url| endpoints.breaker(&url).map_err(BuildError::CircuitBreaker));
         let otlp = Retrying::new(otlp, retry.clone(), hurry.clone())
             .with_circuit_breakers([traces?, metrics?, logs?])
-            .with_observer(diagnostics.clone());
+            .with_observer(Arc::new(observations.next_destination(component, diagnostics)));
         policies.add_exporter(&otlp);
         let otlp: Arc<dyn BatchExporter> = Arc::new(otlp);
         let mut customs: Vec<Arc<dyn BatchExporter>> = Vec::new();
@@ -62,13 +66,14 @@ impl Destinations<'_> {
             if let Some(limit) = attempt_timeout(export.timeout) {
                 custom = custom.with_timeout(limit);
             }
-            let custom = custom.with_observer(diagnostics.clone());
+            let component = Component::custom(&custom.name());
+            let custom = custom.with_observer(Arc::new(observations.next_destination(component, diagnostics)));
             policies.add_exporter(&custom);
             customs.push(Arc::new(custom));
         }
         let breakers = endpoints.into_breakers();
         for (endpoint, breaker) in &breakers {
-            policies.add(format!("{endpoint}/circuit_breaker"), breaker.control());
+            policies.add_circuit_breaker(endpoint, breaker.control());
         }
         Ok(Assembled { otlp, transports, customs, breakers, hurry })
     }

@@ -4,6 +4,7 @@ mod assembly;
 mod connection;
 mod delivery;
 mod destinations;
+mod monitoring;
 mod policies;
 mod telemetry;
 
@@ -23,6 +24,7 @@ use crate::{
     diagnostics::{Diagnostic, Sink},
     endpoints::default_circuit_breaker,
     environment::Environment,
+    monitoring::MonitoringSettings,
     settings::ExportOptions,
 };
 
@@ -49,6 +51,7 @@ pub struct ClientBuilder {
     observer: Option<Arc<dyn DeliveryObserver>>,
     diagnostics: Option<Sink>,
     drop_deadline: Option<Duration>,
+    monitoring: MonitoringSettings,
     environment: Option<Environment>,
 }
 
@@ -75,6 +78,7 @@ impl ClientBuilder {
             observer: None,
             diagnostics: None,
             drop_deadline: None,
+            monitoring: MonitoringSettings::default(),
             environment: None,
         }
     }

@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
+use http::Uri;
 use otlp_core::{ErrorKind, Outcome, Signal};
+use otlp_transport::Protocol;
 
 use super::{durations::Durations, sdk_metrics::OperationDurations};
 
@@ -38,6 +40,38 @@ pub(crate) struct Component {
     pub(crate) exporter_types: [String; 3],
     /// Host and port of its endpoints, by [`Signal::index`], where they are known.
     pub(crate) servers: [Option<(String, u16)>; 3],
+}
+
+impl Component {
+    /// The OTLP exporter, with the endpoints of the signals as they are shown.
+    pub(crate) fn otlp(protocols: [Protocol; 3], endpoints: &[String; 3]) -> Self {
+        let exporter_types = Signal::ALL.map(|signal| {
+            let protocol = match protocols[signal.index()] {
+                Protocol::Grpc => "grpc",
+                Protocol::HttpProtobuf => "http",
+                Protocol::HttpJson => "http_json",
+            };
+            let item = match signal {
+                Signal::Traces => "span",
+                Signal::Metrics => "metric",
+                Signal::Logs => "log",
+            };
+            format!("otlp_{protocol}_{item}_exporter")
+        });
+        Component { exporter_types, servers: endpoints.each_ref().map(|url| server(url)) }
+    }
+
+    /// A custom exporter: its name is its type.
+    pub(crate) fn custom(name: &str) -> Self {
+        Component { exporter_types: std::array::from_fn(|_| name.to_owned()), servers: [const { None }; 3] }
+    }
+}
+
+/// Host and port of a URL.
+fn server(url: &str) -> Option<(String, u16)> {
+    let uri: Uri = url.parse().ok()?;
+    let default = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    Some((uri.host()?.to_owned(), uri.port_u16().unwrap_or(default)))
 }
 
 /// The attempts of one destination.

@@ -36,7 +36,9 @@ impl EndpointAddress {
             return refuse("a URL such as http://localhost:8080/health");
         };
         if uri.scheme_str() != Some("http") {
-            return refuse("a URL that begins with http://: it is served in plaintext, so put a proxy before it for https");
+            return refuse(
+                "a URL that begins with http://: it is served in plaintext, so put a proxy before it for https",
+            );
         }
         if uri.query().is_some() || uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return refuse("a URL without user, password and query");

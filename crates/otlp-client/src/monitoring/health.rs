@@ -4,11 +4,7 @@
 //! They read figures and send nothing. A backend that is down does not make the client unready unless that is asked for:
 //! a service that is taken out of rotation because its telemetry has nowhere to go turns a small outage into a large one.
 
-use std::{
-    future::ready,
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::ready, sync::Arc, time::Duration};
 
 use otlp_core::Signal;
 use otlp_reliability::{Check, CheckOutcome, HealthChecker, Probe};

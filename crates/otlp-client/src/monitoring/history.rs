@@ -88,8 +88,10 @@ impl History {
         let (first, last) = self.ends(window)?;
         let sum = |sample: &Sample| {
             let each = sample.counts.iter().enumerate();
-            each.map(|(at, counts)| Signal::ALL.iter().map(|signal| of(at, *signal, &counts[signal.index()])).sum::<u64>())
-                .sum::<u64>()
+            each.map(|(at, counts)| {
+                Signal::ALL.iter().map(|signal| of(at, *signal, &counts[signal.index()])).sum::<u64>()
+            })
+            .sum::<u64>()
         };
         Some(sum(last).saturating_sub(sum(first)))
     }
@@ -152,7 +154,11 @@ mod tests {
         assert_eq!(history.sampled_for(), Some(Duration::from_secs(60)), "no more is kept");
         let all = history.rise(Duration::from_secs(10), |_, _, counts| counts.ledger.accepted);
         assert_eq!(all, Some(550));
-        assert_eq!(history.rate(1, Signal::Traces, Duration::from_secs(1), |_| 1), None, "there is no such destination");
+        assert_eq!(
+            history.rate(1, Signal::Traces, Duration::from_secs(1), |_| 1),
+            None,
+            "there is no such destination"
+        );
         history.clear();
         assert_eq!(rate(&history, 60), None);
     }

@@ -35,13 +35,17 @@ mod source;
 use std::{net::SocketAddr, sync::Arc};
 
 use otlp_batch::{Intake, Pipeline};
+use otlp_core::Value;
 use otlp_reliability::HealthChecker;
-use otlp_sdk::{clock::Clock, metrics::{MeterProvider, MetricsConfig}};
+use otlp_sdk::{
+    clock::Clock,
+    metrics::{MeterProvider, MetricsConfig},
+};
 
 pub use self::{
     alerts::{
-        AlertManager, AlertMetric, AlertNotice, AlertRule, AlertSeverity, AlertSink, AlertState, AlertStatus, Comparison,
-        Webhook,
+        AlertManager, AlertMetric, AlertNotice, AlertRule, AlertSeverity, AlertSink, AlertState, AlertStatus,
+        Comparison, Webhook,
     },
     attempts::AttemptCounts,
     durations::Latency,
@@ -54,12 +58,15 @@ pub use self::{
 };
 pub(crate) use self::{
     attempts::Component,
-    endpoint::Listening,
-    observations::{DestinationObserver, Observations},
+    endpoint::{EndpointAddress, Listening},
+    observations::Observations,
     settings::MonitoringSettings,
     source::Source,
 };
-use crate::{diagnostics::{DiagnosticSeverity, Diagnostics}, policies::Policies};
+use crate::{
+    diagnostics::{DiagnosticSeverity, Diagnostics},
+    policies::Policies,
+};
 
 /// The monitoring of one client.
 pub(crate) struct Monitoring {

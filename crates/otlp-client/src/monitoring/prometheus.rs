@@ -107,7 +107,9 @@ fn items(page: &mut Exposition, figures: &PerformanceSnapshot) {
             dropped(family, destination, signal, &figures.ledger);
         });
     });
-    each(page, figures, "otlp_items_pending", Kind::Gauge, "Items without a fate yet.", |figures| figures.ledger.pending);
+    each(page, figures, "otlp_items_pending", Kind::Gauge, "Items without a fate yet.", |figures| {
+        figures.ledger.pending
+    });
 }
 
 /// Every reason, also those that never happened: a rate needs a zero to begin with.

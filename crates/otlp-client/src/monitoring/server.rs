@@ -15,7 +15,11 @@ use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use otlp_reliability::{HealthChecker, Probe};
-use tokio::{net::{TcpListener, TcpStream}, runtime::Handle, sync::Semaphore};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::Handle,
+    sync::Semaphore,
+};
 
 use super::{MonitoringError, Source, exposition, prometheus, settings::Exports};
 
@@ -107,9 +111,7 @@ fn answer(site: &Site, method: &Method, path: &str) -> Response<Full<Bytes>> {
     } else {
         match path {
             "/ready" => health(site, Probe::Readiness),
-            "/metrics" => {
-                (StatusCode::OK, exposition::CONTENT_TYPE, prometheus::page(&site.source, site.exports))
-            }
+            "/metrics" => (StatusCode::OK, exposition::CONTENT_TYPE, prometheus::page(&site.source, site.exports)),
             _ => {
                 let pages = format!("there are {}, /ready and /metrics\n", site.path);
                 (StatusCode::NOT_FOUND, "text/plain; charset=utf-8", pages)

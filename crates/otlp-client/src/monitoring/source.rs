@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::{
-    CircuitBreakerPerformance, DestinationPerformance, DiskQueueState, MemoryPerformance, PerformanceSnapshot, SignalPerformance,
-    Throughput,
+    CircuitBreakerPerformance, DestinationPerformance, DiskQueueState, MemoryPerformance, PerformanceSnapshot,
+    SignalPerformance, Throughput,
     attempts::DestinationAttempts,
     durations::DurationCounts,
     history::{Counts, History, Sample},
@@ -66,9 +66,9 @@ impl Source {
         let history = self.history.lock();
         let each = self.attempts.iter().enumerate().flat_map(|(index, attempts)| {
             let history = &history;
-            Signal::ALL.into_iter().filter_map(move |signal| {
-                history.latencies_since(index, signal, &attempts.durations(signal).read())
-            })
+            Signal::ALL
+                .into_iter()
+                .filter_map(move |signal| history.latencies_since(index, signal, &attempts.durations(signal).read()))
         });
         each.reduce(|mut sum, next| {
             sum.merge(&next);
@@ -78,11 +78,13 @@ impl Source {
 
     /// Everything, as it is now.
     pub(super) fn snapshot(&self) -> PerformanceSnapshot {
+        // Let go at once: the figures of signals take the lock too.
+        let sampled_for = self.history.lock().sampled_for();
         let policies = self.policies.figures();
         let ledgers = self.pipeline.ledgers();
         let destinations = ledgers.into_iter().enumerate();
         PerformanceSnapshot {
-            sampled_for: self.history.lock().sampled_for(),
+            sampled_for,
             destinations: destinations.map(|(index, ledger)| self.destination(index, ledger, &policies)).collect(),
             memory: self.memory(),
             circuit_breakers: breakers(&policies),
@@ -101,7 +103,8 @@ impl Source {
                 attempts: self.attempts.get(index).map(|attempts| attempts.counts(signal)).unwrap_or_default(),
             })
         };
-        let latencies = || self.attempts.iter().map(|attempts| Signal::ALL.map(|signal| attempts.durations(signal).read()));
+        let latencies =
+            || self.attempts.iter().map(|attempts| Signal::ALL.map(|signal| attempts.durations(signal).read()));
         Sample {
             at,
             counts: self.pipeline.ledgers().iter().enumerate().map(counts).collect(),

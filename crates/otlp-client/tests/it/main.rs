@@ -5,6 +5,7 @@
 mod backends;
 mod content;
 mod disk;
+mod monitoring;
 mod outages;
 mod policies;
 mod runtimes;

@@ -70,7 +70,8 @@ impl AlertMetric {
             AlertMetric::DroppedItems => rise(source, |counts| counts.ledger.dropped.total())? as f64,
             AlertMetric::RejectedItems => rise(source, |counts| counts.ledger.rejected)? as f64,
             AlertMetric::QueueUtilization => {
-                let fullest = Signal::ALL.into_iter().flat_map(|signal| source.pipeline.queue_occupancies(signal)).max()?;
+                let fullest =
+                    Signal::ALL.into_iter().flat_map(|signal| source.pipeline.queue_occupancies(signal)).max()?;
                 fullest as f64 / source.pipeline.max_queue_size().max(1) as f64
             }
             AlertMetric::MemoryUtilization => {

@@ -4,7 +4,10 @@ use std::{collections::HashSet, fmt, time::Duration};
 
 use otlp_batch::ConfigError;
 
-use super::{super::{MonitoringError, error::refused}, AlertMetric};
+use super::{
+    super::{MonitoringError, error::refused},
+    AlertMetric,
+};
 
 /// The longest name of a rule, in characters.
 const LONGEST_NAME: usize = 200;
@@ -208,7 +211,8 @@ impl AlertRule {
             return Err(refused("threshold", self.threshold, "a finite number"));
         }
         if let Some(clear) = self.clear_threshold {
-            let is_beyond = if self.comparison.is_upwards() { clear <= self.threshold } else { clear >= self.threshold };
+            let is_beyond =
+                if self.comparison.is_upwards() { clear <= self.threshold } else { clear >= self.threshold };
             if !clear.is_finite() || !is_beyond {
                 let accepted = if self.comparison.is_upwards() {
                     "a finite number that is not above the threshold"

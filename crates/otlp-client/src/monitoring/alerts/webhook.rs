@@ -19,7 +19,10 @@ use reqwest::{
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::sync::mpsc;
 
-use super::{super::{MonitoringError, error::refused}, AlertNotice};
+use super::{
+    super::{MonitoringError, error::refused},
+    AlertNotice,
+};
 use crate::diagnostics::{DiagnosticSeverity, Diagnostics};
 
 /// How many notices wait for a server at most.
@@ -102,7 +105,8 @@ impl Webhook {
         for (name, value) in &self.headers {
             let named = HeaderName::try_from(name).map_err(|_| unusable(format!("{name:?} is no name of a header")))?;
             let value = HeaderValue::try_from(value);
-            let mut value = value.map_err(|_| unusable(format!("the value of header {name} has characters that none may have")))?;
+            let mut value =
+                value.map_err(|_| unusable(format!("the value of header {name} has characters that none may have")))?;
             value.set_sensitive(true);
             headers.append(named, value);
         }
@@ -204,10 +208,13 @@ impl Sender {
     }
 
     async fn send(&self, body: Bytes) -> Result<(), Failure> {
-        let response = self.client.post(self.url.clone()).body(body).send().await.map_err(|error| Failure {
-            message: error.without_url().to_string(),
-            decision: Decision::Retry,
-        })?;
+        let response = self
+            .client
+            .post(self.url.clone())
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| Failure { message: error.without_url().to_string(), decision: Decision::Retry })?;
         let status = response.status();
         if status.is_success() {
             return Ok(());
