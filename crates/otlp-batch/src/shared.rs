@@ -16,8 +16,7 @@ use otlp_core::{
 use parking_lot::Mutex;
 
 use crate::{
-    Batch, BatchConfig, BatchLimits, DeliveryObserver, DropReason, Fate, Fragment, Intake, Ledger, OnFull, Producer,
-    Settled,
+    Batch, BatchConfig, BatchLimits, DeliveryObserver, DropReason, Fate, Fragment, Ledger, OnFull, Producer, Settled,
     batcher::Batcher,
     chunk::{Chunk, Lane, Sizing, Slot},
     destination::{Destination, Lane as DestinationLane, tell},
@@ -123,12 +122,10 @@ impl Shared {
         }
     }
 
-    /// Asks every producer for its records.
-    pub(crate) fn produce(&self, intake: &Intake) {
+    /// Asks every producer for something.
+    pub(crate) fn for_each_producer(&self, ask: impl Fn(&dyn Producer)) {
         let producers = self.producers.lock().clone();
-        for producer in producers {
-            producer.produce(intake);
-        }
+        producers.iter().for_each(|producer| ask(&**producer));
     }
 
     pub(crate) fn append(&self, record: &Record<'_>, write: impl FnOnce(&mut Vec<u8>)) {
@@ -233,7 +230,7 @@ impl Shared {
 
     fn put(&self, batch: Batch) {
         let batch = Arc::new(batch);
-        for destination in &self.destinations {
+        for destination in self.destinations.iter().filter(|destination| destination.takes(batch.signal())) {
             destination.lane(batch.signal()).put(&batch);
         }
     }
@@ -324,9 +321,11 @@ impl Shared {
         add(&self.retired.lock());
         slots.iter().for_each(|slot| add(&slot.lock().lanes));
         drop(slots);
-        for ledger in &mut ledgers {
+        for (ledger, destination) in ledgers.iter_mut().zip(&self.destinations) {
             for (signal, lane) in Signal::ALL.into_iter().zip(&intake) {
-                ledger.signal_mut(signal).complete(lane.accepted, lane.dropped);
+                let (accepted, dropped) =
+                    if destination.takes(signal) { (lane.accepted, lane.dropped) } else { Default::default() };
+                ledger.signal_mut(signal).complete(accepted, dropped);
             }
         }
         ledgers

@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use otlp_batch::{Ledger, Pipeline, QueueDepth, Report};
-use otlp_core::{Signal, data::MetricData};
+use otlp_core::{Signal, data::MetricData, propagation::Propagator};
 use otlp_reliability::{HealthChecker, NamedSnapshot};
 use otlp_sdk::{
     logs::{Logger, LoggerProvider},
@@ -12,7 +12,9 @@ use otlp_sdk::{
 };
 
 use crate::{
-    ClientBuilder,
+    ClientBuilder, LogFormat, LogLevel,
+    diagnostics::{DiagnosticSeverity, Diagnostics},
+    logging::Message,
     monitoring::{AlertManager, Monitoring, MonitoringError, PerformanceMonitor},
     policies::Policies,
 };
@@ -43,9 +45,11 @@ pub struct EnhancedOtlpClient {
 struct Inner {
     pipeline: Pipeline,
     policies: Arc<Policies>,
+    diagnostics: Arc<Diagnostics>,
     tracers: TracerProvider,
     meters: Arc<MeterProvider>,
     loggers: LoggerProvider,
+    propagator: Arc<dyn Propagator>,
     monitoring: Monitoring,
 }
 
@@ -55,15 +59,19 @@ impl EnhancedOtlpClient {
         ClientBuilder::new()
     }
 
+    #[allow(clippy::too_many_arguments, reason = "called once, with what the builder put together")]
     pub(crate) fn new(
         pipeline: Pipeline,
         policies: Arc<Policies>,
+        diagnostics: Arc<Diagnostics>,
         tracers: TracerProvider,
         meters: Arc<MeterProvider>,
         loggers: LoggerProvider,
+        propagator: Arc<dyn Propagator>,
         monitoring: Monitoring,
     ) -> Self {
-        EnhancedOtlpClient { inner: Arc::new(Inner { pipeline, policies, tracers, meters, loggers, monitoring }) }
+        let inner = Inner { pipeline, policies, diagnostics, tracers, meters, loggers, propagator, monitoring };
+        EnhancedOtlpClient { inner: Arc::new(inner) }
     }
 
     /// A tracer for the part of the program called `name`.
@@ -96,6 +104,11 @@ impl EnhancedOtlpClient {
         &self.inner.loggers
     }
 
+    /// The format in which contexts travel to other processes and back. Without propagation it writes and reads nothing.
+    pub fn propagator(&self) -> &dyn Propagator {
+        &*self.inner.propagator
+    }
+
     /// The metrics as they are now, without sending or resetting anything.
     pub fn read_metrics(&self) -> Vec<MetricData> {
         self.inner.meters.read()
@@ -121,6 +134,17 @@ impl EnhancedOtlpClient {
     /// a custom exporter, and the bulkhead that limits what is in flight, by signal (`otlp (grpc)/traces/bulkhead`).
     pub fn policies(&self) -> Vec<NamedSnapshot> {
         self.inner.policies.figures()
+    }
+
+    /// How many log records were folded into identical ones ([`LogAggregation`](otlp_sdk::logs::LogAggregation)): they were
+    /// emitted, and the count of another record speaks of them. The ledger knows only of what was sent.
+    pub fn folded_log_records(&self) -> u64 {
+        self.inner.loggers.folded_records()
+    }
+
+    /// Changes which messages about itself the client prints and in which format, from the next one on.
+    pub fn set_log_output(&self, level: LogLevel, format: LogFormat) {
+        self.inner.diagnostics.output().set(level, format);
     }
 
     /// How many bytes of memory the records between call site and acknowledgement occupy.
@@ -168,12 +192,12 @@ impl EnhancedOtlpClient {
     ///
     /// Cancelling the future stops the waiting and not the flush.
     pub async fn flush(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.flush(deadline).await
+        self.inner.reported("flush", self.inner.pipeline.flush(deadline).await)
     }
 
     /// As [`EnhancedOtlpClient::flush`], blocking. Works inside and outside of any runtime.
     pub fn flush_blocking(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.flush_blocking(deadline)
+        self.inner.reported("flush", self.inner.pipeline.flush_blocking(deadline))
     }
 
     /// Sees to it that everything that was recorded before the call is in the disk queue, unless it is delivered; waits
@@ -182,12 +206,12 @@ impl EnhancedOtlpClient {
     ///
     /// Cancelling the future stops the waiting and nothing else.
     pub async fn persist(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.persist(deadline).await
+        self.inner.reported("persist", self.inner.pipeline.persist(deadline).await)
     }
 
     /// As [`EnhancedOtlpClient::persist`], blocking. Works inside and outside of any runtime.
     pub fn persist_blocking(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.persist_blocking(deadline)
+        self.inner.reported("persist", self.inner.pipeline.persist_blocking(deadline))
     }
 
     /// Takes no more records, delivers what there is, and ends the background thread. What is not delivered after
@@ -196,12 +220,22 @@ impl EnhancedOtlpClient {
     ///
     /// Cancelling the future stops the waiting and not the shutdown.
     pub async fn shutdown(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.shutdown(deadline).await
+        self.inner.reported("shutdown", self.inner.pipeline.shutdown(deadline).await)
     }
 
     /// As [`EnhancedOtlpClient::shutdown`], blocking. Works inside and outside of any runtime.
     pub fn shutdown_blocking(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.shutdown_blocking(deadline)
+        self.inner.reported("shutdown", self.inner.pipeline.shutdown_blocking(deadline))
+    }
+}
+
+impl Inner {
+    /// Says how a flush, a persist or a shutdown went.
+    fn reported(&self, what: &'static str, report: Report) -> Report {
+        self.diagnostics.say_with(DiagnosticSeverity::Debug, || {
+            Message::from(format!("{what}: {report}")).field("complete", report.complete)
+        });
+        report
     }
 }
 

@@ -6,13 +6,15 @@
 
 mod builder;
 mod client;
-mod config;
+pub mod config;
 mod diagnostics;
 mod endpoints;
 mod environment;
 mod error;
+mod logging;
 pub mod monitoring;
 mod policies;
+mod propagation;
 mod resource;
 mod settings;
 mod transport_events;
@@ -21,8 +23,8 @@ pub use self::{
     builder::ClientBuilder,
     client::EnhancedOtlpClient,
     config::{LogFormat, LogLevel, LoggingConfig, MonitoringConfig},
-    diagnostics::{Diagnostic, DiagnosticSeverity},
-    environment::{EndpointScope, Environment, ExportVariables, Warning},
+    environment::{BatchVariables, EndpointScope, Environment, ExportVariables, Selection, Warning},
     error::BuildError,
+    logging::{Diagnostic, DiagnosticSeverity},
 };
 pub use otlp_batch::{DiskQueueConfig, Durability, EncryptionKey};

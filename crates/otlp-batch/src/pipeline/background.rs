@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::Report;
-use crate::{Intake, destination::Lane, dispatcher};
+use crate::{Intake, Producer, destination::Lane, dispatcher};
 
 /// Called on the background thread, again and again.
 pub(super) type OnTick = Box<dyn Fn() + Send>;
@@ -71,11 +71,13 @@ impl Background {
                     Some(Command::ShutDown { deadline, reply }) => break (deadline, Some(reply)),
                     None => break (Instant::now(), None),
                 },
-                _ = collections.tick() => self.intake.shared().produce(&self.intake),
+                _ = collections.tick() => self.ask_producers(|producer, intake| producer.produce(intake)),
                 now = ticks.tick() => {
+                    self.intake.shared().lanes().for_each(|lane| lane.queue().check());
                     if let Some(on_tick) = &self.on_tick {
                         on_tick();
                     }
+                    self.ask_producers(|producer, intake| producer.tick(intake));
                     if self.batch_timeout.is_some_and(|timeout| now.duration_since(swept) + tick / 2 >= timeout) {
                         swept = now;
                         self.intake.shared().sweep();
@@ -85,6 +87,7 @@ impl Background {
         };
 
         self.flush();
+        self.ask_producers(|producer, intake| producer.close(intake));
         let last = self.intake.shared().close();
         done_with(&self.intake, last, self.deliver_until(deadline)).await;
         let _ = stop.send(true);
@@ -101,10 +104,15 @@ impl Background {
         replies.into_iter().for_each(|reply| reply(last_report.clone()));
     }
 
+    fn ask_producers(&self, question: impl Fn(&dyn Producer, &Intake)) {
+        self.intake.shared().for_each_producer(|producer| question(producer, &self.intake));
+    }
+
     /// Brings everything accepted so far into the queues; the highest sequence there.
     fn flush(&self) -> u64 {
         let shared = self.intake.shared();
-        shared.produce(&self.intake);
+        self.ask_producers(|producer, intake| producer.produce(intake));
+        self.ask_producers(|producer, intake| producer.release(intake));
         let last = shared.sweep();
         if let Some(on_hurry) = &self.on_hurry {
             on_hurry();
@@ -112,9 +120,11 @@ impl Background {
         last
     }
 
-    /// Asks the queues to keep everything accepted so far; the highest sequence of it.
+    /// Asks the queues to keep everything accepted so far, and what the producers have; the highest sequence of it.
     fn persist(&self) -> u64 {
         let shared = self.intake.shared();
+        self.ask_producers(|producer, intake| producer.produce(intake));
+        self.ask_producers(|producer, intake| producer.release(intake));
         let last = shared.sweep();
         shared.lanes().for_each(|lane| lane.queue().persist(last));
         last

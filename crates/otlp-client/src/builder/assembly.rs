@@ -3,15 +3,21 @@
 use std::sync::Arc;
 
 use otlp_batch::{DeliveryObserver, Pipeline, Settled};
+use otlp_core::Signal;
 use otlp_exporters::ConsoleExporter;
 use otlp_sdk::{clock::Clock, logs::LoggerProvider, metrics::MeterProvider, trace::TracerProvider};
 
 use crate::{
     BuildError, ClientBuilder, EnhancedOtlpClient,
-    builder::destinations::{Assembled, Destinations, default_retry},
-    diagnostics::{self, DiagnosticSeverity, Diagnostics},
+    builder::{
+        destinations::{Assembled, Destinations},
+        environment::Targets,
+        logging, propagation,
+    },
+    diagnostics::{DiagnosticSeverity, Diagnostics},
     endpoints,
     environment::Environment,
+    logging::Message,
     monitoring::{self, EndpointAddress, Monitoring, Observations},
     policies::Policies,
     resource::resource,
@@ -26,19 +32,29 @@ impl ClientBuilder {
 
     /// Checks all settings and starts the background thread. Connections are made when there is something to send: an
     /// endpoint that does not answer is no error here. Needs no runtime.
-    pub fn build_blocking(self) -> Result<EnhancedOtlpClient, BuildError> {
-        let environment = self.environment.unwrap_or_else(Environment::from_process);
-        let diagnostics = Arc::new(Diagnostics::new(self.diagnostics.unwrap_or_else(diagnostics::to_standard_error)));
+    pub fn build_blocking(mut self) -> Result<EnhancedOtlpClient, BuildError> {
+        let mut environment = self.environment.take().unwrap_or_else(Environment::from_process);
+        self = self.completed_by(&mut environment);
+        let targets = self.targets(&environment);
+        let output = logging::output(self.diagnostics, self.logging.as_ref(), &environment);
+        let diagnostics = Arc::new(Diagnostics::new(output));
         for warning in &environment.warnings {
-            diagnostics.say(DiagnosticSeverity::Warning, warning);
+            diagnostics.say_with(DiagnosticSeverity::Warning, || {
+                Message::from(warning.to_string()).field("variable", warning.name.as_str())
+            });
         }
+        for notice in &self.said.notices {
+            diagnostics.say(DiagnosticSeverity::Warning, notice);
+        }
+        let disk_queue = self.said.settle(self.disk_queue)?;
         let listening = self.monitoring.validate()?.map(EndpointAddress::listen).transpose()?;
-        let observations = Arc::new(Observations::new(self.disk_queue.is_some()));
+        let observations = Arc::new(Observations::new(disk_queue.is_some()));
         let mut policies = Policies::new(self.is_in_registry);
-        let retry = self.retry.unwrap_or_else(|| default_retry(self.disk_queue.is_some()));
+        let (retry, retryable) = self.retry.settle(disk_queue.is_some())?;
         let assembly = Destinations {
             export: &self.export,
             retry,
+            retryable,
             diagnostics: &diagnostics,
             policies: &mut policies,
             observations: &observations,
@@ -56,7 +72,7 @@ impl ClientBuilder {
         let (ticking, turning) = (Arc::clone(&clock), Arc::clone(&observations));
         let at_drop = Arc::clone(&diagnostics);
         let mut pipeline = Pipeline::builder(resource)
-            .batch(self.batch)
+            .batch(self.batch.unwrap_or_default())
             .limits(self.limits)
             .memory(self.memory)
             .observer(observers(Arc::clone(&diagnostics), self.observer))
@@ -80,14 +96,15 @@ impl ClientBuilder {
                 at_drop.say(DiagnosticSeverity::Error, what);
             });
         // The exporter's name tells the protocol, which may change while a backlog waits.
-        pipeline = pipeline.destination_known_as("otlp", otlp);
+        pipeline = pipeline.destination_known_as("otlp", otlp).taking(Targets::signals(targets.otlp));
         for exporter in customs {
             pipeline = pipeline.destination(exporter);
         }
-        if self.console {
-            pipeline = pipeline.destination_in_memory(Arc::new(ConsoleExporter::new()));
+        if targets.console.contains(&true) {
+            let console = Arc::new(ConsoleExporter::new());
+            pipeline = pipeline.destination_in_memory(console).taking(Targets::signals(targets.console));
         }
-        if let Some(disk_queue) = self.disk_queue {
+        if let Some(disk_queue) = disk_queue {
             let (disk_says, disk_is) = (Arc::clone(&diagnostics), Arc::clone(&observations));
             pipeline = pipeline.with_disk_queue(disk_queue).on_disk_event(move |destination, event| {
                 disk_says.disk(destination, event);
@@ -117,24 +134,41 @@ impl ClientBuilder {
         }
 
         let mut metrics = self.metrics;
-        metrics.temporality = self.temporality.or(environment.temporality).unwrap_or(metrics.temporality);
+        metrics.temporality = self.temporality.unwrap_or(metrics.temporality);
         let intake = pipeline.intake();
         let meters = Arc::new(MeterProvider::new(intake.clone(), Arc::clone(&clock), metrics.clone()));
-        intake.register(meters.clone());
-        let tracers = TracerProvider::new(intake.clone(), Arc::clone(&clock), self.trace);
-        let loggers = LoggerProvider::new(intake.clone(), Arc::clone(&clock), self.log);
+        if targets.any(Signal::Metrics) {
+            intake.register(meters.clone());
+        }
+        let tracers = TracerProvider::new(
+            intake.clone(),
+            Arc::clone(&clock),
+            self.trace.with_enabled(targets.any(Signal::Traces)),
+        );
+        let mut log = self.log;
+        log.is_enabled = targets.any(Signal::Logs);
+        log.is_structured = self.logging.as_ref().is_none_or(|logging| logging.enable_structured_logging);
+        log.aggregation = logging::aggregation(self.logging.as_ref(), self.log_aggregation);
+        let loggers = LoggerProvider::new(intake.clone(), Arc::clone(&clock), log);
+        intake.register(Arc::new(loggers.clone()));
+        diagnostics.say_with(DiagnosticSeverity::Debug, || {
+            let destinations: Vec<String> = pipeline.ledgers().into_iter().map(|ledger| ledger.destination).collect();
+            let text = format!("the client is built; it delivers to {}", destinations.join(", "));
+            Message::from(text).field("version", env!("CARGO_PKG_VERSION"))
+        });
+        let propagator = propagation::propagator(self.is_propagating, self.propagator, environment.propagator);
         let policies = Arc::new(policies);
         let monitoring = Monitoring::start(monitoring::Parts {
             settings: self.monitoring,
             listening,
             observations,
             policies: Arc::clone(&policies),
-            diagnostics,
+            diagnostics: Arc::clone(&diagnostics),
             pipeline: &pipeline,
             clock,
             metrics,
         })?;
-        Ok(EnhancedOtlpClient::new(pipeline, policies, tracers, meters, loggers, monitoring))
+        Ok(EnhancedOtlpClient::new(pipeline, policies, diagnostics, tracers, meters, loggers, propagator, monitoring))
     }
 }
 

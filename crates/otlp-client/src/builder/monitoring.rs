@@ -17,10 +17,14 @@ impl ClientBuilder {
     /// takes one that is free; [`EnhancedOtlpClient::monitoring_address`](crate::EnhancedOtlpClient::monitoring_address)
     /// tells which.
     pub fn with_monitoring(mut self, config: MonitoringConfig) -> Self {
-        self.monitoring.configure(&config);
+        self.configure_monitoring(&config);
+        self
+    }
+
+    pub(super) fn configure_monitoring(&mut self, config: &MonitoringConfig) {
+        self.monitoring.configure(config);
         self.metric_interval = Some(config.metrics_export_interval);
         self.metrics.enabled = config.enable_custom_metrics;
-        self
     }
 
     /// Sets whether the meters that the program asks for record; default true. If not, their instruments take measurements

@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions, but not the functions that they share")]
 
 mod backends;
+mod config;
 mod content;
 mod disk;
+mod logging;
 mod monitoring;
 mod outages;
 mod policies;
 mod runtimes;
 mod setup;
 mod signals;
+mod variables;

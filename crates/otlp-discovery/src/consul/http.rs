@@ -110,7 +110,68 @@ fn unreachable(error: &(dyn Error + 'static)) -> ConsulError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
     use super::*;
+
+    /// An agent at the other end of a connection that the test holds, and the request for it.
+    async fn agent() -> (HttpAgent, TcpListener, Request) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let agent = HttpAgent::new(&ConsulConfig::new(&endpoint).with_token("hunter2"), false).unwrap();
+        let url = endpoint.parse().unwrap();
+        (agent, listener, Request { method: http::Method::GET, url, body: Bytes::new(), timeout: SECOND })
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test]
+    async fn an_agent_that_is_silent_is_given_up() {
+        let (agent, listener, mut request) = agent().await;
+        request.timeout = Duration::from_millis(20);
+        let error = agent.ask(request).await.unwrap_err();
+        assert_eq!(error, ConsulError::TimedOut { after: Duration::from_millis(20) });
+        drop(listener);
+    }
+
+    #[tokio::test]
+    async fn no_more_is_read_than_the_limit() {
+        let (agent, listener, mut request) = agent().await;
+        request.timeout = 60 * SECOND;
+        let endless = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            _ = socket.read(&mut [0; 4096]).await;
+            _ = socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            // Ends when the other side has had enough.
+            while socket.write_all(&[b' '; 65_536]).await.is_ok() {}
+        });
+        assert_eq!(agent.ask(request).await.unwrap_err(), ConsulError::nonsense("it is larger than 16 MiB"));
+        endless.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_no_http_or_breaks_off_is_a_clear_error_without_the_token() {
+        for bytes in
+            [&b"SSH-2.0-OpenSSH\r\n"[..], b"", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n[", &[0xff; 70_000]]
+        {
+            let (agent, listener, mut request) = agent().await;
+            request.timeout = 60 * SECOND;
+            let answered = tokio::spawn(async move {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                _ = socket.read(&mut [0; 4096]).await;
+                _ = socket.write_all(bytes).await;
+            });
+            let error = agent.ask(request).await.unwrap_err();
+            assert!(matches!(error, ConsulError::Unreachable { .. }), "{error:?}");
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+            answered.await.unwrap();
+        }
+    }
 
     #[test]
     fn a_token_that_is_repeated_is_hidden() {

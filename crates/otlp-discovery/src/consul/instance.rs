@@ -53,7 +53,7 @@ impl ServiceInstance {
         self
     }
 
-    /// How long after the last sign of life it is taken for dead: 1 second to an hour, default 30 seconds. A sign of life
+    /// How long after the last sign of life it is taken for dead: 1 second to 10 minutes, default 30 seconds. A sign of life
     /// is given after each third of it.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
@@ -83,7 +83,7 @@ impl ServiceInstance {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         checked_name("service", &self.service)?;
         checked_name("service_id", &self.id)?;
-        checked_range("service_ttl", self.ttl, 1..=3600, "1 second to 1 hour")?;
+        checked_range("service_ttl", self.ttl, 1..=600, "1 second to 10 minutes")?;
         let accepted = "1 minute, the least that Consul takes, to 7 days";
         checked_range("service_deregister_after", self.deregister_after, 60..=604_800, accepted)?;
         let Endpoint { host, port, weight, priority, server_name, metadata } = &self.endpoint;

@@ -6,31 +6,6 @@
 //!
 //! Everything that an agent answers is bounded in size and time, and judged before it is believed. What is wrong with it
 //! is said, and what was known stays in use.
-//!
-//! ```no_run
-//! use std::time::Duration;
-//! use otlp_discovery::{
-//!     ConsulConfig, ConsulRegistration, ConsulResolver, Endpoint, Publisher, Resolve, ServiceInstance,
-//! };
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let consul = ConsulConfig::new("http://127.0.0.1:8500");
-//!
-//! let instance = ServiceInstance::new("checkout", Endpoint::new("10.0.0.7", 8080));
-//! let registration = ConsulRegistration::new(&consul, instance)?;
-//! tokio::spawn({ let registration = registration.clone(); async move { registration.run().await } });
-//!
-//! let (publisher, mut found) = Publisher::new();
-//! let resolver = ConsulResolver::new(&consul)?;
-//! tokio::spawn(async move { resolver.watch("checkout", &publisher).await });
-//! found.changed().await?;
-//! println!("{:?}", found.borrow().endpoints);
-//!
-//! registration.deregister(Duration::from_secs(2)).await?;
-//! # Ok(())
-//! # }
-//! ```
 
 mod access;
 mod agent;

@@ -7,11 +7,31 @@ use tokio::sync::watch;
 
 use super::{ConsulConfig, ConsulError, ServiceInstance, access::Access, entry::Entry, http::HttpAgent};
 
+/// The longest delay between attempts while an agent fails.
+const MAX_DELAY: Duration = Duration::from_secs(30);
+
 /// Registers an instance of a service, keeps it registered while [`run`](Self::run) runs, and takes it out.
 ///
 /// The entry has a check with a time to live. After each third of it the check is confirmed; should the process crash
 /// or hang, the agent takes the instance for dead when the time has run out, and forgets it a while later. An agent that
 /// has lost the entry, for instance after a restart, is given it again. Clones are the same registration.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use otlp_discovery::{ConsulConfig, ConsulRegistration, Endpoint, ServiceInstance};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let consul = ConsulConfig::new("http://127.0.0.1:8500");
+/// let instance = ServiceInstance::new("checkout", Endpoint::new("10.0.0.7", 8080));
+/// let registration = ConsulRegistration::new(&consul, instance)?;
+/// let kept = registration.clone();
+/// tokio::spawn(async move { kept.run().await });
+/// // ... until the service ends:
+/// registration.deregister(Duration::from_secs(2)).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ConsulRegistration {
     entry: Arc<Entry<HttpAgent>>,
@@ -44,13 +64,13 @@ impl ConsulRegistration {
     /// to look for, and all else that is about reading plays no part.
     pub fn new(config: &ConsulConfig, instance: ServiceInstance) -> Result<Self, ConfigError> {
         instance.validate()?;
-        let Access { agent, urls, retry } = Access::new(config, instance.ttl / 3)?;
+        let Access { agent, urls, retry } = Access::new(config, MAX_DELAY.min(instance.ttl / 3))?;
         let entry = Entry::new(agent, urls, instance, retry)?;
         Ok(ConsulRegistration { entry: Arc::new(entry) })
     }
 
     /// Registers the instance and keeps it registered, until [`deregister`](Self::deregister) is called. While the agent
-    /// fails it goes on trying, with growing delays up to a third of the time to live.
+    /// fails it goes on trying, with growing delays up to a third of the time to live or half a minute.
     ///
     /// Dropping the future ends the signs of life and leaves the entry to the agent, as a crash does.
     pub fn run(&self) -> impl Future<Output = ()> + Send + '_ {

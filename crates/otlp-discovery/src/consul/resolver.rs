@@ -22,6 +22,22 @@ const MAX_DELAY: Duration = Duration::from_secs(30);
 ///
 /// The metadata of an endpoint are the service's own, and beside them `consul.id`, `consul.node`, `consul.datacenter`
 /// and `consul.tags`, with commas between the tags.
+///
+/// ```no_run
+/// use otlp_discovery::{ConsulConfig, ConsulResolver, Publisher, Resolve};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let resolver = ConsulResolver::new(&ConsulConfig::new("http://127.0.0.1:8500"))?;
+/// let (publisher, mut found) = Publisher::new();
+/// tokio::spawn(async move { resolver.watch("checkout", &publisher).await });
+/// while found.changed().await.is_ok() {
+///     let found = found.borrow_and_update();
+///     println!("{:?}, last failure: {:?}", found.endpoints, found.failure);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ConsulResolver {
     access: Access,

@@ -170,3 +170,16 @@ mod with_tls {
         ConfigError::new(field, format!("{}: {reason}", path.display()), accepted)
     }
 }
+
+#[cfg(all(test, not(feature = "tls")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_feature_nothing_is_sent_in_plaintext_that_should_be_encrypted() {
+        let error = connector(&ConsulConfig::new("https://consul"), true).unwrap_err();
+        assert!(error.field() == "consul_endpoint" && error.to_string().contains("feature `tls`"), "{error}");
+        let error = connector(&ConsulConfig::new("http://consul").with_ca_file("ca.pem"), false).unwrap_err();
+        assert!(error.field() == "consul_ca_file" && error.to_string().contains("feature `tls`"), "{error}");
+    }
+}

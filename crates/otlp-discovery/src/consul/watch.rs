@@ -154,7 +154,13 @@ fn hidden(answer: &Answer) -> Option<&'static str> {
 }
 
 /// Whether a stale read is older than allowed, or of a server that knows no leader, so that nobody can tell.
+///
+/// Agents answer queries that wait from a stream of changes. Those answers name no age: their header says 0, and that
+/// no leader is known, whether there is one or not.
 fn is_older(answer: &Answer, limit: Duration) -> bool {
+    if answer.headers.get("x-consul-query-backend").is_some_and(|backend| backend == "streaming") {
+        return false;
+    }
     let knows_leader = answer.says("x-consul-knownleader");
     let age = answer.number("x-consul-lastcontact").map(Duration::from_millis);
     !knows_leader || age.is_none_or(|age| age > limit)

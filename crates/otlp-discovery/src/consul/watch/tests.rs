@@ -180,6 +180,11 @@ async fn a_stale_read_that_is_too_old_is_asked_of_the_leader() {
     assert_eq!(ports(&found), [1], "what is known is better than what is old");
     assert!(found.failure.is_some());
 
+    let streamed = leaderless(8, 2).with("x-consul-query-backend", "streaming");
+    let script = Script::new([Scripted::Now(fresh(7, 1)), Scripted::Now(streamed)]);
+    let found = an_hour(&script, &stale).await;
+    assert_eq!((ports(&found), script.requests().len()), (vec![2], 3), "a stream names no age");
+
     let script = Script::new([Scripted::Now(leaderless(8, 3)), Scripted::Now(answer(500, ""))]);
     let found = an_hour(&script, &stale).await;
     assert_eq!(ports(&found), [3], "what is old is better than nothing");
