@@ -30,7 +30,7 @@ pub use otlp_core::{
 
 /// The client, and what an exporter of your own implements.
 pub mod core {
-    pub use otlp_client::{BuildError, ClientBuilder, EnhancedOtlpClient};
+    pub use otlp_client::{BuildError, ClientBuilder, EnhancedOtlpClient, ReloadError, Reloaded};
     pub use otlp_exporters::{ExportResult, Exporter, async_trait};
 }
 
@@ -56,7 +56,8 @@ pub mod config {
         trace::SpanLimits,
     };
     pub use otlp_transport::{
-        ClientIdentity, Compression, ConnectionPoolConfig, KeepAlive, Protocol, TlsOptions, TlsVersion,
+        AuthError, Authenticate, ClientIdentity, Compression, ConnectionPoolConfig, Credentials, Headers, KeepAlive,
+        Protocol, TlsOptions, TlsVersion,
     };
 }
 
@@ -74,7 +75,8 @@ pub mod monitoring {
 /// Where every item went.
 pub mod delivery {
     pub use otlp_batch::{
-        Batch, DeliveryObserver, DropReason, Dropped, Fate, Fragment, Ledger, QueueDepth, Report, Settled, SignalLedger,
+        Batch, DeliveryObserver, DropReason, Dropped, Fate, Fragment, Ledger, PoolSnapshot, QueueDepth, Report,
+        Settled, SignalLedger,
     };
 }
 

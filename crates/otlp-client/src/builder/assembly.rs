@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use otlp_batch::{DeliveryObserver, Pipeline, Settled};
 use otlp_core::Signal;
+use otlp_discovery::ServicePool;
 use otlp_exporters::ConsoleExporter;
 use otlp_sdk::{clock::Clock, logs::LoggerProvider, metrics::MeterProvider, trace::TracerProvider};
 
@@ -12,8 +13,11 @@ use crate::{
     builder::{
         destinations::{Assembled, Destinations},
         environment::Targets,
-        logging, propagation,
+        logging,
+        policies::longest_retry,
+        propagation,
     },
+    client::Parts,
     diagnostics::{DiagnosticSeverity, Diagnostics},
     endpoints,
     environment::Environment,
@@ -51,23 +55,26 @@ impl ClientBuilder {
         let observations = Arc::new(Observations::new(disk_queue.is_some()));
         let mut policies = Policies::new(self.is_in_registry);
         let (retry, retryable) = self.retry.settle(disk_queue.is_some())?;
-        let assembly = Destinations {
-            export: &self.export,
-            retry,
-            retryable,
-            diagnostics: &diagnostics,
-            policies: &mut policies,
-            observations: &observations,
-        };
-        let Assembled { otlp, transports, customs, breakers, hurry } =
-            assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
-
+        let (repeated, longest_retry) = (retryable.clone(), longest_retry(disk_queue.is_some()));
         let resource = resource(
             environment.resource_attributes,
             environment.service_name,
             self.resource_attributes,
             self.service_name,
         );
+        let prepared = self.receivers.prepare(&self.export, &environment.export, resource.service_name())?;
+        let assembly = Destinations {
+            export: &self.export,
+            prepared: prepared.as_ref(),
+            retry,
+            retryable,
+            diagnostics: &diagnostics,
+            policies: &mut policies,
+            observations: &observations,
+        };
+        let Assembled { otlp, transports, receivers, customs, breakers, hurry } =
+            assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
+        let (flushed, is_balanced) = (receivers.clone(), receivers.is_some());
         let clock = Arc::new(Clock::system());
         let (ticking, turning) = (Arc::clone(&clock), Arc::clone(&observations));
         let at_drop = Arc::clone(&diagnostics);
@@ -75,6 +82,7 @@ impl ClientBuilder {
             .batch(self.batch.unwrap_or_default())
             .limits(self.limits)
             .memory(self.memory)
+            .zero_copy(self.zero_copy)
             .observer(observers(Arc::clone(&diagnostics), self.observer))
             .on_tick(move || {
                 ticking.resync();
@@ -82,6 +90,7 @@ impl ClientBuilder {
             })
             .on_hurry(move || {
                 endpoints::probe(&breakers);
+                flushed.iter().for_each(ServicePool::probe);
                 hurry.now();
             })
             .on_drop(move |report| {
@@ -123,6 +132,7 @@ impl ClientBuilder {
             let _entered = pipeline.runtime().enter();
             transports.iter().for_each(|transport| transport.start());
         }
+        let discovery = prepared.map(|prepared| prepared.run(pipeline.runtime(), receivers, &diagnostics));
         for (destination, signal, limit) in pipeline.in_flight_limits() {
             policies.add(format!("{destination}/{}/bulkhead", signal.name()), Some(limit));
         }
@@ -157,18 +167,31 @@ impl ClientBuilder {
             Message::from(text).field("version", env!("CARGO_PKG_VERSION"))
         });
         let propagator = propagation::propagator(self.is_propagating, self.propagator, environment.propagator);
-        let policies = Arc::new(policies);
+        let reloading = self.said.reloading(policies.retries(), repeated, longest_retry);
         let monitoring = Monitoring::start(monitoring::Parts {
             settings: self.monitoring,
             listening,
             observations,
-            policies: Arc::clone(&policies),
+            policies: policies.clone(),
+            is_balanced,
             diagnostics: Arc::clone(&diagnostics),
             pipeline: &pipeline,
             clock,
             metrics,
         })?;
-        Ok(EnhancedOtlpClient::new(pipeline, policies, diagnostics, tracers, meters, loggers, propagator, monitoring))
+        let parts = Parts {
+            pipeline,
+            policies,
+            reloading,
+            discovery,
+            diagnostics,
+            tracers,
+            meters,
+            loggers,
+            propagator,
+            monitoring,
+        };
+        Ok(EnhancedOtlpClient::new(parts))
     }
 }
 

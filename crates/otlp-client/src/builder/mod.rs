@@ -4,6 +4,7 @@ mod assembly;
 mod connection;
 mod delivery;
 mod destinations;
+mod discovery;
 mod environment;
 mod logging;
 mod monitoring;
@@ -27,18 +28,20 @@ use otlp_sdk::{
 use self::{policies::RetryChoice, production::Said};
 use crate::{
     LoggingConfig, endpoints::default_circuit_breaker, environment::Environment, logging::Sink,
-    monitoring::MonitoringSettings, settings::ExportOptions,
+    monitoring::MonitoringSettings, receivers::Receivers, settings::ExportOptions,
 };
 
 /// Settings of an [`EnhancedOtlpClient`]. What is set here beats the environment.
 #[must_use]
 pub struct ClientBuilder {
     export: ExportOptions,
+    receivers: Receivers,
     service_name: Option<String>,
     resource_attributes: Vec<KeyValue>,
     batch: Option<BatchConfig>,
     limits: BatchLimits,
     memory: MemoryPoolConfig,
+    zero_copy: bool,
     disk_queue: Option<DiskQueueConfig>,
     retry: RetryChoice,
     circuit_breaker: Option<CircuitBreakerConfig>,
@@ -71,11 +74,13 @@ impl ClientBuilder {
     pub(crate) fn new() -> Self {
         ClientBuilder {
             export: ExportOptions::default(),
+            receivers: Receivers::default(),
             service_name: None,
             resource_attributes: Vec::new(),
             batch: None,
             limits: BatchLimits::default(),
             memory: MemoryPoolConfig::default(),
+            zero_copy: true,
             disk_queue: None,
             retry: RetryChoice::default(),
             circuit_breaker: Some(default_circuit_breaker()),

@@ -21,7 +21,7 @@ const STUCK: Duration = Duration::from_secs(10);
 const NEARLY_FULL: f64 = 0.8;
 
 /// A checker with the checks of a client.
-pub(super) fn checker(source: &Arc<Source>, endpoints_required: bool) -> HealthChecker {
+pub(super) fn checker(source: &Arc<Source>, endpoints_required: bool, is_balanced: bool) -> HealthChecker {
     let checker = HealthChecker::new();
     let look = |of: fn(&Source) -> CheckOutcome| {
         let source = Arc::clone(source);
@@ -34,7 +34,9 @@ pub(super) fn checker(source: &Arc<Source>, endpoints_required: bool) -> HealthC
         Check::new("memory", look(memory)).optional(),
     ];
     let breakers = source.breakers();
-    if breakers.is_empty() {
+    if is_balanced {
+        checks.push(backend(Check::new("receivers", look(receivers))));
+    } else if breakers.is_empty() {
         checks.push(backend(Check::new("endpoints", look(last_attempts))));
     }
     for (number, (endpoint, control)) in breakers.iter().enumerate() {
@@ -95,6 +97,22 @@ fn room(share: f64, what: impl FnOnce() -> String) -> CheckOutcome {
         CheckOutcome::Warn(format!("{} is {:.0} % full", what(), share * 100.0))
     } else {
         CheckOutcome::Pass
+    }
+}
+
+/// The receivers that are balanced over: it takes one that works.
+fn receivers(source: &Source) -> CheckOutcome {
+    let receivers = source.receivers();
+    let down: Vec<&str> =
+        receivers.iter().filter(|receiver| receiver.is_down()).map(|receiver| receiver.endpoint.as_str()).collect();
+    match down.len() {
+        // None was tried yet, or there are no circuit breakers.
+        0 if receivers.is_empty() => last_attempts(source),
+        0 => CheckOutcome::Pass,
+        count if count < receivers.len() => {
+            CheckOutcome::Warn(format!("{count} of {} receivers are down: {}", receivers.len(), down.join(", ")))
+        }
+        _ => CheckOutcome::Fail(format!("all receivers are down: {}", down.join(", "))),
     }
 }
 

@@ -83,7 +83,9 @@ pub(crate) struct Parts<'a> {
     /// error of the build.
     pub(crate) listening: Option<Listening>,
     pub(crate) observations: Arc<Observations>,
-    pub(crate) policies: Arc<Policies>,
+    pub(crate) policies: Policies,
+    /// Whether the OTLP exporter balances over receivers that come and go.
+    pub(crate) is_balanced: bool,
     pub(crate) diagnostics: Arc<Diagnostics>,
     pub(crate) pipeline: &'a Pipeline,
     pub(crate) clock: Arc<Clock>,
@@ -93,7 +95,8 @@ pub(crate) struct Parts<'a> {
 impl Monitoring {
     /// Puts the parts together, and starts what needs no call: metrics of its own, and the HTTP endpoint.
     pub(crate) fn start(parts: Parts<'_>) -> Result<Self, MonitoringError> {
-        let Parts { settings, listening, observations, policies, diagnostics, pipeline, clock, metrics } = parts;
+        let Parts { settings, listening, observations, policies, is_balanced, diagnostics, pipeline, clock, metrics } =
+            parts;
         let runtime = pipeline.runtime().clone();
         let source = Arc::new(Source::new(pipeline.figures(), policies, observations));
         let exports = &settings.exports;
@@ -114,7 +117,7 @@ impl Monitoring {
                  process.* metrics",
             );
         }
-        let health = health::checker(&source, settings.endpoints_required);
+        let health = health::checker(&source, settings.endpoints_required, is_balanced);
         let performance = PerformanceMonitor::new(Arc::clone(&source), runtime.clone());
         let service = service_name(pipeline.intake());
         let alerts = AlertManager::new(performance.clone(), settings.alerts, diagnostics, runtime.clone(), service)?;

@@ -21,7 +21,7 @@ use crate::policies::Policies;
 /// Where all figures come from.
 pub(crate) struct Source {
     pub(super) pipeline: PipelineFigures,
-    policies: Arc<Policies>,
+    policies: Policies,
     observations: Arc<Observations>,
     /// By destination; those that print have none, and come last.
     pub(super) attempts: Vec<Arc<DestinationAttempts>>,
@@ -30,7 +30,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(super) fn new(pipeline: PipelineFigures, policies: Arc<Policies>, observations: Arc<Observations>) -> Self {
+    pub(super) fn new(pipeline: PipelineFigures, policies: Policies, observations: Arc<Observations>) -> Self {
         let attempts = observations.attempts();
         Source { pipeline, policies, observations, attempts, history: Mutex::default() }
     }
@@ -40,9 +40,16 @@ impl Source {
         self.observations.since_last_turn()
     }
 
-    /// The circuit breakers, by what they are of, to be read and watched.
-    pub(super) fn breakers(&self) -> Vec<(String, Arc<dyn Control>)> {
+    /// The circuit breakers that were there from the start, by what they are of, to be read and watched.
+    pub(super) fn breakers(&self) -> &[(String, Arc<dyn Control>)] {
         self.policies.circuit_breakers()
+    }
+
+    /// The circuit breakers of the receivers that are balanced over, as far as they were tried.
+    pub(super) fn receivers(&self) -> Vec<CircuitBreakerPerformance> {
+        let mut receivers = breakers(&self.policies.figures());
+        receivers.retain(|breaker| self.breakers().iter().all(|(known, _)| *known != breaker.endpoint));
+        receivers
     }
 
     /// The disk queues, by destination.
