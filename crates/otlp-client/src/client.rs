@@ -2,8 +2,8 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use otlp_batch::{Ledger, Pipeline, QueueDepth, Report};
-use otlp_core::{Signal, data::MetricData};
+use otlp_batch::{Ledger, Pipeline, PoolSnapshot, QueueDepth, Report};
+use otlp_core::{Signal, data::MetricData, propagation::Propagator};
 use otlp_reliability::NamedSnapshot;
 use otlp_sdk::{
     logs::{Logger, LoggerProvider},
@@ -48,6 +48,7 @@ struct Inner {
     tracers: TracerProvider,
     meters: Arc<MeterProvider>,
     loggers: LoggerProvider,
+    propagator: Arc<dyn Propagator>,
 }
 
 impl EnhancedOtlpClient {
@@ -63,8 +64,11 @@ impl EnhancedOtlpClient {
         tracers: TracerProvider,
         meters: Arc<MeterProvider>,
         loggers: LoggerProvider,
+        propagator: Arc<dyn Propagator>,
     ) -> Self {
-        EnhancedOtlpClient { inner: Arc::new(Inner { pipeline, policies, diagnostics, tracers, meters, loggers }) }
+        EnhancedOtlpClient {
+            inner: Arc::new(Inner { pipeline, policies, diagnostics, tracers, meters, loggers, propagator }),
+        }
     }
 
     /// A tracer for the part of the program called `name`.
@@ -97,6 +101,11 @@ impl EnhancedOtlpClient {
         &self.inner.loggers
     }
 
+    /// The format in which contexts travel to other processes and back. Without propagation it writes and reads nothing.
+    pub fn propagator(&self) -> &dyn Propagator {
+        &*self.inner.propagator
+    }
+
     /// The metrics as they are now, without sending or resetting anything.
     pub fn read_metrics(&self) -> Vec<MetricData> {
         self.inner.meters.read()
@@ -122,6 +131,11 @@ impl EnhancedOtlpClient {
     /// a custom exporter, and the bulkhead that limits what is in flight, by signal (`otlp (grpc)/traces/bulkhead`).
     pub fn policies(&self) -> Vec<NamedSnapshot> {
         self.inner.policies.figures()
+    }
+
+    /// How large the memory pool is, what is in use of it, and how it came to that.
+    pub fn memory_pool(&self) -> PoolSnapshot {
+        self.inner.pipeline.memory_pool()
     }
 
     /// How many log records were folded into identical ones ([`LogAggregation`](otlp_sdk::logs::LogAggregation)): they were

@@ -71,16 +71,26 @@ impl Background {
                     Some(Command::ShutDown { deadline, reply }) => break (deadline, Some(reply)),
                     None => break (Instant::now(), None),
                 },
-                _ = collections.tick() => self.ask_producers(|producer, intake| producer.produce(intake)),
+                _ = collections.tick() => {
+                    self.ask_producers(|producer, intake| producer.produce(intake));
+                    // Nothing will be added to them before the next collection.
+                    self.intake.shared().sweep_of(&[Signal::Metrics]);
+                }
                 now = ticks.tick() => {
                     self.intake.shared().lanes().for_each(|lane| lane.queue().check());
                     if let Some(on_tick) = &self.on_tick {
                         on_tick();
                     }
                     self.ask_producers(|producer, intake| producer.tick(intake));
-                    if self.batch_timeout.is_some_and(|timeout| now.duration_since(swept) + tick / 2 >= timeout) {
+                    let shared = self.intake.shared();
+                    let is_due = self.batch_timeout.is_some_and(|timeout| now.duration_since(swept) + tick / 2 >= timeout);
+                    // When memory is short, what stands open goes on its way: only so does its memory come back.
+                    let was_short = shared.pool().tend(now.into_std());
+                    if is_due || was_short {
                         swept = now;
-                        self.intake.shared().sweep();
+                        shared.sweep();
+                    } else {
+                        shared.retire_threads();
                     }
                 }
             }

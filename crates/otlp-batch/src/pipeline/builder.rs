@@ -14,6 +14,7 @@ use super::{
 use crate::{
     BatchConfig, BatchExporter, BatchLimits, ConfigError, DeliveryObserver, DiskEvent, DiskQueueConfig, FileSystem,
     Intake, MemoryPoolConfig, MemoryQueue, Queue,
+    config::Settings,
     destination::Destination,
     disk::{DirectoryNames, Disk, DiskQueue, OnDiskEvent, Opened},
     pool::BufferPool,
@@ -29,6 +30,7 @@ pub struct PipelineBuilder {
     batch: BatchConfig,
     limits: BatchLimits,
     memory: MemoryPoolConfig,
+    zero_copy: bool,
     destinations: Vec<NewDestination>,
     disk: Option<Disk>,
     on_disk_event: Option<OnDiskEvent>,
@@ -44,6 +46,8 @@ pub struct PipelineBuilder {
 struct NewDestination {
     exporter: Arc<dyn BatchExporter>,
     place: Place,
+    /// By [`Signal::index`].
+    taken: [bool; 3],
 }
 
 /// Where the queue of a destination is, if there are disk queues.
@@ -55,6 +59,12 @@ enum Place {
     Memory,
 }
 
+impl NewDestination {
+    fn new(exporter: Arc<dyn BatchExporter>, place: Place) -> Self {
+        NewDestination { exporter, place, taken: [true; 3] }
+    }
+}
+
 impl PipelineBuilder {
     pub(super) fn new(resource: Resource) -> Self {
         PipelineBuilder {
@@ -62,6 +72,7 @@ impl PipelineBuilder {
             batch: BatchConfig::default(),
             limits: BatchLimits::default(),
             memory: MemoryPoolConfig::default(),
+            zero_copy: true,
             destinations: Vec::new(),
             disk: None,
             on_disk_event: None,
@@ -89,6 +100,14 @@ impl PipelineBuilder {
     /// Sets the memory budget, and how the buffers under it come and go.
     pub fn memory(mut self, config: MemoryPoolConfig) -> Self {
         self.memory = config;
+        self
+    }
+
+    /// Sets whether a record stays where it was written, and is sent from there; default `true`. With `false`, each record
+    /// is written to a buffer of its own and copied from there, and each attempt sends a copy of its batch: the same bytes
+    /// arrive, at a higher price, and the copies are not part of the memory budget. For comparisons.
+    pub fn zero_copy(mut self, is_enabled: bool) -> Self {
+        self.zero_copy = is_enabled;
         self
     }
 
@@ -127,7 +146,7 @@ impl PipelineBuilder {
     /// As [`PipelineBuilder::destination`], but the disk queue finds its directory by `stable_name`, also when the
     /// exporter's name becomes another.
     pub fn destination_known_as(mut self, stable_name: impl Into<String>, exporter: Arc<dyn BatchExporter>) -> Self {
-        self.destinations.push(NewDestination { exporter, place: Place::Named(stable_name.into()) });
+        self.destinations.push(NewDestination::new(exporter, Place::Named(stable_name.into())));
         self
     }
 
@@ -135,13 +154,23 @@ impl PipelineBuilder {
     /// of the configuration. For whoever found a queue
     /// ([`queue_directories`](crate::queue_directories)) and does not know by which name it was made.
     pub fn destination_in(mut self, directory: impl Into<PathBuf>, exporter: Arc<dyn BatchExporter>) -> Self {
-        self.destinations.push(NewDestination { exporter, place: Place::Directory(directory.into()) });
+        self.destinations.push(NewDestination::new(exporter, Place::Directory(directory.into())));
         self
     }
 
     /// Adds a destination whose queue is in memory in any case: one that is never down.
     pub fn destination_in_memory(mut self, exporter: Arc<dyn BatchExporter>) -> Self {
-        self.destinations.push(NewDestination { exporter, place: Place::Memory });
+        self.destinations.push(NewDestination::new(exporter, Place::Memory));
+        self
+    }
+
+    /// Limits the destination that was added last to these signals. Of others, its ledger shows what a disk queue found, and
+    /// nothing else. What no destination takes should not be recorded: it is in no ledger.
+    pub fn taking(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
+        if let Some(last) = self.destinations.last_mut() {
+            last.taken = [false; 3];
+            signals.into_iter().for_each(|signal| last.taken[signal.index()] = true);
+        }
         self
     }
 
@@ -186,7 +215,7 @@ impl PipelineBuilder {
         self.batch.validate()?;
         self.limits.validate()?;
         self.memory.validate()?;
-        let pool = BufferPool::new(self.memory);
+        let pool = BufferPool::new(self.memory)?;
         let mut queues = match &mut self.disk {
             Some(disk) => {
                 disk.config.validate()?;
@@ -197,23 +226,24 @@ impl PipelineBuilder {
         };
         // What the budget can never hold is too large, and not a record that waits for room.
         let max_record_bytes = self.limits.max_record_bytes.min(pool.unreserved());
-        let (batch, limits) = (self.batch, BatchLimits { max_record_bytes, ..self.limits });
+        let limits = BatchLimits { max_record_bytes, ..self.limits };
+        let settings = Settings { batch: self.batch, limits, copies: !self.zero_copy };
         let destinations = self.destinations.into_iter().zip(&mut queues).map(|(new, queues)| {
             let mut queues = queues.take().map(IntoIterator::into_iter);
             let lane = |_| {
                 let disk = queues.as_mut().and_then(Iterator::next).map(|queue| Box::new(queue) as Box<dyn Queue>);
                 Ok((disk.unwrap_or_else(|| Box::new(MemoryQueue::new())), in_flight_limit(limits.max_in_flight)?))
             };
-            Destination::new(new.exporter, &pool, self.observer.as_ref(), lane)
+            Ok(Destination::new(new.exporter, &pool, self.observer.as_ref(), lane)?.taking(new.taken))
         });
         let destinations: Result<Vec<Destination>, ConfigError> = destinations.collect();
-        let intake = Intake::new(self.resource, batch, limits, Arc::clone(&pool), destinations?, self.observer.clone());
+        let intake = Intake::new(self.resource, settings, Arc::clone(&pool), destinations?, self.observer.clone());
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (commands, inbox) = mpsc::unbounded_channel();
         let background = Background {
             intake: intake.clone(),
-            batch_timeout: batch.closing_time(),
+            batch_timeout: settings.batch.closing_time(),
             metric_interval: self.metric_interval,
             on_tick: self.on_tick,
             on_hurry: self.on_hurry,

@@ -10,7 +10,7 @@ use crate::ClientBuilder;
 impl ClientBuilder {
     /// Sets when batches close, and how many items wait behind them.
     pub fn with_batch_config(mut self, config: BatchConfig) -> Self {
-        self.batch = config;
+        self.batch = Some(config);
         self
     }
 
@@ -24,6 +24,15 @@ impl ClientBuilder {
     /// go.
     pub fn with_memory_pool_config(mut self, config: MemoryPoolConfig) -> Self {
         self.memory = config;
+        self
+    }
+
+    /// Sets whether a record stays where it was written, and is sent from there; default `true`. With `false`, each record
+    /// is written to a buffer of its own and copied from there, and each attempt sends a copy of its batch: the same bytes
+    /// arrive, at a higher price, and the copies are not part of the memory budget. For comparisons
+    /// (`cargo xtask bench --workload traces` makes one).
+    pub fn with_zero_copy_enabled(mut self, is_enabled: bool) -> Self {
+        self.zero_copy = is_enabled;
         self
     }
 

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions, but not the functions that they share")]
 
 mod backends;
+mod batches;
+mod config;
+mod connections;
 mod content;
 mod disk;
 mod logging;
@@ -11,3 +14,4 @@ mod policies;
 mod runtimes;
 mod setup;
 mod signals;
+mod variables;
