@@ -8,7 +8,7 @@ use std::sync::{
 use otlp_core::Signal;
 use parking_lot::Mutex;
 
-use crate::{Batch, BatchConfig, Fragment, envelope::ResourceEnvelope};
+use crate::{Batch, BatchConfig, BatchLimits, Fragment, envelope::ResourceEnvelope};
 
 /// Collects the chunks of each signal until they are a batch.
 pub(crate) struct Batcher {
@@ -29,11 +29,16 @@ struct Building {
 
 impl Batcher {
     /// The sequences of batches begin above `last_sequence`.
-    pub(crate) fn new(resource: Arc<ResourceEnvelope>, config: &BatchConfig, last_sequence: u64) -> Self {
+    pub(crate) fn new(
+        resource: Arc<ResourceEnvelope>,
+        batch: &BatchConfig,
+        limits: &BatchLimits,
+        last_sequence: u64,
+    ) -> Self {
         Batcher {
             resource,
-            max_items: config.max_batch_size as u64,
-            max_bytes: config.max_batch_bytes,
+            max_items: batch.closing_items(),
+            max_bytes: limits.max_batch_bytes,
             building: Default::default(),
             next_sequence: AtomicU64::new(last_sequence + 1),
         }

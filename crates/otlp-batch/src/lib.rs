@@ -37,7 +37,7 @@ mod thread_slots;
 
 pub use self::{
     batch::{Batch, Fragment},
-    config::{BatchConfig, ConfigError, MemoryConfig, OnFull},
+    config::{BatchConfig, BatchLimits, BatchStrategy, ConfigError, MemoryPoolConfig, OnFull},
     disk::{
         DiskEvent, DiskFile, DiskQueueConfig, DiskQueueError, Durability, EncryptionKey, FileSystem, InspectError,
         InspectedSegment, Inspection, LocalDisk, StoredRequest, StoredRequestError, Verification, WaitingSignal,

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use crossbeam_queue::ArrayQueue;
 use parking_lot::{Condvar, Mutex};
 
-use crate::MemoryConfig;
+use crate::MemoryPoolConfig;
 
 /// The smallest buffer, which a thread starts with.
 pub(crate) const SMALLEST: usize = 4 << 10;
@@ -63,17 +63,17 @@ pub(crate) struct PooledBuffer {
 }
 
 impl BufferPool {
-    pub(crate) fn new(config: MemoryConfig) -> Arc<Self> {
+    pub(crate) fn new(config: MemoryPoolConfig) -> Arc<Self> {
         let mut free = Vec::new();
         let mut size = SMALLEST;
-        while size < config.chunk_bytes {
+        while size < config.chunk_size {
             free.push(ArrayQueue::new(KEPT));
             size *= STEP;
         }
         free.push(ArrayQueue::new(KEPT));
         Arc::new(BufferPool {
-            max_bytes: config.max_bytes,
-            largest: config.chunk_bytes,
+            max_bytes: config.max_size,
+            largest: config.chunk_size,
             reserved: AtomicUsize::new(0),
             granted: AtomicUsize::new(0),
             free,
@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     fn pool() -> Arc<BufferPool> {
-        BufferPool::new(MemoryConfig { max_bytes: 256 << 10, chunk_bytes: 64 << 10 })
+        BufferPool::new(MemoryPoolConfig { initial_size: 64 << 10, max_size: 256 << 10, ..MemoryPoolConfig::default() })
     }
 
     #[test]

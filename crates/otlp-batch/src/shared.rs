@@ -16,7 +16,7 @@ use otlp_core::{
 use parking_lot::Mutex;
 
 use crate::{
-    Batch, BatchConfig, DeliveryObserver, DropReason, Fate, Fragment, Intake, Ledger, OnFull, Producer, Settled,
+    Batch, BatchConfig, BatchLimits, DeliveryObserver, DropReason, Fate, Fragment, Ledger, OnFull, Producer, Settled,
     batcher::Batcher,
     chunk::{Chunk, Lane, Sizing, Slot},
     destination::{Destination, Lane as DestinationLane, tell},
@@ -28,7 +28,8 @@ use crate::{
 pub(crate) struct Shared {
     /// Tells the slots of different pipelines apart in a thread's list.
     id: u64,
-    config: BatchConfig,
+    batch: BatchConfig,
+    limits: BatchLimits,
     pool: Arc<BufferPool>,
     batcher: Batcher,
     destinations: Vec<Destination>,
@@ -54,7 +55,8 @@ pub(crate) struct Record<'a> {
 impl Shared {
     pub(crate) fn new(
         resource: Resource,
-        config: BatchConfig,
+        batch: BatchConfig,
+        limits: BatchLimits,
         pool: Arc<BufferPool>,
         destinations: Vec<Destination>,
         observer: Option<Arc<dyn DeliveryObserver>>,
@@ -66,8 +68,9 @@ impl Shared {
         let found = lanes.map(|lane| lane.found()).max().unwrap_or(0);
         Shared {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            batcher: Batcher::new(Arc::new(ResourceEnvelope::new(resource)), &config, found),
-            config,
+            batcher: Batcher::new(Arc::new(ResourceEnvelope::new(resource)), &batch, &limits, found),
+            batch,
+            limits,
             pool,
             destinations,
             observer,
@@ -85,7 +88,7 @@ impl Shared {
     }
 
     pub(crate) fn max_record_bytes(&self) -> usize {
-        self.config.max_record_bytes
+        self.limits.max_record_bytes
     }
 
     pub(crate) fn destinations(&self) -> &[Destination] {
@@ -115,12 +118,10 @@ impl Shared {
         }
     }
 
-    /// Asks every producer for its records.
-    pub(crate) fn produce(&self, intake: &Intake) {
+    /// Asks every producer for something.
+    pub(crate) fn for_each_producer(&self, ask: impl Fn(&dyn Producer)) {
         let producers = self.producers.lock().clone();
-        for producer in producers {
-            producer.produce(intake);
-        }
+        producers.iter().for_each(|producer| ask(&**producer));
     }
 
     pub(crate) fn append(&self, record: &Record<'_>, write: impl FnOnce(&mut Vec<u8>)) {
@@ -156,7 +157,7 @@ impl Shared {
             let open = lane.chunk(record.scope);
             let reason = match open {
                 _ if closed => DropReason::ShutDown,
-                _ if record.len > self.config.max_record_bytes => DropReason::RecordTooLarge,
+                _ if record.len > self.limits.max_record_bytes => DropReason::RecordTooLarge,
                 Some(index) if lane.open[index].room() >= record.len => {
                     self.write(lane, index, record, write);
                     return None;
@@ -170,7 +171,7 @@ impl Shared {
                 },
             };
             let can_change = matches!(reason, DropReason::QueueFull | DropReason::MemoryFull) && may_wait;
-            if !can_change || self.config.on_full == OnFull::DropNewest {
+            if !can_change || self.limits.on_full == OnFull::DropNewest {
                 lane.drop_item(reason, record.items);
                 return Some(reason);
             }
@@ -192,7 +193,7 @@ impl Shared {
             chunk.append(record.items, record.len, write);
         }
         lane.accepted += record.items;
-        if chunk.items() >= self.config.max_batch_size as u64 {
+        if chunk.items() >= self.batch.closing_items() {
             self.close_chunk(lane, index, record.signal);
         }
     }
@@ -207,7 +208,7 @@ impl Shared {
         }
         let size = lane.next_size.max(SMALLEST).max(record.len);
         let buffer = self.pool.acquire(size).or_else(|| self.pool.acquire(record.len)).ok_or(DropReason::MemoryFull)?;
-        let max_bytes = self.config.max_batch_bytes.max(record.len);
+        let max_bytes = self.limits.max_batch_bytes.max(record.len);
         lane.open.push(Chunk::new(Arc::clone(record.scope), buffer, max_bytes));
         Ok(lane.open.len() - 1)
     }
@@ -231,14 +232,14 @@ impl Shared {
     }
 
     fn is_queue_full(&self, signal: Signal) -> bool {
-        let max = self.config.max_queue_size as u64;
+        let max = self.batch.max_queue_size as u64;
         let waiting = self.destinations.iter().map(|destination| destination.lane(signal).waiting()).max();
         waiting.unwrap_or(0) + self.batcher.items(signal) >= max
     }
 
     /// Makes room as [`OnFull`] says; `false` if there is nothing more to try.
     fn make_room(&self, record: &Record<'_>, reason: DropReason) -> bool {
-        match self.config.on_full {
+        match self.limits.on_full {
             OnFull::DropNewest => false,
             OnFull::DropOldest => {
                 let lanes = self.destinations.iter().map(|destination| destination.lane(record.signal));

@@ -11,7 +11,12 @@ use otlp_sdk::{
     trace::{Tracer, TracerProvider},
 };
 
-use crate::{ClientBuilder, policies::Policies};
+use crate::{
+    ClientBuilder, LogFormat, LogLevel,
+    diagnostics::{DiagnosticSeverity, Diagnostics},
+    logging::Message,
+    policies::Policies,
+};
 
 /// Takes traces, metrics and logs and delivers them to an OTLP backend, on a background thread of its own.
 ///
@@ -39,6 +44,7 @@ pub struct EnhancedOtlpClient {
 struct Inner {
     pipeline: Pipeline,
     policies: Policies,
+    diagnostics: Arc<Diagnostics>,
     tracers: TracerProvider,
     meters: Arc<MeterProvider>,
     loggers: LoggerProvider,
@@ -53,11 +59,12 @@ impl EnhancedOtlpClient {
     pub(crate) fn new(
         pipeline: Pipeline,
         policies: Policies,
+        diagnostics: Arc<Diagnostics>,
         tracers: TracerProvider,
         meters: Arc<MeterProvider>,
         loggers: LoggerProvider,
     ) -> Self {
-        EnhancedOtlpClient { inner: Arc::new(Inner { pipeline, policies, tracers, meters, loggers }) }
+        EnhancedOtlpClient { inner: Arc::new(Inner { pipeline, policies, diagnostics, tracers, meters, loggers }) }
     }
 
     /// A tracer for the part of the program called `name`.
@@ -117,6 +124,17 @@ impl EnhancedOtlpClient {
         self.inner.policies.figures()
     }
 
+    /// How many log records were folded into identical ones ([`LogAggregation`](otlp_sdk::logs::LogAggregation)): they were
+    /// emitted, and the count of another record speaks of them. The ledger knows only of what was sent.
+    pub fn folded_log_records(&self) -> u64 {
+        self.inner.loggers.folded_records()
+    }
+
+    /// Changes which messages about itself the client prints and in which format, from the next one on.
+    pub fn set_log_output(&self, level: LogLevel, format: LogFormat) {
+        self.inner.diagnostics.output().set(level, format);
+    }
+
     /// How many bytes of memory the records between call site and acknowledgement occupy.
     pub fn memory_in_use(&self) -> usize {
         self.inner.pipeline.memory_in_use()
@@ -127,12 +145,12 @@ impl EnhancedOtlpClient {
     ///
     /// Cancelling the future stops the waiting and not the flush.
     pub async fn flush(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.flush(deadline).await
+        self.inner.reported("flush", self.inner.pipeline.flush(deadline).await)
     }
 
     /// As [`EnhancedOtlpClient::flush`], blocking. Works inside and outside of any runtime.
     pub fn flush_blocking(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.flush_blocking(deadline)
+        self.inner.reported("flush", self.inner.pipeline.flush_blocking(deadline))
     }
 
     /// Sees to it that everything that was recorded before the call is in the disk queue, unless it is delivered; waits
@@ -141,12 +159,12 @@ impl EnhancedOtlpClient {
     ///
     /// Cancelling the future stops the waiting and nothing else.
     pub async fn persist(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.persist(deadline).await
+        self.inner.reported("persist", self.inner.pipeline.persist(deadline).await)
     }
 
     /// As [`EnhancedOtlpClient::persist`], blocking. Works inside and outside of any runtime.
     pub fn persist_blocking(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.persist_blocking(deadline)
+        self.inner.reported("persist", self.inner.pipeline.persist_blocking(deadline))
     }
 
     /// Takes no more records, delivers what there is, and ends the background thread. What is not delivered after
@@ -155,12 +173,22 @@ impl EnhancedOtlpClient {
     ///
     /// Cancelling the future stops the waiting and not the shutdown.
     pub async fn shutdown(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.shutdown(deadline).await
+        self.inner.reported("shutdown", self.inner.pipeline.shutdown(deadline).await)
     }
 
     /// As [`EnhancedOtlpClient::shutdown`], blocking. Works inside and outside of any runtime.
     pub fn shutdown_blocking(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.shutdown_blocking(deadline)
+        self.inner.reported("shutdown", self.inner.pipeline.shutdown_blocking(deadline))
+    }
+}
+
+impl Inner {
+    /// Says how a flush, a persist or a shutdown went.
+    fn reported(&self, what: &'static str, report: Report) -> Report {
+        self.diagnostics.say_with(DiagnosticSeverity::Debug, || {
+            Message::from(format!("{what}: {report}")).field("complete", report.complete)
+        });
+        report
     }
 }
 

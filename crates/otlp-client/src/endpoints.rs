@@ -10,7 +10,10 @@ use otlp_reliability::{
     BreakDuration, CircuitBreakerConfig, CircuitState, ConfigError, Control, Controlled, Event, Observer, Snapshot,
 };
 
-use crate::diagnostics::{DiagnosticSeverity, Diagnostics, Recent};
+use crate::{
+    diagnostics::{DiagnosticSeverity, Diagnostics, Recent},
+    logging::Message,
+};
 
 /// Five failures in a row are an endpoint that is down. It is asked again after a second, and less and less often, as
 /// one probe: enough to notice a restart soon, and too little to keep a backend from coming up.
@@ -96,13 +99,14 @@ impl Observer for Watch {
         use DiagnosticSeverity::{Info, Warning};
         let Event::StateChanged { from, to } = event else { return };
         let endpoint = &self.endpoint;
+        let about = |text: String| Message::from(text).field("endpoint", endpoint.as_str());
         match to {
-            CircuitState::Open => self.diagnostics.limited_by(&self.opened, Warning, || self.opened(from)),
+            CircuitState::Open => self.diagnostics.limited_by(&self.opened, Warning, || about(self.opened(from))),
             CircuitState::HalfOpen => self.diagnostics.limited_by(&self.probed, Info, || {
-                format!("the circuit breaker of {endpoint} is half open: the next batch is a probe")
+                about(format!("the circuit breaker of {endpoint} is half open: the next batch is a probe"))
             }),
             CircuitState::Closed => self.diagnostics.limited_by(&self.closed, Info, || {
-                format!("the circuit breaker of {endpoint} closed: batches flow again")
+                about(format!("the circuit breaker of {endpoint} closed: batches flow again"))
             }),
             _ => {}
         }

@@ -11,6 +11,8 @@ use otlp_sdk::metrics::TemporalityPreference;
 use otlp_transport::{Compression, Protocol};
 use percent_encoding::percent_decode_str;
 
+use crate::LogLevel;
+
 /// A setting that could not be used, and what is used instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
@@ -69,6 +71,8 @@ pub struct Environment {
     pub resource_attributes: Vec<KeyValue>,
     /// `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`.
     pub temporality: Option<TemporalityPreference>,
+    /// `OTEL_LOG_LEVEL`.
+    pub log_level: Option<LogLevel>,
     /// What could not be used.
     pub warnings: Vec<Warning>,
 }
@@ -93,7 +97,19 @@ impl Environment {
                 ("lowmemory", TemporalityPreference::LowMemory),
             ],
         );
-        Environment { export, service_name, resource_attributes, temporality, warnings: reader.warnings }
+        let log_level = reader.one_of(
+            "OTEL_LOG_LEVEL",
+            &[
+                ("trace", LogLevel::Trace),
+                ("debug", LogLevel::Debug),
+                ("info", LogLevel::Info),
+                ("warn", LogLevel::Warn),
+                ("error", LogLevel::Error),
+                ("off", LogLevel::Off),
+            ],
+        );
+        let warnings = reader.warnings;
+        Environment { export, service_name, resource_attributes, temporality, log_level, warnings }
     }
 }
 

@@ -11,16 +11,18 @@ mod diagnostics;
 mod endpoints;
 mod environment;
 mod error;
+mod logging;
 mod policies;
 mod resource;
 mod settings;
+mod transport_events;
 
 pub use self::{
     builder::ClientBuilder,
     client::EnhancedOtlpClient,
     config::{LogFormat, LogLevel, LoggingConfig, MonitoringConfig},
-    diagnostics::{Diagnostic, DiagnosticSeverity},
     environment::{EndpointScope, Environment, ExportVariables, Warning},
     error::BuildError,
+    logging::{Diagnostic, DiagnosticSeverity},
 };
 pub use otlp_batch::{DiskQueueConfig, Durability, EncryptionKey};

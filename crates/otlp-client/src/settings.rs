@@ -4,12 +4,13 @@
 //! exporter specification, with one addition: an endpoint with port 4317, the registered port of OTLP/gRPC, is spoken
 //! to by gRPC unless somebody said otherwise.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use otlp_core::Signal;
 use otlp_exporters::OtlpExporter;
 use otlp_transport::{
-    AnyTransport, ClientIdentity, Compression, Endpoints, Headers, Protocol, TlsConfig, TransportConfig,
+    AnyTransport, ClientIdentity, Compression, ConnectionPoolConfig, Endpoints, EventHook, Headers, KeepAlive,
+    Protocol, TlsOptions, TransportConfig,
 };
 
 use crate::{
@@ -27,17 +28,30 @@ pub(crate) struct ExportOptions {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) compression: Option<Compression>,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) connect_timeout: Option<Duration>,
-    pub(crate) tls: Option<TlsConfig>,
+    pub(crate) pool: ConnectionPoolConfig,
+    pub(crate) max_idle_connections: Option<usize>,
+    pub(crate) pings: Option<KeepAlive>,
+    pub(crate) require_tls: bool,
+    pub(crate) tls: Option<TlsOptions>,
 }
 
-/// The exporter to the OTLP endpoint, and the endpoint of each signal as it may be shown. Signals with the same settings
-/// share a transport, and with it the connections.
-pub(crate) fn exporter(
+/// The way to the OTLP endpoint.
+pub(crate) struct Export {
+    pub(crate) exporter: OtlpExporter,
+    /// The endpoint of each signal as it may be shown.
+    pub(crate) endpoints: [String; 3],
+    /// What the exporter sends each signal by.
+    pub(crate) transports: [Arc<AnyTransport>; 3],
+}
+
+/// The way to the OTLP endpoint. Signals with the same settings share a transport, and with it the connections. What the
+/// transports say is given to `events`.
+pub(crate) fn export(
     options: &ExportOptions,
     environment: &[ExportVariables; 3],
-) -> Result<(OtlpExporter, [String; 3]), BuildError> {
-    let (transports, mut protocols) = transports(options, environment)?;
+    events: &EventHook,
+) -> Result<Export, BuildError> {
+    let (transports, mut protocols) = transports(options, environment, events)?;
     protocols.dedup();
     let protocols: Vec<String> = protocols.iter().map(Protocol::to_string).collect();
     let endpoints = Signal::ALL.map(|signal| {
@@ -46,7 +60,8 @@ pub(crate) fn exporter(
         shown(endpoint.as_ref().map_or_else(|| default_endpoint(options, environment), |(url, _)| url.as_str()))
             .to_owned()
     });
-    Ok((OtlpExporter::new(format!("otlp ({})", protocols.join(", ")), transports), endpoints))
+    let exporter = OtlpExporter::new(format!("otlp ({})", protocols.join(", ")), transports.clone());
+    Ok(Export { exporter, endpoints, transports })
 }
 
 /// A URL without its query, which may hold a key. The transport has refused one with a user in it.
@@ -72,6 +87,7 @@ fn default_endpoint(options: &ExportOptions, environment: &ExportVariables) -> &
 fn transports(
     options: &ExportOptions,
     environment: &[ExportVariables; 3],
+    events: &EventHook,
 ) -> Result<([Arc<AnyTransport>; 3], Vec<Protocol>), BuildError> {
     let mut protocols = Vec::new();
     let mut made: Vec<((Protocol, TransportConfig), Arc<AnyTransport>)> = Vec::new();
@@ -81,7 +97,8 @@ fn transports(
         if let Some((_, same)) = made.iter().find(|(known, _)| *known == settings) {
             return Ok(Arc::clone(same));
         }
-        let (protocol, config) = settings.clone();
+        let (protocol, mut config) = settings.clone();
+        config.events = events.clone();
         let new = Arc::new(AnyTransport::new(protocol, config)?);
         made.push((settings, Arc::clone(&new)));
         Ok(new)
@@ -111,9 +128,10 @@ fn settings(
     if let Some(timeout) = options.timeout.or(environment.timeout) {
         config.request_timeout = (!timeout.is_zero()).then_some(timeout);
     }
-    if let Some(timeout) = options.connect_timeout {
-        config.connect_timeout = timeout;
-    }
+    config.pool = options.pool.clone();
+    config.max_idle_connections = options.max_idle_connections;
+    config.http2_keep_alive = options.pings;
+    config.require_tls = options.require_tls;
     config.tls = match &options.tls {
         Some(tls) => Some(tls.clone()),
         // The variables are often set for a whole machine: where nothing is encrypted they do not matter.
@@ -140,27 +158,18 @@ fn headers(code: &[(String, String)], environment: &[(String, String)]) -> Heade
     headers
 }
 
-fn tls_from_files(environment: &ExportVariables) -> Result<Option<TlsConfig>, BuildError> {
-    let ca_pem = environment.certificate.as_deref().map(read).transpose()?;
-    let identity = match (&environment.client_certificate, &environment.client_key) {
-        (Some(certificate), Some(key)) => {
-            Some(ClientIdentity { certificate_pem: read(certificate)?, key_pem: read(key)? })
-        }
-        (None, None) => None,
+fn tls_from_files(environment: &ExportVariables) -> Result<Option<TlsOptions>, BuildError> {
+    let mut tls = TlsOptions::new();
+    if let Some(ca) = &environment.certificate {
+        tls = tls.with_ca_file(ca);
+    }
+    match (&environment.client_certificate, &environment.client_key) {
+        (Some(certificate), Some(key)) => tls = tls.with_identity(ClientIdentity::from_files(certificate, key)),
+        (None, None) => {}
         (Some(_), None) => return Err(BuildError::HalfAnIdentity { set: "CERTIFICATE", missing: "KEY" }),
         (None, Some(_)) => return Err(BuildError::HalfAnIdentity { set: "KEY", missing: "CERTIFICATE" }),
-    };
-    if ca_pem.is_none() && identity.is_none() {
-        return Ok(None);
     }
-    let mut tls = TlsConfig::default();
-    tls.ca_pem = ca_pem;
-    tls.identity = identity;
-    Ok(Some(tls))
-}
-
-fn read(path: &str) -> Result<Vec<u8>, BuildError> {
-    fs::read(path).map_err(|error| BuildError::File { path: path.to_owned(), error })
+    Ok((tls != TlsOptions::default()).then_some(tls))
 }
 
 #[cfg(test)]
@@ -195,7 +204,7 @@ mod tests {
             signal_endpoints: [Some("http://a:4318/v1/traces?key=secret".into()), None, None],
             ..ExportOptions::default()
         };
-        let (_, endpoints) = exporter(&options, &Default::default()).unwrap();
+        let endpoints = export(&options, &Default::default(), &EventHook::default()).unwrap().endpoints;
         assert_eq!(endpoints, ["http://a:4318/v1/traces", "http://localhost:4318", "http://localhost:4318"]);
     }
 
@@ -230,7 +239,7 @@ mod tests {
             signal_endpoints: [None, None, Some("http://b:4318/logs".into())],
             ..ExportOptions::default()
         };
-        let ([traces, metrics, logs], _) = transports(&options, &Default::default()).unwrap();
+        let ([traces, metrics, logs], _) = transports(&options, &Default::default(), &EventHook::default()).unwrap();
         assert!(Arc::ptr_eq(&traces, &metrics) && !Arc::ptr_eq(&traces, &logs));
     }
 
@@ -242,8 +251,10 @@ mod tests {
             certificate: Some("/no/such.pem".into()),
             ..ExportVariables::default()
         };
-        let error = settings(Signal::Traces, &ExportOptions::default(), &missing).unwrap_err().to_string();
-        assert!(error.contains("/no/such.pem"), "{error}");
+        let variables = [missing, Default::default(), Default::default()];
+        let error = transports(&ExportOptions::default(), &variables, &EventHook::default());
+        let error = error.map(drop).unwrap_err().to_string();
+        assert!(error.contains("CA certificate") && error.contains("/no/such.pem"), "{error}");
         let half =
             ExportVariables { endpoint: endpoint(), client_key: Some("key.pem".into()), ..ExportVariables::default() };
         let error = settings(Signal::Traces, &ExportOptions::default(), &half).unwrap_err().to_string();

@@ -34,7 +34,7 @@
 //!
 //! # Runtime
 //!
-//! Constructors do no I/O and need no runtime. `send` needs a tokio runtime with I/O and time; connections live in
+//! Constructors read the files that settings name, do no other I/O, and need no runtime. `send` needs a tokio runtime with I/O and time; connections live in
 //! tasks on it, which end when the transport is dropped. A connection whose runtime has ended is replaced.
 //!
 //! # Features
@@ -50,7 +50,10 @@ mod response;
 mod transport;
 
 pub use self::{
-    config::{ClientIdentity, Compression, ConfigError, Endpoints, Headers, KeepAlive, TlsConfig, TransportConfig},
+    config::{
+        ClientIdentity, Compression, ConfigError, ConnectionPoolConfig, Endpoints, EventHook, Headers, KeepAlive,
+        PemSource, TlsOptions, TlsVersion, TransportConfig, TransportEvent,
+    },
     grpc::GrpcTransport,
     http::{HttpEncoding, HttpTransport},
     transport::{AnyTransport, Protocol, Transport},

@@ -73,7 +73,8 @@ pub enum AnyTransport {
 }
 
 impl AnyTransport {
-    /// The transport for `protocol` with the settings of `config`. Does no I/O and needs no runtime.
+    /// The transport for `protocol` with the settings of `config`. Reads the files that it names, does no other I/O and
+    /// needs no runtime.
     ///
     /// # Errors
     ///
@@ -83,6 +84,19 @@ impl AnyTransport {
             Protocol::Grpc => GrpcTransport::new(config).map(AnyTransport::Grpc),
             Protocol::HttpProtobuf => HttpTransport::new(config, HttpEncoding::Protobuf).map(AnyTransport::Http),
             Protocol::HttpJson => HttpTransport::new(config, HttpEncoding::Json).map(AnyTransport::Http),
+        }
+    }
+
+    /// Opens [`min_connections`](crate::ConnectionPoolConfig::min_connections) ahead, instead of with the first request,
+    /// by a task on the current tokio runtime. Returns at once.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O and time enabled.
+    pub fn start(&self) {
+        match self {
+            AnyTransport::Grpc(transport) => transport.start(),
+            AnyTransport::Http(transport) => transport.start(),
         }
     }
 }

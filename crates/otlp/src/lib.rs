@@ -36,15 +36,22 @@ pub mod core {
 /// What can be set.
 pub mod config {
     pub use otlp_batch::{
-        BatchConfig, ConfigError, DiskQueueConfig, DiskQueueError, Durability, EncryptionKey, MemoryConfig, OnFull,
+        BatchConfig, BatchLimits, BatchStrategy, ConfigError, DiskQueueConfig, DiskQueueError, Durability,
+        EncryptionKey, MemoryPoolConfig, OnFull,
     };
     pub use otlp_client::{
         Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, LogFormat, LogLevel,
         LoggingConfig, MonitoringConfig, Warning,
     };
     pub use otlp_reliability::{BreakDuration, CircuitBreakerConfig, RetryPolicy};
-    pub use otlp_sdk::{logs::LogLimits, metrics::TemporalityPreference, trace::SpanLimits};
-    pub use otlp_transport::{ClientIdentity, Compression, Protocol, TlsConfig};
+    pub use otlp_sdk::{
+        logs::{LogAggregation, LogLimits},
+        metrics::TemporalityPreference,
+        trace::SpanLimits,
+    };
+    pub use otlp_transport::{
+        ClientIdentity, Compression, ConnectionPoolConfig, KeepAlive, Protocol, TlsOptions, TlsVersion,
+    };
 }
 
 /// Where every item went.

@@ -23,7 +23,7 @@ use super::{
     stored_batch::BatchReader,
     thread::{DiskThread, Health},
 };
-use crate::{BatchConfig, pool::BufferPool, queue::Found};
+use crate::{BatchConfig, BatchLimits, pool::BufferPool, queue::Found};
 
 /// What all destinations of a pipeline share of their disk queues.
 pub(crate) struct Disk {
@@ -82,7 +82,7 @@ impl Disk {
     pub(crate) fn start(
         &self,
         opened: Opened,
-        batch: &BatchConfig,
+        (batch, limits): (&BatchConfig, &BatchLimits),
         pool: &Arc<BufferPool>,
     ) -> io::Result<[DiskQueue; 3]> {
         let Opened { destination, log, dead_letters, lock, recovered, max_bytes, segment_bytes } = opened;
@@ -92,14 +92,14 @@ impl Disk {
             Found { batches: batches as u64, items, missing_items }
         });
         self.say(&destination, &recovered);
-        let limits = Limits {
+        let store_limits = Limits {
             durability: self.config.durability(),
             window: self.window.unwrap_or_else(|| Disk::window(pool.max_bytes())),
             max_items: batch.max_queue_size as u64,
             max_age: self.config.max_age(),
             keeps_refused: dead_letters.is_some(),
         };
-        let store = Store::new(limits, Arc::clone(pool), found);
+        let store = Store::new(store_limits, Arc::clone(pool), found);
         let thread = DiskThread {
             store: Arc::clone(&store),
             log,
@@ -109,7 +109,7 @@ impl Disk {
             on_event: self.on_event.clone(),
             max_bytes,
             segment_bytes,
-            on_full: batch.on_full,
+            on_full: limits.on_full,
             reader: BatchReader::default(),
             first_own: [u64::MAX; 3],
             health: Health::default(),

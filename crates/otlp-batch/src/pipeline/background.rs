@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::Report;
-use crate::{Intake, destination::Lane, dispatcher};
+use crate::{Intake, Producer, destination::Lane, dispatcher};
 
 /// Called on the background thread, again and again.
 pub(super) type OnTick = Box<dyn Fn() + Send>;
@@ -25,13 +25,17 @@ pub(super) enum Command {
 
 pub(super) type Reply = Box<dyn FnOnce(Report) + Send>;
 
+/// The longest between two looks at what is due.
+const TICK: Duration = Duration::from_secs(1);
+
 /// At least this long a shutdown waits for disk queues to keep what was not delivered, whatever its deadline.
 const TO_KEEP: Duration = Duration::from_millis(200);
 
 /// What runs on the background thread.
 pub(super) struct Background {
     pub(super) intake: Intake,
-    pub(super) batch_timeout: Duration,
+    /// After how long batches close, if ever.
+    pub(super) batch_timeout: Option<Duration>,
     pub(super) metric_interval: Duration,
     pub(super) on_tick: Option<OnTick>,
     pub(super) on_hurry: Option<OnHurry>,
@@ -48,7 +52,7 @@ impl Background {
             }
         }
 
-        let tick = self.batch_timeout.min(Duration::from_secs(1));
+        let tick = self.batch_timeout.unwrap_or(TICK).min(TICK);
         let mut ticks = tokio::time::interval(tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut swept = Instant::now();
@@ -67,12 +71,13 @@ impl Background {
                     Some(Command::ShutDown { deadline, reply }) => break (deadline, Some(reply)),
                     None => break (Instant::now(), None),
                 },
-                _ = collections.tick() => self.intake.shared().produce(&self.intake),
+                _ = collections.tick() => self.ask_producers(|producer, intake| producer.produce(intake)),
                 now = ticks.tick() => {
                     if let Some(on_tick) = &self.on_tick {
                         on_tick();
                     }
-                    if now.duration_since(swept) + tick / 2 >= self.batch_timeout {
+                    self.ask_producers(|producer, intake| producer.tick(intake));
+                    if self.batch_timeout.is_some_and(|timeout| now.duration_since(swept) + tick / 2 >= timeout) {
                         swept = now;
                         self.intake.shared().sweep();
                     }
@@ -81,6 +86,7 @@ impl Background {
         };
 
         self.flush();
+        self.ask_producers(|producer, intake| producer.close(intake));
         let last = self.intake.shared().close();
         done_with(&self.intake, last, self.deliver_until(deadline)).await;
         let _ = stop.send(true);
@@ -97,10 +103,15 @@ impl Background {
         replies.into_iter().for_each(|reply| reply(last_report.clone()));
     }
 
+    fn ask_producers(&self, question: impl Fn(&dyn Producer, &Intake)) {
+        self.intake.shared().for_each_producer(|producer| question(producer, &self.intake));
+    }
+
     /// Brings everything accepted so far into the queues; the highest sequence there.
     fn flush(&self) -> u64 {
         let shared = self.intake.shared();
-        shared.produce(&self.intake);
+        self.ask_producers(|producer, intake| producer.produce(intake));
+        self.ask_producers(|producer, intake| producer.release(intake));
         let last = shared.sweep();
         if let Some(on_hurry) = &self.on_hurry {
             on_hurry();
@@ -111,6 +122,7 @@ impl Background {
     /// Asks the queues to keep everything accepted so far; the highest sequence of it.
     fn persist(&self) -> u64 {
         let shared = self.intake.shared();
+        self.ask_producers(|producer, intake| producer.release(intake));
         let last = shared.sweep();
         shared.lanes().for_each(|lane| lane.queue().persist(last));
         last

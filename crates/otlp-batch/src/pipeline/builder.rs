@@ -12,8 +12,8 @@ use super::{
     background::{Background, OnHurry, OnTick},
 };
 use crate::{
-    BatchConfig, BatchExporter, ConfigError, DeliveryObserver, DiskEvent, DiskQueueConfig, FileSystem, Intake,
-    MemoryConfig, MemoryQueue, Queue,
+    BatchConfig, BatchExporter, BatchLimits, ConfigError, DeliveryObserver, DiskEvent, DiskQueueConfig, FileSystem,
+    Intake, MemoryPoolConfig, MemoryQueue, Queue,
     destination::Destination,
     disk::{DirectoryNames, Disk, DiskQueue, OnDiskEvent, Opened},
     pool::BufferPool,
@@ -27,7 +27,8 @@ pub(super) type OnDrop = Box<dyn Fn(&Report) + Send + Sync>;
 pub struct PipelineBuilder {
     resource: Resource,
     batch: BatchConfig,
-    memory: MemoryConfig,
+    limits: BatchLimits,
+    memory: MemoryPoolConfig,
     destinations: Vec<NewDestination>,
     disk: Option<Disk>,
     on_disk_event: Option<OnDiskEvent>,
@@ -59,7 +60,8 @@ impl PipelineBuilder {
         PipelineBuilder {
             resource,
             batch: BatchConfig::default(),
-            memory: MemoryConfig::default(),
+            limits: BatchLimits::default(),
+            memory: MemoryPoolConfig::default(),
             destinations: Vec::new(),
             disk: None,
             on_disk_event: None,
@@ -72,14 +74,20 @@ impl PipelineBuilder {
         }
     }
 
-    /// Sets the limits of batches and queues.
+    /// Sets when batches close, and how many items wait behind them.
     pub fn batch(mut self, config: BatchConfig) -> Self {
         self.batch = config;
         self
     }
 
-    /// Sets the memory budget.
-    pub fn memory(mut self, config: MemoryConfig) -> Self {
+    /// Sets what batches and records may weigh, how many batches are in flight, and what happens when there is no room.
+    pub fn limits(mut self, limits: BatchLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the memory budget, and how the buffers under it come and go.
+    pub fn memory(mut self, config: MemoryPoolConfig) -> Self {
         self.memory = config;
         self
     }
@@ -169,34 +177,36 @@ impl PipelineBuilder {
     /// Opens the disk queues, if there are any, and starts the background thread. Needs no runtime.
     pub fn start(mut self) -> Result<Pipeline, StartError> {
         self.batch.validate()?;
+        self.limits.validate()?;
         self.memory.validate()?;
         let pool = BufferPool::new(self.memory);
         let mut queues = match &mut self.disk {
             Some(disk) => {
                 disk.config.validate()?;
                 disk.on_event = self.on_disk_event.take();
-                open(disk, &self.destinations, &self.batch, &pool)?
+                open(disk, &self.destinations, (&self.batch, &self.limits), &pool)?
             }
             None => self.destinations.iter().map(|_| None).collect(),
         };
         // What the budget can never hold is too large, and not a record that waits for room.
-        let batch = BatchConfig { max_record_bytes: self.batch.max_record_bytes.min(pool.unreserved()), ..self.batch };
+        let max_record_bytes = self.limits.max_record_bytes.min(pool.unreserved());
+        let (batch, limits) = (self.batch, BatchLimits { max_record_bytes, ..self.limits });
         let destinations = self.destinations.into_iter().zip(&mut queues).map(|(new, queues)| {
             let mut queues = queues.take().map(IntoIterator::into_iter);
             let lane = |_| {
                 let disk = queues.as_mut().and_then(Iterator::next).map(|queue| Box::new(queue) as Box<dyn Queue>);
-                Ok((disk.unwrap_or_else(|| Box::new(MemoryQueue::new())), in_flight_limit(&batch)?))
+                Ok((disk.unwrap_or_else(|| Box::new(MemoryQueue::new())), in_flight_limit(limits.max_in_flight)?))
             };
             Destination::new(new.exporter, &pool, self.observer.as_ref(), lane)
         });
         let destinations: Result<Vec<Destination>, ConfigError> = destinations.collect();
-        let intake = Intake::new(self.resource, batch, Arc::clone(&pool), destinations?, self.observer.clone());
+        let intake = Intake::new(self.resource, batch, limits, Arc::clone(&pool), destinations?, self.observer.clone());
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (commands, inbox) = mpsc::unbounded_channel();
         let background = Background {
             intake: intake.clone(),
-            batch_timeout: batch.batch_timeout,
+            batch_timeout: batch.closing_time(),
             metric_interval: self.metric_interval,
             on_tick: self.on_tick,
             on_hurry: self.on_hurry,
@@ -221,7 +231,7 @@ impl PipelineBuilder {
 fn open(
     disk: &Disk,
     destinations: &[NewDestination],
-    batch: &BatchConfig,
+    (batch, limits): (&BatchConfig, &BatchLimits),
     pool: &Arc<BufferPool>,
 ) -> Result<Vec<Option<[DiskQueue; 3]>>, StartError> {
     let count = destinations.iter().filter(|new| !matches!(new.place, Place::Memory)).count();
@@ -238,13 +248,13 @@ fn open(
         let open = |directory: PathBuf| disk.open(&directory, new.exporter.name(), count);
         opened.push(directory.map(open).transpose()?);
     }
-    let start = |opened: Option<Opened>| opened.map(|opened| disk.start(opened, batch, pool)).transpose();
+    let start = |opened: Option<Opened>| opened.map(|opened| disk.start(opened, (batch, limits), pool)).transpose();
     Ok(opened.into_iter().map(start).collect::<Result<_, io::Error>>()?)
 }
 
 /// The limit of one lane. Only its dispatcher ever waits for it.
-fn in_flight_limit(config: &BatchConfig) -> Result<Bulkhead, ConfigError> {
-    let max_in_flight = u32::try_from(config.max_in_flight).unwrap_or(u32::MAX);
+fn in_flight_limit(max_in_flight: usize) -> Result<Bulkhead, ConfigError> {
+    let max_in_flight = u32::try_from(max_in_flight).unwrap_or(u32::MAX);
     let limit = BulkheadConfig::new(max_in_flight).with_max_waiting(1).build();
     limit.map_err(|error| ConfigError {
         field: "max_in_flight",

@@ -8,10 +8,14 @@ use otlp_sdk::{clock::Clock, logs::LoggerProvider, metrics::MeterProvider, trace
 
 use crate::{
     BuildError, ClientBuilder, EnhancedOtlpClient,
-    builder::destinations::{Assembled, Destinations, default_retry},
-    diagnostics::{self, DiagnosticSeverity, Diagnostics},
+    builder::{
+        destinations::{Assembled, Destinations, default_retry},
+        logging,
+    },
+    diagnostics::{DiagnosticSeverity, Diagnostics},
     endpoints,
     environment::Environment,
+    logging::Message,
     policies::Policies,
     resource::resource,
 };
@@ -27,14 +31,17 @@ impl ClientBuilder {
     /// endpoint that does not answer is no error here. Needs no runtime.
     pub fn build_blocking(self) -> Result<EnhancedOtlpClient, BuildError> {
         let environment = self.environment.unwrap_or_else(Environment::from_process);
-        let diagnostics = Arc::new(Diagnostics::new(self.diagnostics.unwrap_or_else(diagnostics::to_standard_error)));
+        let output = logging::output(self.diagnostics, self.logging.as_ref(), &environment);
+        let diagnostics = Arc::new(Diagnostics::new(output));
         for warning in &environment.warnings {
-            diagnostics.say(DiagnosticSeverity::Warning, warning);
+            diagnostics.say_with(DiagnosticSeverity::Warning, || {
+                Message::from(warning.to_string()).field("variable", warning.name.as_str())
+            });
         }
         let mut policies = Policies::new(self.is_in_registry);
         let retry = self.retry.unwrap_or_else(|| default_retry(self.disk_queue.is_some()));
         let assembly = Destinations { export: &self.export, retry, diagnostics: &diagnostics, policies: &mut policies };
-        let Assembled { otlp, customs, breakers, hurry } =
+        let Assembled { otlp, transports, customs, breakers, hurry } =
             assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
 
         let resource = resource(
@@ -48,6 +55,7 @@ impl ClientBuilder {
         let at_drop = Arc::clone(&diagnostics);
         let mut pipeline = Pipeline::builder(resource)
             .batch(self.batch)
+            .limits(self.limits)
             .memory(self.memory)
             .observer(observers(Arc::clone(&diagnostics), self.observer))
             .on_tick(move || ticking.resync())
@@ -87,6 +95,11 @@ impl ClientBuilder {
             pipeline = pipeline.drop_deadline(deadline);
         }
         let pipeline = pipeline.start()?;
+        {
+            // Where requests will be sent, connections are opened ahead.
+            let _entered = pipeline.runtime().enter();
+            transports.iter().for_each(|transport| transport.start());
+        }
         for (destination, signal, limit) in pipeline.in_flight_limits() {
             policies.add(format!("{destination}/{}/bulkhead", signal.name()), Some(limit));
         }
@@ -103,8 +116,17 @@ impl ClientBuilder {
         let meters = Arc::new(MeterProvider::new(intake.clone(), Arc::clone(&clock), metrics));
         intake.register(meters.clone());
         let tracers = TracerProvider::new(intake.clone(), Arc::clone(&clock), self.trace);
-        let loggers = LoggerProvider::new(intake.clone(), clock, self.log);
-        Ok(EnhancedOtlpClient::new(pipeline, policies, tracers, meters, loggers))
+        let mut log = self.log;
+        log.is_structured = self.logging.as_ref().is_none_or(|logging| logging.enable_structured_logging);
+        log.aggregation = logging::aggregation(self.logging.as_ref(), self.log_aggregation);
+        let loggers = LoggerProvider::new(intake.clone(), clock, log);
+        intake.register(Arc::new(loggers.clone()));
+        diagnostics.say_with(DiagnosticSeverity::Debug, || {
+            let destinations: Vec<String> = pipeline.ledgers().into_iter().map(|ledger| ledger.destination).collect();
+            let text = format!("the client is built; it delivers to {}", destinations.join(", "));
+            Message::from(text).field("version", env!("CARGO_PKG_VERSION"))
+        });
+        Ok(EnhancedOtlpClient::new(pipeline, policies, diagnostics, tracers, meters, loggers))
     }
 }
 

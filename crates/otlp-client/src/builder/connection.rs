@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use otlp_core::Signal;
-use otlp_transport::{Compression, Protocol, TlsConfig};
+use otlp_transport::{Compression, ConnectionPoolConfig, KeepAlive, Protocol, TlsOptions};
 
 use crate::ClientBuilder;
 
@@ -61,15 +61,43 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the longest that a connection may take to come about, TLS included; default 5 s.
+    /// Sets how many connections there are to the endpoint, and how long. Connections of `min_connections` are opened when
+    /// the client is built, in the background.
+    pub fn with_connection_pool_config(mut self, config: ConnectionPoolConfig) -> Self {
+        self.export.pool = config;
+        self
+    }
+
+    /// Sets the longest that a connection may take to come about, TLS included: the `connection_timeout` of the connection
+    /// pool; default 5 s.
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
-        self.export.connect_timeout = Some(timeout);
+        self.export.pool.connection_timeout = timeout;
+        self
+    }
+
+    /// Sets how many connections are kept while they are idle; default all, until the `idle_timeout` of the connection
+    /// pool.
+    pub fn with_max_idle_connections(mut self, connections: usize) -> Self {
+        self.export.max_idle_connections = Some(connections);
+        self
+    }
+
+    /// Sets when HTTP/2 connections are pinged; default after 20 s without an answer, while one is waited for. The
+    /// connection pool must keep connections alive.
+    pub fn with_keep_alive_pings(mut self, pings: KeepAlive) -> Self {
+        self.export.pings = Some(pings);
         self
     }
 
     /// Sets whom to trust and who we are, for `https` endpoints. Default: the system's roots, no client certificate.
-    pub fn with_tls(mut self, tls: TlsConfig) -> Self {
+    pub fn with_tls(mut self, tls: TlsOptions) -> Self {
         self.export.tls = Some(tls);
+        self
+    }
+
+    /// Refuses, when the client is built, endpoints that are spoken to in plaintext; by default they are allowed.
+    pub fn with_encryption_required(mut self, is_required: bool) -> Self {
+        self.export.require_tls = is_required;
         self
     }
 }

@@ -2,20 +2,27 @@
 
 use std::{sync::Arc, time::Duration};
 
-use otlp_batch::{BatchConfig, DeliveryObserver, DiskQueueConfig, MemoryConfig};
+use otlp_batch::{BatchConfig, BatchLimits, DeliveryObserver, DiskQueueConfig, MemoryPoolConfig};
 use otlp_exporters::Exporter;
 
 use crate::ClientBuilder;
 
 impl ClientBuilder {
-    /// Sets the limits of batches and queues.
+    /// Sets when batches close, and how many items wait behind them.
     pub fn with_batch_config(mut self, config: BatchConfig) -> Self {
         self.batch = config;
         self
     }
 
-    /// Sets the memory budget of telemetry between call site and acknowledgement.
-    pub fn with_memory_config(mut self, config: MemoryConfig) -> Self {
+    /// Sets what batches and records may weigh, how many batches are in flight, and what happens when there is no room.
+    pub fn with_batch_limits(mut self, limits: BatchLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the memory budget of telemetry between call site and acknowledgement, and how the buffers under it come and
+    /// go.
+    pub fn with_memory_pool_config(mut self, config: MemoryPoolConfig) -> Self {
         self.memory = config;
         self
     }

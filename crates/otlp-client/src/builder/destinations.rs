@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use otlp_batch::BatchExporter;
 use otlp_exporters::{EndpointBreaker, Exporter, Hurry, OwnedDataExporter, Retrying};
 use otlp_reliability::{CircuitBreakerConfig, Controlled, RetryPolicy, Timeout};
+use otlp_transport::AnyTransport;
 
 use crate::{
     BuildError,
@@ -12,7 +13,8 @@ use crate::{
     endpoints::Endpoints,
     environment::ExportVariables,
     policies::Policies,
-    settings::{self, ExportOptions},
+    settings::{self, Export, ExportOptions},
+    transport_events,
 };
 
 /// What all destinations have in common.
@@ -26,6 +28,8 @@ pub(super) struct Destinations<'a> {
 /// The destinations, and what a flush tells them by.
 pub(super) struct Assembled {
     pub(super) otlp: Arc<dyn BatchExporter>,
+    /// What it sends each signal by.
+    pub(super) transports: [Arc<AnyTransport>; 3],
     pub(super) customs: Vec<Arc<dyn BatchExporter>>,
     pub(super) breakers: Vec<(String, EndpointBreaker)>,
     pub(super) hurry: Hurry,
@@ -42,7 +46,8 @@ impl Destinations<'_> {
         let hurry = Hurry::new();
         let retry = retry.build().map_err(BuildError::Retry)?;
         let mut endpoints = Endpoints::new(circuit_breaker, Arc::clone(diagnostics));
-        let (otlp, urls) = settings::exporter(export, environment)?;
+        let events = transport_events::hook(Arc::clone(diagnostics));
+        let Export { exporter: otlp, endpoints: urls, transports } = settings::export(export, environment, &events)?;
         let [traces, metrics, logs] = urls.map(|url| endpoints.breaker(&url).map_err(BuildError::CircuitBreaker));
         let otlp = Retrying::new(otlp, retry.clone(), hurry.clone())
             .with_circuit_breakers([traces?, metrics?, logs?])
@@ -65,7 +70,7 @@ impl Destinations<'_> {
         for (endpoint, breaker) in &breakers {
             policies.add(format!("{endpoint}/circuit_breaker"), breaker.control());
         }
-        Ok(Assembled { otlp, customs, breakers, hurry })
+        Ok(Assembled { otlp, transports, customs, breakers, hurry })
     }
 }
 

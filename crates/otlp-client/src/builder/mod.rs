@@ -4,26 +4,24 @@ mod assembly;
 mod connection;
 mod delivery;
 mod destinations;
+mod logging;
 mod policies;
 mod telemetry;
 
 use std::{sync::Arc, time::Duration};
 
-use otlp_batch::{BatchConfig, DeliveryObserver, DiskQueueConfig, MemoryConfig};
+use otlp_batch::{BatchConfig, BatchLimits, DeliveryObserver, DiskQueueConfig, MemoryPoolConfig};
 use otlp_core::KeyValue;
 use otlp_exporters::Exporter;
 use otlp_reliability::{CircuitBreakerConfig, RetryPolicy};
 use otlp_sdk::{
-    logs::LogConfig,
+    logs::{LogAggregation, LogConfig},
     metrics::{MetricsConfig, TemporalityPreference},
     trace::TraceConfig,
 };
 
 use crate::{
-    diagnostics::{Diagnostic, Sink},
-    endpoints::default_circuit_breaker,
-    environment::Environment,
-    settings::ExportOptions,
+    LoggingConfig, endpoints::default_circuit_breaker, environment::Environment, logging::Sink, settings::ExportOptions,
 };
 
 /// Settings of an [`EnhancedOtlpClient`]. What is set here beats the environment.
@@ -33,7 +31,8 @@ pub struct ClientBuilder {
     service_name: Option<String>,
     resource_attributes: Vec<KeyValue>,
     batch: BatchConfig,
-    memory: MemoryConfig,
+    limits: BatchLimits,
+    memory: MemoryPoolConfig,
     disk_queue: Option<DiskQueueConfig>,
     retry: Option<RetryPolicy>,
     circuit_breaker: Option<CircuitBreakerConfig>,
@@ -47,6 +46,8 @@ pub struct ClientBuilder {
     console: bool,
     observer: Option<Arc<dyn DeliveryObserver>>,
     diagnostics: Option<Sink>,
+    logging: Option<LoggingConfig>,
+    log_aggregation: Option<LogAggregation>,
     drop_deadline: Option<Duration>,
     environment: Option<Environment>,
 }
@@ -58,7 +59,8 @@ impl ClientBuilder {
             service_name: None,
             resource_attributes: Vec::new(),
             batch: BatchConfig::default(),
-            memory: MemoryConfig::default(),
+            limits: BatchLimits::default(),
+            memory: MemoryPoolConfig::default(),
             disk_queue: None,
             retry: None,
             circuit_breaker: Some(default_circuit_breaker()),
@@ -72,15 +74,11 @@ impl ClientBuilder {
             console: false,
             observer: None,
             diagnostics: None,
+            logging: None,
+            log_aggregation: None,
             drop_deadline: None,
             environment: None,
         }
-    }
-
-    /// Sets what is done with messages of the client about itself. Default: a line on standard error, at a limited rate.
-    pub fn with_diagnostics(mut self, sink: impl Fn(&Diagnostic) + Send + Sync + 'static) -> Self {
-        self.diagnostics = Some(Arc::new(sink));
-        self
     }
 
     /// Ignores the `OTEL_*` environment variables.

@@ -5,6 +5,7 @@
 mod backends;
 mod content;
 mod disk;
+mod logging;
 mod outages;
 mod policies;
 mod runtimes;

@@ -50,8 +50,8 @@ pub struct GrpcTransport {
 }
 
 impl GrpcTransport {
-    /// A transport with the settings of `config`. Does no I/O and needs no runtime; connections are opened by
-    /// [`send`](Transport::send).
+    /// A transport with the settings of `config`. Reads the files that it names, does no other I/O and needs no
+    /// runtime; connections are opened by [`send`](Transport::send).
     ///
     /// # Errors
     ///
@@ -75,6 +75,15 @@ impl GrpcTransport {
             max_request_bytes: config.grpc_request_limit(),
             max_response_bytes: config.max_response_bytes,
         })
+    }
+
+    /// Opens connections ahead, as [`AnyTransport::start`](crate::AnyTransport::start) does.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O and time enabled.
+    pub fn start(&self) {
+        self.routes.start();
     }
 
     /// The message to send with its prefix in front, or why there is none.

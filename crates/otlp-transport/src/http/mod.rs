@@ -53,8 +53,8 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// A transport with the settings of `config`. Does no I/O and needs no runtime; connections are opened by
-    /// [`send`](Transport::send).
+    /// A transport with the settings of `config`. Reads the files that it names, does no other I/O and needs no
+    /// runtime; connections are opened by [`send`](Transport::send).
     ///
     /// # Errors
     ///
@@ -77,6 +77,15 @@ impl HttpTransport {
             max_request_bytes: config.http_request_limit(),
             max_response_bytes: config.max_response_bytes,
         })
+    }
+
+    /// Opens connections ahead, as [`AnyTransport::start`](crate::AnyTransport::start) does.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O and time enabled.
+    pub fn start(&self) {
+        self.routes.start();
     }
 
     /// The body to send, or why there is none.

@@ -15,7 +15,7 @@ use crate::{
 async fn idle_http1_connections_are_kept_up_to_the_limit() {
     let server = Server::accepting(Protocol::HttpProtobuf).await;
     let mut config = config(&server.url());
-    config.max_idle_connections = 0;
+    config.max_idle_connections = Some(0);
     let transport = AnyTransport::new(Protocol::HttpProtobuf, config).unwrap();
     for _ in 0..3 {
         assert_eq!(transport.send(&request(Signal::Traces, 1)).await, Outcome::delivered());
@@ -62,7 +62,7 @@ async fn who_waited_for_a_failed_dial_fails_with_it() {
     // Takes the connection, and never shakes hands.
     let server = RawServer::start(|bytes| !bytes.is_empty(), "", false).await;
     let mut config = config(&format!("https://{}", server.address));
-    config.connect_timeout = Duration::from_secs(3);
+    config.pool.connection_timeout = Duration::from_secs(3);
     config.request_timeout = None;
     let transport = Arc::new(AnyTransport::new(Protocol::Grpc, config).unwrap());
     let mut sends = JoinSet::new();

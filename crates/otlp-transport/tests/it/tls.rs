@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use otlp_core::{ErrorKind, Outcome, Signal};
-use otlp_transport::{AnyTransport, ClientIdentity, Protocol, TlsConfig, Transport, TransportConfig};
+use otlp_transport::{AnyTransport, ClientIdentity, Protocol, TlsOptions, Transport, TransportConfig};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{RootCertStore, ServerConfig, pki_types::PrivateKeyDer, server::WebPkiClientVerifier};
 
@@ -63,22 +63,17 @@ impl Authority {
     }
 
     /// What a client needs to trust this authority.
-    fn trusted(&self) -> TlsConfig {
-        let mut tls = TlsConfig::default();
-        tls.ca_pem = Some(self.pem.clone().into_bytes());
-        tls
+    fn trusted(&self) -> TlsOptions {
+        TlsOptions::new().with_ca_pem(self.pem.as_str())
     }
 
     fn identity(&self) -> ClientIdentity {
         let issued = self.issue("client");
-        ClientIdentity {
-            certificate_pem: issued.certificate.pem().into_bytes(),
-            key_pem: issued.key.serialize_pem().into_bytes(),
-        }
+        ClientIdentity::from_pem(issued.certificate.pem(), issued.key.serialize_pem())
     }
 }
 
-fn secure(server: &Server, tls: TlsConfig) -> TransportConfig {
+fn secure(server: &Server, tls: TlsOptions) -> TransportConfig {
     let mut config = config(&format!("https://127.0.0.1:{}", server.address.port()));
     config.tls = Some(tls);
     config
@@ -134,7 +129,7 @@ async fn a_receiver_that_is_not_trusted_gets_nothing() {
     for protocol in PROTOCOLS {
         let tls = authority.server("127.0.0.1", &["h2", "http/1.1"], false);
         let server = Server::start_tls(tls, |_| Reply::Silence).await;
-        for trusted in [Authority::new().trusted(), TlsConfig::default()] {
+        for trusted in [Authority::new().trusted(), TlsOptions::default()] {
             let failure = retryable(send(protocol, secure(&server, trusted)).await);
             assert_eq!(failure.error.kind(), ErrorKind::Network);
             assert!(!failure.acknowledgement_lost);
@@ -152,8 +147,7 @@ async fn the_name_in_the_certificate_counts() {
     let server = Server::start_tls(tls, |_| Reply::Respond(accepted(Protocol::Grpc))).await;
     let failure = retryable(send(Protocol::Grpc, secure(&server, authority.trusted())).await);
     assert!(failure.error.message().contains("is not trusted"), "{}", failure.error);
-    let mut trusted = authority.trusted();
-    trusted.server_name = Some("collector.internal".to_owned());
+    let trusted = authority.trusted().with_server_name("collector.internal");
     assert_eq!(send(Protocol::Grpc, secure(&server, trusted)).await, Outcome::delivered());
 }
 
@@ -163,8 +157,7 @@ async fn a_client_certificate_is_shown_to_receivers_that_want_one() {
     for protocol in PROTOCOLS {
         let tls = authority.server("127.0.0.1", &["h2", "http/1.1"], true);
         let server = Server::start_tls(tls, move |_| Reply::Respond(accepted(protocol))).await;
-        let mut trusted = authority.trusted();
-        trusted.identity = Some(authority.identity());
+        let trusted = authority.trusted().with_identity(authority.identity());
         assert_eq!(send(protocol, secure(&server, trusted)).await, Outcome::delivered());
     }
 }
@@ -176,8 +169,11 @@ async fn a_missing_or_foreign_client_certificate_is_told_and_nothing_is_lost() {
         let tls = authority.server("127.0.0.1", &["h2", "http/1.1"], true);
         let server = Server::start_tls(tls, |_| Reply::Silence).await;
         for identity in [None, Some(Authority::new().identity())] {
-            let mut trusted = authority.trusted();
-            trusted.identity = identity;
+            let trusted = authority.trusted();
+            let trusted = match identity {
+                Some(identity) => trusted.with_identity(identity),
+                None => trusted,
+            };
             let failure = retryable(send(protocol, secure(&server, trusted)).await);
             assert_eq!(failure.error.kind(), ErrorKind::Network);
             assert!(!failure.acknowledgement_lost, "{}", failure.error);
@@ -215,26 +211,26 @@ async fn http_to_a_tls_port_says_so() {
 #[test]
 fn unusable_settings_are_refused_by_name_and_without_their_content() {
     let authority = Authority::new();
-    let fails = |url: &str, change: &dyn Fn(&mut TlsConfig)| {
+    let fails = |url: &str, tls: TlsOptions| {
         let mut config = config(url);
-        let mut tls = TlsConfig::default();
-        change(&mut tls);
         config.tls = Some(tls);
         AnyTransport::new(Protocol::HttpProtobuf, config).unwrap_err().to_string()
     };
     let https = "https://localhost:4318";
-    let error = fails(https, &|tls| tls.ca_pem = Some(b"hunter2".to_vec()));
+    let error = fails(https, TlsOptions::new().with_ca_pem("hunter2"));
     assert!(error.starts_with("CA certificate: no certificate found") && !error.contains("hunter2"), "{error}");
-    let error = fails(https, &|tls| {
-        tls.identity = Some(ClientIdentity { key_pem: b"hunter2".to_vec(), ..authority.identity() });
-    });
+    let issued = authority.issue("client");
+    let identity = |key: &str| TlsOptions::new().with_identity(ClientIdentity::from_pem(issued.certificate.pem(), key));
+    let error = fails(https, identity("hunter2"));
     assert!(error.starts_with("client key: no private key found") && !error.contains("hunter2"), "{error}");
-    let error = fails(https, &|tls| {
-        tls.identity = Some(ClientIdentity { key_pem: authority.identity().key_pem, ..authority.identity() });
-    });
+    let error = fails(https, identity(&authority.issue("client").key.serialize_pem()));
     assert!(error.contains("do not fit together"), "{error}");
-    let error = fails(https, &|tls| tls.server_name = Some("not a name".to_owned()));
+    let error = fails(https, TlsOptions::new().with_server_name("not a name"));
     assert!(error.starts_with("server_name: \"not a name\""), "{error}");
-    let error = fails("http://localhost:4318", &|_| {});
+    let error = fails(https, TlsOptions::new().with_ca_file("/no/such.pem"));
+    assert!(error.starts_with("CA certificate: cannot read /no/such.pem: "), "{error}");
+    let error = fails(https, TlsOptions::new().with_ca_file("/"));
+    assert!(error.starts_with("CA certificate: cannot read /: it is no file"), "{error}");
+    let error = fails("http://localhost:4318", TlsOptions::new());
     assert!(error.contains("use https://"), "{error}");
 }

@@ -9,7 +9,7 @@ mod spans;
 use std::time::Duration;
 
 use otlp::{
-    config::{BatchConfig, MemoryConfig, Protocol as Wire},
+    config::{BatchConfig, MemoryPoolConfig, Protocol as Wire},
     core::EnhancedOtlpClient,
 };
 
@@ -62,7 +62,7 @@ fn client(protocol: Protocol, disk: Option<Disk>, setup: &Setup) -> Result<Enhan
     // The queue must be as small as asked for as well: the workload with a dead backend is about a full one.
     let queue_items = setup.queue_items.max(default.max_batch_size);
     let batch = BatchConfig { max_queue_size: queue_items, batch_timeout: NEVER, ..default };
-    let memory = MemoryConfig { max_bytes: queue_items * BYTES_PER_ITEM, ..MemoryConfig::default() };
+    let memory = MemoryPoolConfig { max_size: queue_items * BYTES_PER_ITEM, ..MemoryPoolConfig::default() };
     let wire = match protocol {
         Protocol::Grpc => Wire::Grpc,
         Protocol::Http => Wire::HttpProtobuf,
@@ -73,7 +73,7 @@ fn client(protocol: Protocol, disk: Option<Disk>, setup: &Setup) -> Result<Enhan
         .with_protocol(wire)
         .with_service_name(SERVICE)
         .with_batch_config(batch)
-        .with_memory_config(memory)
+        .with_memory_pool_config(memory)
         .with_metric_interval(NEVER)
         .with_cardinality_limit(2 * COUNTER_SERIES as usize)
         .with_diagnostics(|_| {});

@@ -1,0 +1,62 @@
+//! Where PEM text comes from: memory, or a file that is read again when it changes. Every read is bounded, and nothing of
+//! the content is ever shown.
+
+use std::{
+    fmt,
+    fs::{self, File},
+    io::{self, Read},
+    path::PathBuf,
+};
+
+/// More than any chain of certificates or bundle of authorities has.
+const LARGEST_FILE: u64 = 4 << 20;
+
+/// PEM text, or the file that holds it.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PemSource {
+    /// The text itself.
+    Memory(Vec<u8>),
+    /// A file of at most 4 MiB. It is read when the transport is built and again before each new connection, so that
+    /// rotated certificates take effect without a restart.
+    File(PathBuf),
+}
+
+impl PemSource {
+    /// The text as it is now.
+    pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
+        match self {
+            PemSource::Memory(text) => Ok(text.clone()),
+            PemSource::File(path) => {
+                // Opening a pipe would wait for whoever writes to it.
+                if !fs::metadata(path)?.is_file() {
+                    return Err(io::Error::other("it is no file"));
+                }
+                let mut text = Vec::new();
+                File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut text)?;
+                if text.len() as u64 > LARGEST_FILE {
+                    return Err(io::Error::other(format!("it has more than {LARGEST_FILE} bytes")));
+                }
+                Ok(text)
+            }
+        }
+    }
+
+    /// The file, if it is one.
+    pub(crate) fn file(&self) -> Option<&PathBuf> {
+        match self {
+            PemSource::Memory(_) => None,
+            PemSource::File(path) => Some(path),
+        }
+    }
+}
+
+/// Names the file; shows nothing of a text.
+impl fmt::Debug for PemSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PemSource::Memory(_) => f.write_str("Memory(..)"),
+            PemSource::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
+}
