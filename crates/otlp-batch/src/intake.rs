@@ -31,7 +31,7 @@ pub struct ScopeHandle(Arc<ScopeEnvelope>);
 /// What makes records when asked: metrics are collected this way, and held-back log records handed on. All of it is called
 /// on the background thread and must not block.
 pub trait Producer: Send + Sync {
-    /// Appends all that there is to report now. Called at each metric interval and at each flush.
+    /// Appends all that there is to report now. Called at each metric interval, each flush and each persist.
     fn produce(&self, intake: &Intake);
 
     /// Appends what was held back for long enough. Called about once per batch timeout, and at least once a second.

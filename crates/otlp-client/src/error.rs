@@ -9,6 +9,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// A field of the configuration.
+    #[error(transparent)]
+    Field(#[from] crate::config::FieldError),
     /// A limit of batches, queues or memory.
     #[error(transparent)]
     Batch(#[from] otlp_batch::ConfigError),

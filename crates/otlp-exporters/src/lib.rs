@@ -10,6 +10,7 @@ mod endpoint;
 mod hurry;
 mod otlp;
 pub mod owned;
+mod retryable;
 mod retrying;
 
 pub use async_trait::async_trait;
@@ -20,5 +21,6 @@ pub use self::{
     endpoint::{EndpointBreaker, JudgeEndpoint},
     hurry::Hurry,
     otlp::OtlpExporter,
-    retrying::{Attempt, AttemptObserver, RetryOutcomes, Retrying},
+    retryable::{RetryOutcomes, RetryableKinds},
+    retrying::{Attempt, AttemptObserver, Retrying},
 };

@@ -8,10 +8,10 @@ use std::{convert::Infallible, future::Future, sync::Arc};
 
 use otlp_batch::{Attempts, Batch, BatchExporter, ExportFuture, Exported, ReadyFuture};
 use otlp_core::{ErrorKind, ExportError, Outcome, RetryableFailure, Signal};
-use otlp_reliability::{CircuitState, Classify, Control, Controlled, Decision, Error, Retry, Timeout};
+use otlp_reliability::{CircuitState, Control, Controlled, Error, Retry, Timeout};
 use parking_lot::Mutex;
 
-use crate::{EndpointBreaker, Hurry, endpoint::is_alive};
+use crate::{EndpointBreaker, Hurry, RetryOutcomes, RetryableKinds, endpoint::is_alive};
 
 /// One attempt to deliver a batch to a destination.
 pub trait Attempt: Send + Sync {
@@ -45,28 +45,6 @@ pub struct Retrying<A> {
     observer: Option<Arc<dyn AttemptObserver>>,
 }
 
-/// Retries what an [`Outcome`] says can be retried, no sooner than the receiver asked.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RetryOutcomes;
-
-impl Classify<Outcome> for RetryOutcomes {
-    fn classify(&self, outcome: &Outcome) -> Decision {
-        match outcome {
-            Outcome::Retry(failure) => failure.after.map_or(Decision::Retry, Decision::RetryAfter),
-            _ => Decision::Done,
-        }
-    }
-}
-
-impl Classify<Exported> for RetryOutcomes {
-    fn classify(&self, exported: &Exported) -> Decision {
-        match exported {
-            Exported::Settled(outcome) => self.classify(outcome),
-            Exported::PutOff { .. } => Decision::Done,
-        }
-    }
-}
-
 impl<A: Attempt> Retrying<A> {
     /// `attempt`, repeated as `retry` says; `hurry` ends the waits in between.
     pub fn new(attempt: A, retry: Retry, hurry: Hurry) -> Self {
@@ -74,11 +52,17 @@ impl<A: Attempt> Retrying<A> {
         Retrying {
             attempt,
             name,
-            retry: retry.with_classifier(RetryOutcomes).with_clock(hurry),
+            retry: retry.with_classifier(RetryOutcomes::default()).with_clock(hurry),
             breakers: [const { None }; 3],
             timeout: None,
             observer: None,
         }
+    }
+
+    /// Repeats failures of these kinds alone; a batch that fails in another way is given up.
+    pub fn with_retryable(mut self, kinds: RetryableKinds) -> Self {
+        self.retry = self.retry.with_classifier(RetryOutcomes::of(kinds));
+        self
     }
 
     /// Asks the breaker of the signal's endpoint before each attempt; in the order of [`Signal::ALL`]. Signals that go to

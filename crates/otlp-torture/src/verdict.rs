@@ -8,7 +8,7 @@ use crate::{
     item::{Item, PRODUCERS},
     process::{Ending, Phase},
     round::Run,
-    tally::{Sample, Tally},
+    tally::{Duplicates, Sample, Tally},
 };
 
 /// What a round came to.
@@ -20,8 +20,7 @@ pub(crate) struct Verdict {
     pub(crate) durable: BTreeMap<&'static str, u64>,
     /// How many different spans and log records arrived.
     pub(crate) arrived: u64,
-    pub(crate) duplicates: u64,
-    pub(crate) most_duplicates: u64,
+    pub(crate) duplicates: Duplicates,
     /// Durable items that did not arrive.
     pub(crate) lost: Sample,
     /// What else is wrong.
@@ -31,12 +30,7 @@ pub(crate) struct Verdict {
 impl Verdict {
     /// Judges the runs of a round, the last of which has delivered everything.
     pub(crate) fn of(runs: &[Run], tally: &Tally) -> Self {
-        let mut verdict = Verdict {
-            arrived: tally.items(),
-            duplicates: tally.duplicates,
-            most_duplicates: tally.most_duplicates,
-            ..Verdict::default()
-        };
+        let mut verdict = Verdict { arrived: tally.items(), duplicates: tally.duplicates, ..Verdict::default() };
         for (index, run) in runs.iter().enumerate() {
             if let Ending::Killed(phase) = run.ending {
                 *verdict.kills.entry(phase).or_default() += 1;
@@ -117,8 +111,7 @@ impl Verdict {
         other.kills.into_iter().for_each(|(phase, count)| *self.kills.entry(phase).or_default() += count);
         other.durable.into_iter().for_each(|(level, count)| *self.durable.entry(level).or_default() += count);
         self.arrived += other.arrived;
-        self.duplicates += other.duplicates;
-        self.most_duplicates = self.most_duplicates.max(other.most_duplicates);
+        self.duplicates.add(other.duplicates);
         for (mine, others) in [(&mut self.lost, other.lost), (&mut self.wrong, other.wrong)] {
             mine.count += others.count;
             mine.shown.extend(others.shown);

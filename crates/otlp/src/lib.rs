@@ -40,8 +40,13 @@ pub mod config {
         EncryptionKey, MemoryPoolConfig, OnFull,
     };
     pub use otlp_client::{
-        Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, LogFormat, LogLevel,
-        LoggingConfig, MonitoringConfig, Warning,
+        BatchVariables, Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, Selection,
+        Warning,
+        config::{
+            ClientConfig, ConfigFileError, ConnectionConfig, ErrorType, FieldError, FieldProblem, LogFormat, LogLevel,
+            LoggingConfig, MonitoringConfig, Place, ProductionConfig, RetryConfig, SecurityConfig, TlsConfig,
+            TransportConfig, TransportProtocol, literal,
+        },
     };
     pub use otlp_reliability::{BreakDuration, CircuitBreakerConfig, RetryPolicy};
     pub use otlp_sdk::{
@@ -50,7 +55,8 @@ pub mod config {
         trace::SpanLimits,
     };
     pub use otlp_transport::{
-        ClientIdentity, Compression, ConnectionPoolConfig, KeepAlive, Protocol, TlsOptions, TlsVersion,
+        AuthError, Authenticate, ClientIdentity, Compression, ConnectionPoolConfig, Credentials, Headers, KeepAlive,
+        Protocol, TlsOptions, TlsVersion,
     };
 }
 

@@ -179,7 +179,7 @@ mod tests {
         let mut settled = Settled::below(5);
         settled.push(9, 12);
         settled.push(20, 21);
-        Cursor::new(1234, [settled, Settled::default(), Settled::below(1 << 40)]).encode()
+        Cursor::new(1234, [settled, Settled::default(), Settled::below(1 << 40)], [22, 0, 1 << 41]).encode()
     }
 
     fn batch() -> Vec<u8> {

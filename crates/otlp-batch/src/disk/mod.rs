@@ -6,9 +6,12 @@
 //!                                 └─► Log      frames in segments, with checksums; recovery finds them again
 //! ```
 
+mod active;
 mod aside;
 mod cipher;
+mod clock;
 mod config;
+mod cursor_file;
 mod dead_letter;
 mod directory;
 mod error;
@@ -18,13 +21,16 @@ mod file_system;
 mod format;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod health;
 mod index;
 mod inspect;
+mod journal;
 mod lock;
 mod log;
 mod once;
 mod open;
 mod queue;
+mod readers;
 mod recovery;
 mod runs;
 mod scan;
@@ -56,6 +62,8 @@ pub use self::{
         queue_directories,
     },
 };
+#[cfg(test)]
+pub(crate) use self::{clock::DiskClock, simulated_disk::SimulatedDisk, thread::DiskThread};
 pub(crate) use self::{
     directory::DirectoryNames,
     event::OnDiskEvent,

@@ -73,6 +73,7 @@ impl Background {
                 },
                 _ = collections.tick() => self.ask_producers(|producer, intake| producer.produce(intake)),
                 now = ticks.tick() => {
+                    self.intake.shared().lanes().for_each(|lane| lane.queue().check());
                     if let Some(on_tick) = &self.on_tick {
                         on_tick();
                     }
@@ -119,9 +120,10 @@ impl Background {
         last
     }
 
-    /// Asks the queues to keep everything accepted so far; the highest sequence of it.
+    /// Asks the queues to keep everything accepted so far, and what the producers have; the highest sequence of it.
     fn persist(&self) -> u64 {
         let shared = self.intake.shared();
+        self.ask_producers(|producer, intake| producer.produce(intake));
         self.ask_producers(|producer, intake| producer.release(intake));
         let last = shared.sweep();
         shared.lanes().for_each(|lane| lane.queue().persist(last));

@@ -9,7 +9,8 @@ use std::{
 
 use otlp_batch::{
     BatchConfig, BatchExporter, BatchLimits, DiskEvent, DiskQueueConfig, DropReason, Durability, EncryptionKey,
-    Exported, Inspection, Ledger, MemoryPoolConfig, OnFull, Pipeline, PipelineBuilder, Report, SignalLedger,
+    Exported, Inspection, Intake, Ledger, MemoryPoolConfig, OnFull, Pipeline, PipelineBuilder, Producer, Report,
+    ScopeHandle, SignalLedger,
 };
 use otlp_core::{Outcome, Signal, data::Resource};
 use parking_lot::Mutex;
@@ -173,6 +174,23 @@ fn persist_says_when_everything_is_on_the_disk() {
 }
 
 #[test]
+fn persist_asks_the_producers_first() {
+    struct Counting(ScopeHandle);
+    impl Producer for Counting {
+        fn produce(&self, intake: &Intake) {
+            record(intake, Signal::Metrics, &self.0, 7);
+        }
+    }
+    let directory = Directory::new();
+    let pipeline = builder(&directory, LATER, &down()).start().unwrap();
+    pipeline.intake().register(Arc::new(Counting(scope(pipeline.intake()))));
+    assert!(pipeline.persist_blocking(DEADLINE).durable);
+    assert_eq!(pipeline.ledgers()[0].metrics.accepted, 1);
+    assert!(directory.bytes() > 0);
+    pipeline.shutdown_blocking(Duration::ZERO);
+}
+
+#[test]
 fn without_a_disk_queue_persist_waits_for_the_delivery() {
     let backend = down();
     let pipeline = pipeline(config(), &backend).start().unwrap();
@@ -331,7 +349,7 @@ fn the_limit_in_bytes_drops_the_oldest_of_the_signal_that_waits_with_most() {
     for from in (0..600_000).step_by(20_000) {
         spans(first.intake(), from..from + 20_000);
         assert!(first.persist_blocking(DEADLINE).durable);
-        assert!(directory.bytes() <= limit + 4_096, "the files, and the cursor");
+        assert!(directory.bytes() <= limit + 8_192, "the files, and the cursor with its journal");
     }
     let report = first.shutdown_blocking(MOMENT);
     let ledger = traces(&report);
@@ -348,6 +366,34 @@ fn the_limit_in_bytes_drops_the_oldest_of_the_signal_that_waits_with_most() {
     left.sort_unstable();
     assert_eq!(left, (dropped..600_000).collect::<Vec<_>>(), "the newest are kept");
     assert_eq!(of(Signal::Logs).map(|batch| batch.items()).sum::<u64>(), 1_000);
+}
+
+#[test]
+fn a_little_of_every_signal_in_every_file_costs_those_that_have_most_no_more_than_there_is_too_much() {
+    let directory = Directory::new();
+    let config = BatchConfig { max_batch_size: 2_000, ..config() };
+    let limits = BatchLimits { on_full: OnFull::DropOldest, ..one_at_a_time() };
+    let (limit, segment) = (4 << 20, 128 << 10);
+    let limited = disk(&directory, Durability::Always).with_max_bytes(limit).with_segment_bytes(segment);
+    let pipeline = pipeline(config, &down()).limits(limits).with_disk_queue(limited).start().unwrap();
+    let test = scope(pipeline.intake());
+    // Fewer and larger: the log records have most bytes, and the spans most items.
+    let large = |out: &mut Vec<u8>| {
+        out.extend_from_slice(&[0x12, 0xfd, 0x07]);
+        out.extend_from_slice(&[0; 1_021]);
+    };
+    for round in 0..60 {
+        spans(pipeline.intake(), round * 1_000..(round + 1) * 1_000);
+        (0..100).for_each(|_| pipeline.intake().append(Signal::Logs, &test, 1, 1_024, large));
+        assert!(pipeline.persist_blocking(DEADLINE).durable);
+        assert!(directory.bytes() <= limit + 8_192, "the files, and the cursor with its journal");
+    }
+    let report = pipeline.shutdown_blocking(MOMENT);
+    let (traces, logs) = (traces(&report), report.ledgers[0].logs);
+    assert_eq!((traces.dropped.total(), traces.pending), (0, 60_000), "who has little keeps it: {traces}");
+    let dropped = logs.dropped[DropReason::DiskFull] * 1_024;
+    let too_much = 6_000 * 1_024 + 60_000 * 10 - limit;
+    assert!((too_much..too_much + 3 * segment).contains(&dropped), "{dropped} bytes dropped, {too_much} were too much");
 }
 
 #[test]
@@ -393,7 +439,7 @@ fn damage_is_counted_and_the_rest_is_delivered() {
     let (backend, fates) = (up(), Arc::new(Fates::default()));
     let builder = builder(&directory, LATER, &backend).observer(fates.clone());
     let builder = builder.on_disk_event(move |_, event| {
-        if let DiskEvent::Recovered { items, missing_items, damaged_bytes } = event {
+        if let DiskEvent::Recovered { items, missing_items, damaged_bytes, .. } = event {
             said.lock().push((*items, *missing_items, *damaged_bytes));
         }
     });

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use otlp_batch::{DeliveryObserver, Pipeline, Settled};
+use otlp_core::Signal;
 use otlp_exporters::ConsoleExporter;
 use otlp_sdk::{clock::Clock, logs::LoggerProvider, metrics::MeterProvider, trace::TracerProvider};
 
 use crate::{
     BuildError, ClientBuilder, EnhancedOtlpClient,
     builder::{
-        destinations::{Assembled, Destinations, default_retry},
-        logging,
+        destinations::{Assembled, Destinations},
+        environment::Targets,
+        logging, propagation,
     },
     diagnostics::{DiagnosticSeverity, Diagnostics},
     endpoints,
@@ -29,8 +31,10 @@ impl ClientBuilder {
 
     /// Checks all settings and starts the background thread. Connections are made when there is something to send: an
     /// endpoint that does not answer is no error here. Needs no runtime.
-    pub fn build_blocking(self) -> Result<EnhancedOtlpClient, BuildError> {
-        let environment = self.environment.unwrap_or_else(Environment::from_process);
+    pub fn build_blocking(mut self) -> Result<EnhancedOtlpClient, BuildError> {
+        let mut environment = self.environment.take().unwrap_or_else(Environment::from_process);
+        self = self.completed_by(&mut environment);
+        let targets = self.targets(&environment);
         let output = logging::output(self.diagnostics, self.logging.as_ref(), &environment);
         let diagnostics = Arc::new(Diagnostics::new(output));
         for warning in &environment.warnings {
@@ -38,9 +42,14 @@ impl ClientBuilder {
                 Message::from(warning.to_string()).field("variable", warning.name.as_str())
             });
         }
+        for notice in &self.said.notices {
+            diagnostics.say(DiagnosticSeverity::Warning, notice);
+        }
+        let disk_queue = self.said.settle(self.disk_queue)?;
         let mut policies = Policies::new(self.is_in_registry);
-        let retry = self.retry.unwrap_or_else(|| default_retry(self.disk_queue.is_some()));
-        let assembly = Destinations { export: &self.export, retry, diagnostics: &diagnostics, policies: &mut policies };
+        let (retry, retryable) = self.retry.settle(disk_queue.is_some())?;
+        let assembly =
+            Destinations { export: &self.export, retry, retryable, diagnostics: &diagnostics, policies: &mut policies };
         let Assembled { otlp, transports, customs, breakers, hurry } =
             assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
 
@@ -54,7 +63,7 @@ impl ClientBuilder {
         let ticking = Arc::clone(&clock);
         let at_drop = Arc::clone(&diagnostics);
         let mut pipeline = Pipeline::builder(resource)
-            .batch(self.batch)
+            .batch(self.batch.unwrap_or_default())
             .limits(self.limits)
             .memory(self.memory)
             .observer(observers(Arc::clone(&diagnostics), self.observer))
@@ -75,14 +84,15 @@ impl ClientBuilder {
                 at_drop.say(DiagnosticSeverity::Error, what);
             });
         // The exporter's name tells the protocol, which may change while a backlog waits.
-        pipeline = pipeline.destination_known_as("otlp", otlp);
+        pipeline = pipeline.destination_known_as("otlp", otlp).taking(Targets::signals(targets.otlp));
         for exporter in customs {
             pipeline = pipeline.destination(exporter);
         }
-        if self.console {
-            pipeline = pipeline.destination_in_memory(Arc::new(ConsoleExporter::new()));
+        if targets.console.contains(&true) {
+            let console = Arc::new(ConsoleExporter::new());
+            pipeline = pipeline.destination_in_memory(console).taking(Targets::signals(targets.console));
         }
-        if let Some(disk_queue) = self.disk_queue {
+        if let Some(disk_queue) = disk_queue {
             let disk_says = Arc::clone(&diagnostics);
             pipeline = pipeline
                 .with_disk_queue(disk_queue)
@@ -111,12 +121,19 @@ impl ClientBuilder {
         }
 
         let mut metrics = self.metrics;
-        metrics.temporality = self.temporality.or(environment.temporality).unwrap_or(metrics.temporality);
+        metrics.temporality = self.temporality.unwrap_or(metrics.temporality);
         let intake = pipeline.intake();
         let meters = Arc::new(MeterProvider::new(intake.clone(), Arc::clone(&clock), metrics));
-        intake.register(meters.clone());
-        let tracers = TracerProvider::new(intake.clone(), Arc::clone(&clock), self.trace);
+        if targets.any(Signal::Metrics) {
+            intake.register(meters.clone());
+        }
+        let tracers = TracerProvider::new(
+            intake.clone(),
+            Arc::clone(&clock),
+            self.trace.with_enabled(targets.any(Signal::Traces)),
+        );
         let mut log = self.log;
+        log.is_enabled = targets.any(Signal::Logs);
         log.is_structured = self.logging.as_ref().is_none_or(|logging| logging.enable_structured_logging);
         log.aggregation = logging::aggregation(self.logging.as_ref(), self.log_aggregation);
         let loggers = LoggerProvider::new(intake.clone(), clock, log);
@@ -126,7 +143,8 @@ impl ClientBuilder {
             let text = format!("the client is built; it delivers to {}", destinations.join(", "));
             Message::from(text).field("version", env!("CARGO_PKG_VERSION"))
         });
-        Ok(EnhancedOtlpClient::new(pipeline, policies, diagnostics, tracers, meters, loggers))
+        let propagator = propagation::propagator(self.is_propagating, self.propagator, environment.propagator);
+        Ok(EnhancedOtlpClient::new(pipeline, policies, diagnostics, tracers, meters, loggers, propagator))
     }
 }
 

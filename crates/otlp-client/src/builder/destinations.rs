@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use otlp_batch::BatchExporter;
-use otlp_exporters::{EndpointBreaker, Exporter, Hurry, OwnedDataExporter, Retrying};
+use otlp_exporters::{EndpointBreaker, Exporter, Hurry, OwnedDataExporter, RetryableKinds, Retrying};
 use otlp_reliability::{CircuitBreakerConfig, Controlled, RetryPolicy, Timeout};
 use otlp_transport::AnyTransport;
 
@@ -21,6 +21,7 @@ use crate::{
 pub(super) struct Destinations<'a> {
     pub(super) export: &'a ExportOptions,
     pub(super) retry: RetryPolicy,
+    pub(super) retryable: RetryableKinds,
     pub(super) diagnostics: &'a Arc<Diagnostics>,
     pub(super) policies: &'a mut Policies,
 }
@@ -42,7 +43,7 @@ impl Destinations<'_> {
         custom_exporters: Vec<Box<dyn Exporter>>,
         environment: &[ExportVariables; 3],
     ) -> Result<Assembled, BuildError> {
-        let Destinations { export, retry, diagnostics, policies } = self;
+        let Destinations { export, retry, retryable, diagnostics, policies } = self;
         let hurry = Hurry::new();
         let retry = retry.build().map_err(BuildError::Retry)?;
         let mut endpoints = Endpoints::new(circuit_breaker, Arc::clone(diagnostics));
@@ -50,13 +51,15 @@ impl Destinations<'_> {
         let Export { exporter: otlp, endpoints: urls, transports } = settings::export(export, environment, &events)?;
         let [traces, metrics, logs] = urls.map(|url| endpoints.breaker(&url).map_err(BuildError::CircuitBreaker));
         let otlp = Retrying::new(otlp, retry.clone(), hurry.clone())
+            .with_retryable(retryable.clone())
             .with_circuit_breakers([traces?, metrics?, logs?])
             .with_observer(diagnostics.clone());
         policies.add_exporter(&otlp);
         let otlp: Arc<dyn BatchExporter> = Arc::new(otlp);
         let mut customs: Vec<Arc<dyn BatchExporter>> = Vec::new();
         for custom in custom_exporters {
-            let custom = Retrying::new(OwnedDataExporter::new(custom), retry.clone(), hurry.clone());
+            let custom = Retrying::new(OwnedDataExporter::new(custom), retry.clone(), hurry.clone())
+                .with_retryable(retryable.clone());
             let breaker = endpoints.breaker_of_its_own(&custom.name()).map_err(BuildError::CircuitBreaker)?;
             let mut custom = custom.with_circuit_breakers([breaker.clone(), breaker.clone(), breaker]);
             if let Some(limit) = attempt_timeout(export.timeout) {
@@ -72,18 +75,6 @@ impl Destinations<'_> {
         }
         Ok(Assembled { otlp, transports, customs, breakers, hurry })
     }
-}
-
-/// Any number of attempts within five minutes: a batch that fails while the endpoint works does not take up a place for
-/// ever. An endpoint that is down uses up none of it, for then the circuit breaker is open. With a disk queue there is
-/// room to wait in, and no limit.
-pub(super) fn default_retry(is_on_disk: bool) -> RetryPolicy {
-    let max_elapsed = (!is_on_disk).then_some(Duration::from_secs(300));
-    RetryPolicy::new()
-        .with_max_attempts(None)
-        .with_initial_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(30))
-        .with_max_elapsed(max_elapsed)
 }
 
 /// The limit of one attempt of a custom exporter: that of an attempt to the OTLP endpoint.

@@ -1,7 +1,10 @@
 //! What the client prints about itself, and in which form the log records of the program travel.
 
+use serde::{Deserialize, Serialize};
+
 /// What the client prints about itself, and in which form the log records of the program travel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct LoggingConfig {
     /// The least severe messages about itself that the client prints. Default [`LogLevel::Info`].
     pub log_level: LogLevel,
@@ -14,7 +17,8 @@ pub struct LoggingConfig {
 }
 
 /// How severe a message has to be to be printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LogLevel {
     /// All.
     Trace,
@@ -32,7 +36,8 @@ pub enum LogLevel {
 }
 
 /// The form of a printed message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// One JSON object per line.
     Json,

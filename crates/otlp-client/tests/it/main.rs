@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions, but not the functions that they share")]
 
 mod backends;
+mod config;
 mod content;
 mod disk;
 mod logging;
@@ -11,3 +12,4 @@ mod policies;
 mod runtimes;
 mod setup;
 mod signals;
+mod variables;

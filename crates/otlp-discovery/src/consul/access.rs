@@ -69,16 +69,19 @@ impl Urls {
     }
 }
 
-fn endpoint(text: &str) -> Result<Url, ConfigError> {
-    // Nothing of it is shown that could be a password.
-    let shown = match (text.contains('@'), text.find(['?', '#'])) {
+/// What of an endpoint can be shown, also of one that is refused: nothing that could be a password or a token.
+pub(super) fn shown(endpoint: &str) -> &str {
+    match (endpoint.contains('@'), endpoint.find(['?', '#'])) {
         (true, _) => "(not shown: it holds a user)",
-        (false, Some(end)) => &text[..end],
-        (false, None) => text,
-    };
+        (false, Some(end)) => &endpoint[..end],
+        (false, None) => endpoint,
+    }
+}
+
+fn endpoint(text: &str) -> Result<Url, ConfigError> {
     let refused = || {
         let accepted = "an http:// or https:// URL without user, query and fragment, such as http://127.0.0.1:8500";
-        ConfigError::new("consul_endpoint", shown, accepted)
+        ConfigError::new("consul_endpoint", shown(text), accepted)
     };
     let url = Url::parse(text).map_err(|_| refused())?;
     let is_plain = url.username().is_empty()
@@ -145,7 +148,8 @@ mod tests {
         ] {
             let error = access(bad).unwrap_err().to_string();
             assert!(error.starts_with("consul_endpoint = ") && error.contains("such as http://"), "{bad}: {error}");
-            assert!(!error.contains("hunter2"), "{error}");
+            let debug = format!("{:?}", ConsulConfig::new(bad).with_token("hunter2"));
+            assert!(!error.contains("hunter2") && !debug.contains("hunter2"), "{error} {debug}");
         }
     }
 

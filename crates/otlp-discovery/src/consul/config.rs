@@ -1,10 +1,10 @@
 //! Which agent is asked, as whom, and how: plain settings, checked by the constructors of what uses them.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
-use super::token::TokenSource;
+use super::{access::shown, token::TokenSource};
 
-/// A Consul agent, and how it is asked. `Debug` shows no token.
+/// A Consul agent, and how it is asked. `Debug` shows no token, and nothing of an endpoint that could be a password.
 ///
 /// ```
 /// use otlp_discovery::{ConsulConfig, ConsulResolver};
@@ -15,7 +15,7 @@ use super::token::TokenSource;
 /// let error = ConsulResolver::new(&ConsulConfig::new("127.0.0.1:8500")).err().map(|error| error.to_string());
 /// assert!(error.is_some_and(|error| error.starts_with("consul_endpoint = \"127.0.0.1:8500\" is not accepted")));
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ConsulConfig {
     pub(super) endpoint: String,
     pub(super) token: TokenSource,
@@ -144,5 +144,26 @@ impl ConsulConfig {
     pub fn with_client_certificate(mut self, chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.identity = Some((chain.into(), key.into()));
         self
+    }
+}
+
+impl fmt::Debug for ConsulConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ConsulConfig { endpoint, token, datacenter, namespace, partition, .. } = self;
+        let ConsulConfig { stale_reads, max_staleness, only_passing, tags, wait, ca_file, identity, .. } = self;
+        f.debug_struct("ConsulConfig")
+            .field("endpoint", &shown(endpoint))
+            .field("token", token)
+            .field("datacenter", datacenter)
+            .field("namespace", namespace)
+            .field("partition", partition)
+            .field("stale_reads", stale_reads)
+            .field("max_staleness", max_staleness)
+            .field("only_passing", only_passing)
+            .field("tags", tags)
+            .field("wait", wait)
+            .field("ca_file", ca_file)
+            .field("client_certificate", identity)
+            .finish()
     }
 }

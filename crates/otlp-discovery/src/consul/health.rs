@@ -62,6 +62,8 @@ pub(super) fn endpoints(answer: &Answer) -> Result<Vec<Endpoint>, ConsulError> {
         return Err(ConsulError::nonsense("it is a page of HTML, so perhaps of a proxy"));
     }
     let entries: Vec<Entry> = serde_json::from_slice(&answer.body)
+        // The error repeats what it stumbled over, however long that is.
+        .map_err(|error| excerpt(error.to_string().as_bytes()))
         .map_err(|error| ConsulError::nonsense(format!("{error} in: {}", excerpt(&answer.body))))?;
     let count = entries.len();
     let mut endpoints: Vec<Endpoint> = entries.into_iter().filter_map(endpoint).collect();
@@ -182,6 +184,8 @@ mod tests {
             assert!(error.starts_with("what was answered is no answer of Consul") && error.len() < 600, "{error}");
             assert!(!error.contains('\u{1b}'), "{error}");
         }
+        let long = parsed(&one(&format!(r#"{{"Port": "{}"}}"#, "x".repeat(1 << 20)))).unwrap_err().to_string();
+        assert!(long.contains("invalid type") && long.len() < 2000, "{} bytes", long.len());
     }
 
     proptest! {

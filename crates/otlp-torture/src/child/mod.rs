@@ -18,7 +18,6 @@ use std::{
 
 use otlp_batch::Ledger;
 use otlp_client::EnhancedOtlpClient;
-use otlp_core::Signal;
 use parking_lot::Mutex;
 
 use self::produce::Producers;
@@ -50,7 +49,6 @@ fn obey(orders: Orders) -> Result<(), Failure> {
     let words = listen();
     let mut producers = Producers::start(&orders, &client, &journal);
     let mut is_stuck = false;
-    let mut collections = Collections::default();
     let mut given_up_before = 0;
     loop {
         match words.recv_timeout(PAUSE) {
@@ -73,8 +71,7 @@ fn obey(orders: Orders) -> Result<(), Failure> {
         }
         // Without a level, it is a promise only if somebody asks: half of the children do not.
         if orders.level != Level::None || orders.run % 2 == 1 {
-            let recorded = collections.limit(producers.recorded(), &client);
-            let was_stuck = std::mem::replace(&mut is_stuck, !persist(&client, recorded, &journal)?);
+            let was_stuck = std::mem::replace(&mut is_stuck, !persist(&client, producers.recorded(), &journal)?);
             match (was_stuck, is_stuck) {
                 (false, true) => say(&Answer::Stuck),
                 (true, false) => say(&Answer::Unstuck),
@@ -85,30 +82,6 @@ fn obey(orders: Orders) -> Result<(), Failure> {
         if std::mem::replace(&mut given_up_before, given_up(&ledger)) != given_up(&ledger) {
             journal.lock().write(&Entry::GivenUp(given_up(&ledger), Box::new(ledger)))?;
         }
-    }
-}
-
-/// How much of the counter has become points: the library accepts points when it collects, not increments.
-#[derive(Default)]
-struct Collections {
-    collected: u32,
-    /// What had been counted, and how many points had been accepted after that. A collection may have been under way:
-    /// it is the second one from there that has all of it.
-    next: (u32, u64),
-}
-
-impl Collections {
-    /// `recorded`, with what is collected of the counter in place of what was added to it.
-    fn limit(&mut self, mut recorded: [u32; PRODUCERS.len()], client: &EnhancedOtlpClient) -> [u32; PRODUCERS.len()] {
-        let accepted = client.ledger().metrics.accepted;
-        for (recorded, _) in recorded.iter_mut().zip(PRODUCERS).filter(|(_, signal)| *signal == Signal::Metrics) {
-            if accepted >= self.next.1 + 2 {
-                self.collected = self.next.0;
-                self.next = (*recorded, accepted);
-            }
-            *recorded = self.collected;
-        }
-        recorded
     }
 }
 

@@ -128,6 +128,13 @@ fn pipeline(
             DiskEvent::Damaged { signal, items } => {
                 say(format_args!("{}: a batch of {items} items ({}) is damaged", shown.display(), signal.name()));
             }
+            DiskEvent::Stalled { waited } => {
+                let waited = waited.as_secs();
+                say(format_args!("{}: the disk has not answered for {waited} s", shown.display()));
+            }
+            DiskEvent::Recovered { is_cursor_lost: true, .. } => {
+                say(format_args!("{}: the cursor is lost: some of it may arrive again", shown.display()));
+            }
             _ => {}
         })
         .destination_in(directory, keeping.clone());
