@@ -48,6 +48,7 @@ pub use self::{
     intake::{Intake, Producer, ScopeHandle},
     ledger::{DropReason, Dropped, Ledger, SignalLedger},
     pipeline::{Pipeline, PipelineBuilder, Report, StartError},
+    pool::PoolSnapshot,
     queue::{Found, MemoryQueue, Queue, QueueDepth, QueueListener},
 };
 

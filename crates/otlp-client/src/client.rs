@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use otlp_batch::{Ledger, Pipeline, QueueDepth, Report};
+use otlp_batch::{Ledger, Pipeline, PoolSnapshot, QueueDepth, Report};
 use otlp_core::{Signal, data::MetricData, propagation::Propagator};
 use otlp_reliability::NamedSnapshot;
 use otlp_sdk::{
@@ -16,6 +16,7 @@ use crate::{
     diagnostics::{DiagnosticSeverity, Diagnostics},
     logging::Message,
     policies::Policies,
+    reload::Reloading,
 };
 
 /// Takes traces, metrics and logs and delivers them to an OTLP backend, on a background thread of its own.
@@ -38,17 +39,19 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct EnhancedOtlpClient {
-    inner: Arc<Inner>,
+    inner: Arc<Parts>,
 }
 
-struct Inner {
-    pipeline: Pipeline,
-    policies: Policies,
-    diagnostics: Arc<Diagnostics>,
-    tracers: TracerProvider,
-    meters: Arc<MeterProvider>,
-    loggers: LoggerProvider,
-    propagator: Arc<dyn Propagator>,
+/// What a client is made of.
+pub(crate) struct Parts {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) policies: Policies,
+    pub(crate) reloading: Option<Reloading>,
+    pub(crate) diagnostics: Arc<Diagnostics>,
+    pub(crate) tracers: TracerProvider,
+    pub(crate) meters: Arc<MeterProvider>,
+    pub(crate) loggers: LoggerProvider,
+    pub(crate) propagator: Arc<dyn Propagator>,
 }
 
 impl EnhancedOtlpClient {
@@ -57,18 +60,8 @@ impl EnhancedOtlpClient {
         ClientBuilder::new()
     }
 
-    pub(crate) fn new(
-        pipeline: Pipeline,
-        policies: Policies,
-        diagnostics: Arc<Diagnostics>,
-        tracers: TracerProvider,
-        meters: Arc<MeterProvider>,
-        loggers: LoggerProvider,
-        propagator: Arc<dyn Propagator>,
-    ) -> Self {
-        EnhancedOtlpClient {
-            inner: Arc::new(Inner { pipeline, policies, diagnostics, tracers, meters, loggers, propagator }),
-        }
+    pub(crate) fn new(parts: Parts) -> Self {
+        EnhancedOtlpClient { inner: Arc::new(parts) }
     }
 
     /// A tracer for the part of the program called `name`.
@@ -133,10 +126,24 @@ impl EnhancedOtlpClient {
         self.inner.policies.figures()
     }
 
+    /// How large the memory pool is, what is in use of it, and how it came to that.
+    pub fn memory_pool(&self) -> PoolSnapshot {
+        self.inner.pipeline.memory_pool()
+    }
+
     /// How many log records were folded into identical ones ([`LogAggregation`](otlp_sdk::logs::LogAggregation)): they were
     /// emitted, and the count of another record speaks of them. The ledger knows only of what was sent.
     pub fn folded_log_records(&self) -> u64 {
         self.inner.loggers.folded_records()
+    }
+
+    pub(crate) fn reloading(&self) -> Option<&Reloading> {
+        self.inner.reloading.as_ref()
+    }
+
+    /// Changes how often metrics are collected and sent: the next time after this interval from now. 1 ms at least.
+    pub fn set_metric_interval(&self, interval: Duration) {
+        self.inner.pipeline.set_metric_interval(interval);
     }
 
     /// Changes which messages about itself the client prints and in which format, from the next one on.
@@ -191,7 +198,7 @@ impl EnhancedOtlpClient {
     }
 }
 
-impl Inner {
+impl Parts {
     /// Says how a flush, a persist or a shutdown went.
     fn reported(&self, what: &'static str, report: Report) -> Report {
         self.diagnostics.say_with(DiagnosticSeverity::Debug, || {

@@ -14,6 +14,7 @@ mod error;
 mod logging;
 mod policies;
 mod propagation;
+mod reload;
 mod resource;
 mod settings;
 mod transport_events;
@@ -25,5 +26,11 @@ pub use self::{
     environment::{BatchVariables, EndpointScope, Environment, ExportVariables, Selection, Warning},
     error::BuildError,
     logging::{Diagnostic, DiagnosticSeverity},
+    reload::{ReloadError, Reloaded},
 };
 pub use otlp_batch::{DiskQueueConfig, Durability, EncryptionKey};
+
+/// The bodies of the fuzz targets for configuration files.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use self::config::fuzz;

@@ -9,6 +9,8 @@ use otlp_reliability::{Control, Controlled, NamedSnapshot, Registry};
 /// Lists policies. They live as long as the destinations that use them.
 pub(crate) struct Policies {
     registry: Registry,
+    /// The retries of the destinations.
+    retries: Vec<Arc<dyn Control>>,
     /// Whether they are to be listed in the registry of the process as well.
     is_wanted_by_process: bool,
     /// Whether there is such a registry.
@@ -17,14 +19,22 @@ pub(crate) struct Policies {
 
 impl Policies {
     pub(crate) fn new(is_wanted_by_process: bool) -> Self {
-        Policies { registry: Registry::new(), is_wanted_by_process, is_without_registry: false }
+        Policies { registry: Registry::new(), retries: Vec::new(), is_wanted_by_process, is_without_registry: false }
     }
 
     /// Lists the policies around the attempts of an exporter.
     pub(crate) fn add_exporter<A: Attempt>(&mut self, exporter: &Retrying<A>) {
         for (kind, control) in exporter.policies() {
+            if kind == "retry" {
+                self.retries.push(Arc::clone(&control));
+            }
             self.add(format!("{}/{kind}", exporter.name()), Some(control));
         }
+    }
+
+    /// The retries of the destinations.
+    pub(crate) fn retries(&self) -> Vec<Arc<dyn Control>> {
+        self.retries.clone()
     }
 
     /// Lists a policy.

@@ -29,7 +29,7 @@ pub use otlp_core::{
 
 /// The client, and what an exporter of your own implements.
 pub mod core {
-    pub use otlp_client::{BuildError, ClientBuilder, EnhancedOtlpClient};
+    pub use otlp_client::{BuildError, ClientBuilder, EnhancedOtlpClient, ReloadError, Reloaded};
     pub use otlp_exporters::{ExportResult, Exporter, async_trait};
 }
 
@@ -63,7 +63,8 @@ pub mod config {
 /// Where every item went.
 pub mod delivery {
     pub use otlp_batch::{
-        Batch, DeliveryObserver, DropReason, Dropped, Fate, Fragment, Ledger, QueueDepth, Report, Settled, SignalLedger,
+        Batch, DeliveryObserver, DropReason, Dropped, Fate, Fragment, Ledger, PoolSnapshot, QueueDepth, Report,
+        Settled, SignalLedger,
     };
 }
 

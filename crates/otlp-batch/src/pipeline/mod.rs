@@ -30,7 +30,7 @@ pub use self::{
     builder::PipelineBuilder,
     report::{Report, StartError},
 };
-use crate::{Intake, Ledger, QueueDepth, destination::Destination, thread_slots};
+use crate::{Intake, Ledger, PoolSnapshot, QueueDepth, destination::Destination, thread_slots};
 
 /// How much longer than the deadline a blocking caller waits for the background thread to answer, before it reads the
 /// ledger itself: an exporter that blocks the thread must not hold up the application.
@@ -52,6 +52,12 @@ impl Pipeline {
     /// A pipeline whose records come from `resource`.
     pub fn builder(resource: Resource) -> PipelineBuilder {
         PipelineBuilder::new(resource)
+    }
+
+    /// Changes how often metrics are collected: the next time after this interval from now. 1 ms at least.
+    pub fn set_metric_interval(&self, interval: Duration) {
+        // A pipeline that was shut down collects nothing any more.
+        let _ = self.commands.send(Command::CollectEvery(interval.max(Duration::from_millis(1))));
     }
 
     /// Where records enter.
@@ -83,6 +89,11 @@ impl Pipeline {
             destination.policies().map(|(signal, control)| (name.clone(), signal, control)).collect::<Vec<_>>()
         };
         self.intake.shared().destinations().iter().flat_map(of).collect()
+    }
+
+    /// How large the memory pool is, what is in use of it, and how it came to that.
+    pub fn memory_pool(&self) -> PoolSnapshot {
+        self.intake.shared().pool().snapshot()
     }
 
     /// How many bytes of memory the records between call site and acknowledgement occupy.

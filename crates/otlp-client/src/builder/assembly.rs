@@ -12,8 +12,11 @@ use crate::{
     builder::{
         destinations::{Assembled, Destinations},
         environment::Targets,
-        logging, propagation,
+        logging,
+        policies::longest_retry,
+        propagation,
     },
+    client::Parts,
     diagnostics::{DiagnosticSeverity, Diagnostics},
     endpoints,
     environment::Environment,
@@ -48,6 +51,7 @@ impl ClientBuilder {
         let disk_queue = self.said.settle(self.disk_queue)?;
         let mut policies = Policies::new(self.is_in_registry);
         let (retry, retryable) = self.retry.settle(disk_queue.is_some())?;
+        let (repeated, longest_retry) = (retryable.clone(), longest_retry(disk_queue.is_some()));
         let assembly =
             Destinations { export: &self.export, retry, retryable, diagnostics: &diagnostics, policies: &mut policies };
         let Assembled { otlp, transports, customs, breakers, hurry } =
@@ -66,6 +70,7 @@ impl ClientBuilder {
             .batch(self.batch.unwrap_or_default())
             .limits(self.limits)
             .memory(self.memory)
+            .zero_copy(self.zero_copy)
             .observer(observers(Arc::clone(&diagnostics), self.observer))
             .on_tick(move || ticking.resync())
             .on_hurry(move || {
@@ -144,7 +149,9 @@ impl ClientBuilder {
             Message::from(text).field("version", env!("CARGO_PKG_VERSION"))
         });
         let propagator = propagation::propagator(self.is_propagating, self.propagator, environment.propagator);
-        Ok(EnhancedOtlpClient::new(pipeline, policies, diagnostics, tracers, meters, loggers, propagator))
+        let reloading = self.said.reloading(policies.retries(), repeated, longest_retry);
+        let parts = Parts { pipeline, policies, reloading, diagnostics, tracers, meters, loggers, propagator };
+        Ok(EnhancedOtlpClient::new(parts))
     }
 }
 

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions, but not the functions that they share")]
 
 mod backends;
+mod batches;
 mod config;
+mod connections;
 mod content;
 mod disk;
 mod logging;

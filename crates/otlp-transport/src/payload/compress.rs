@@ -63,6 +63,7 @@ enum Encoder {
 }
 
 impl Encoder {
+    #[cfg_attr(not(any(feature = "gzip", feature = "zstd")), expect(unused_variables))]
     fn new(compression: Compression, level: u8) -> io::Result<Self> {
         match compression {
             #[cfg(feature = "gzip")]
@@ -83,7 +84,7 @@ impl Encoder {
         }
     }
 
-    #[cfg_attr(not(any(feature = "gzip", feature = "zstd")), expect(unused_variables))]
+    #[cfg_attr(not(any(feature = "gzip", feature = "zstd")), expect(unused_variables, clippy::ptr_arg))]
     fn encode(&mut self, segments: &[Bytes], out: &mut Vec<u8>) -> io::Result<()> {
         match self {
             #[cfg(feature = "gzip")]
