@@ -65,5 +65,6 @@ pub use self::{
     },
     grpc::GrpcTransport,
     http::{HttpEncoding, HttpTransport},
+    payload::PreparedRequest,
     transport::{AnyTransport, Protocol, Transport},
 };
