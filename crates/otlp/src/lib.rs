@@ -29,7 +29,7 @@ pub use otlp_core::{
 
 /// The client, and what an exporter of your own implements.
 pub mod core {
-    pub use otlp_client::{BuildError, ClientBuilder, EnhancedOtlpClient};
+    pub use otlp_client::{BuildError, ClientBuilder, EnhancedOtlpClient, ReloadError, Reloaded};
     pub use otlp_exporters::{ExportResult, Exporter, async_trait};
 }
 

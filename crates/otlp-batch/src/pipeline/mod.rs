@@ -54,6 +54,12 @@ impl Pipeline {
         PipelineBuilder::new(resource)
     }
 
+    /// Changes how often metrics are collected: the next time after this interval from now. 1 ms at least.
+    pub fn set_metric_interval(&self, interval: Duration) {
+        // A pipeline that was shut down collects nothing any more.
+        let _ = self.commands.send(Command::CollectEvery(interval.max(Duration::from_millis(1))));
+    }
+
     /// Where records enter.
     pub fn intake(&self) -> &Intake {
         &self.intake
