@@ -19,6 +19,7 @@
 //! - [`propagation`]: trace context and baggage across processes.
 //! - [`config`]: what can be set.
 //! - [`discovery`]: services and receivers that are found, and balanced over.
+//! - [`monitoring`]: what the client tells of itself: figures, health, alerts.
 //! - [`delivery`]: the ledger, and how to hear of the fate of every item.
 //! - [`data`], [`wire`], [`json`]: telemetry as structures, as bytes and as JSON, for those who read it.
 //! - [`reliability`]: circuit breaker, retry, timeout, bulkhead and the rest of them, for any service.
@@ -70,6 +71,17 @@ pub mod discovery {
         RegistrationStatus, Rendezvous, Resolve, ResolveError, RoundRobin, ServiceDiscovery, ServiceInstance,
         ServicePool, StaticResolver, TcpCheck, Verdict, Watching, Weighted,
     };
+}
+
+/// What the client tells of itself: figures, health, alerts.
+pub mod monitoring {
+    pub use otlp_client::monitoring::{
+        AlertManager, AlertMetric, AlertNotice, AlertRule, AlertSeverity, AlertSink, AlertState, AlertStatus,
+        AttemptCounts, CircuitBreakerPerformance, Comparison, DestinationPerformance, DiskQueueState, Latency,
+        MemoryPerformance, MonitoringError, PerformanceMonitor, PerformanceSnapshot, SignalPerformance, Throughput,
+        Webhook,
+    };
+    pub use otlp_reliability::{Check, CheckOutcome, Health, HealthChecker, HealthStatus, Probe};
 }
 
 /// Where every item went.
