@@ -1,9 +1,14 @@
 //! The client.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
 
 use otlp_batch::{Ledger, Pipeline, PoolSnapshot, QueueDepth, Report};
 use otlp_core::{Signal, data::MetricData, propagation::Propagator};
+use otlp_discovery::Discovery;
 use otlp_reliability::NamedSnapshot;
 use otlp_sdk::{
     logs::{Logger, LoggerProvider},
@@ -11,9 +16,12 @@ use otlp_sdk::{
     trace::{Tracer, TracerProvider},
 };
 
+use tokio::sync::oneshot;
+
 use crate::{
     ClientBuilder, LogFormat, LogLevel,
     diagnostics::{DiagnosticSeverity, Diagnostics},
+    leaving,
     logging::Message,
     policies::Policies,
     reload::Reloading,
@@ -47,6 +55,7 @@ pub(crate) struct Parts {
     pub(crate) pipeline: Pipeline,
     pub(crate) policies: Policies,
     pub(crate) reloading: Option<Reloading>,
+    pub(crate) discovery: Option<Discovery>,
     pub(crate) diagnostics: Arc<Diagnostics>,
     pub(crate) tracers: TracerProvider,
     pub(crate) meters: Arc<MeterProvider>,
@@ -126,6 +135,13 @@ impl EnhancedOtlpClient {
         self.inner.policies.figures()
     }
 
+    /// Finds services, the receivers among them if they are several, if the client was built with
+    /// [`with_service_discovery`](ClientBuilder::with_service_discovery) or
+    /// [`with_endpoints`](ClientBuilder::with_endpoints). It watches for as long as the client delivers.
+    pub fn service_discovery(&self) -> Option<&Discovery> {
+        self.inner.discovery.as_ref()
+    }
+
     /// How large the memory pool is, what is in use of it, and how it came to that.
     pub fn memory_pool(&self) -> PoolSnapshot {
         self.inner.pipeline.memory_pool()
@@ -189,12 +205,36 @@ impl EnhancedOtlpClient {
     ///
     /// Cancelling the future stops the waiting and not the shutdown.
     pub async fn shutdown(&self, deadline: Duration) -> Report {
-        self.inner.reported("shutdown", self.inner.pipeline.shutdown(deadline).await)
+        let begun = Instant::now();
+        let (sender, left) = oneshot::channel();
+        if self.leave(deadline, move || {
+            let _ = sender.send(());
+        }) {
+            let _ = left.await;
+        }
+        let rest = deadline.saturating_sub(begun.elapsed());
+        self.inner.reported("shutdown", self.inner.pipeline.shutdown(rest).await)
     }
 
     /// As [`EnhancedOtlpClient::shutdown`], blocking. Works inside and outside of any runtime.
     pub fn shutdown_blocking(&self, deadline: Duration) -> Report {
-        self.inner.reported("shutdown", self.inner.pipeline.shutdown_blocking(deadline))
+        let begun = Instant::now();
+        let (sender, left) = mpsc::sync_channel(1);
+        if self.leave(deadline, move || {
+            let _ = sender.send(());
+        }) {
+            let _ = left.recv_timeout(leaving::limit(deadline));
+        }
+        let rest = deadline.saturating_sub(begun.elapsed());
+        self.inner.reported("shutdown", self.inner.pipeline.shutdown_blocking(rest))
+    }
+
+    /// Takes this service out of the registry, if it is there, and begins the shutdown whoever waits for it.
+    fn leave(&self, deadline: Duration, told: impl FnOnce() + Send + 'static) -> bool {
+        let Some(discovery) = &self.inner.discovery else { return false };
+        let inner = Arc::clone(&self.inner);
+        let shut_down = move |rest| async move { inner.pipeline.shutdown(rest).await };
+        leaving::leave(discovery, self.inner.pipeline.runtime(), deadline, shut_down, told)
     }
 }
 

@@ -11,9 +11,11 @@ mod diagnostics;
 mod endpoints;
 mod environment;
 mod error;
+mod leaving;
 mod logging;
 mod policies;
 mod propagation;
+mod receivers;
 mod reload;
 mod resource;
 mod settings;
@@ -29,6 +31,11 @@ pub use self::{
     reload::{ReloadError, Reloaded},
 };
 pub use otlp_batch::{DiskQueueConfig, Durability, EncryptionKey};
+
+/// Finding services and balancing over them.
+pub mod discovery {
+    pub use otlp_discovery::*;
+}
 
 /// The bodies of the fuzz targets for configuration files.
 #[cfg(any(test, fuzzing))]

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use otlp_batch::BatchExporter;
-use otlp_exporters::{Attempt, Retrying};
+use otlp_exporters::Governed;
 use otlp_reliability::{Control, Controlled, NamedSnapshot, Registry};
 
-/// Lists policies. They live as long as the destinations that use them.
+/// Lists policies. They live as long as the destinations that use them. Clones list in the same place.
+#[derive(Clone)]
 pub(crate) struct Policies {
     registry: Registry,
     /// The retries of the destinations.
@@ -23,7 +23,7 @@ impl Policies {
     }
 
     /// Lists the policies around the attempts of an exporter.
-    pub(crate) fn add_exporter<A: Attempt>(&mut self, exporter: &Retrying<A>) {
+    pub(crate) fn add_exporter(&mut self, exporter: &impl Governed) {
         for (kind, control) in exporter.policies() {
             if kind == "retry" {
                 self.retries.push(Arc::clone(&control));
@@ -39,11 +39,15 @@ impl Policies {
 
     /// Lists a policy.
     pub(crate) fn add(&mut self, name: String, control: Option<Arc<dyn Control>>) {
+        self.is_without_registry |= !self.list(name, control);
+    }
+
+    /// Lists a policy that comes while the client runs; whether it is wherever it was wanted.
+    pub(crate) fn list(&self, name: String, control: Option<Arc<dyn Control>>) -> bool {
         let policy = Policy(control);
-        if self.is_wanted_by_process && otlp_reliability::register(name.as_str(), &policy).is_err() {
-            self.is_without_registry = true;
-        }
+        let is_registered = !self.is_wanted_by_process || otlp_reliability::register(name.as_str(), &policy).is_ok();
         self.registry.register(name, &policy);
+        is_registered
     }
 
     /// Whether the registry of the process was wanted and there is none.

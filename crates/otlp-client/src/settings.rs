@@ -34,6 +34,8 @@ pub(crate) struct ExportOptions {
     pub(crate) require_tls: bool,
     pub(crate) auth: Option<Auth>,
     pub(crate) tls: Option<TlsOptions>,
+    /// What the certificate must carry where `tls` does not say it, and the endpoint is an address that was found.
+    pub(crate) server_name: Option<String>,
 }
 
 /// The way to the OTLP endpoint.
@@ -43,6 +45,13 @@ pub(crate) struct Export {
     pub(crate) endpoints: [String; 3],
     /// What the exporter sends each signal by.
     pub(crate) transports: [Arc<AnyTransport>; 3],
+}
+
+impl Export {
+    /// What the ledger calls the destination.
+    pub(crate) fn exporter_name(&self) -> String {
+        otlp_exporters::Attempt::name(&self.exporter)
+    }
 }
 
 /// The way to the OTLP endpoint. Signals with the same settings share a transport, and with it the connections. What the
@@ -75,6 +84,16 @@ fn endpoint(signal: Signal, options: &ExportOptions, environment: &ExportVariabl
     let own = options.signal_endpoints[signal.index()].clone().map(|url| (url, EndpointScope::Signal));
     let general = options.endpoint.clone().map(|url| (url, EndpointScope::General));
     own.or(general).or_else(|| environment.endpoint.clone())
+}
+
+/// The endpoint of all signals that have none of their own.
+pub(crate) fn general_endpoint(options: &ExportOptions, environment: &[ExportVariables; 3]) -> String {
+    let of_environment = environment.iter().find_map(|signal| match &signal.endpoint {
+        Some((url, EndpointScope::General)) => Some(url.clone()),
+        _ => None,
+    });
+    let said = options.endpoint.clone().or(of_environment);
+    said.unwrap_or_else(|| default_endpoint(options, &environment[0]).to_owned())
 }
 
 /// The endpoint where nobody said anything.
@@ -114,7 +133,10 @@ fn settings(
     environment: &ExportVariables,
 ) -> Result<(Protocol, TransportConfig), BuildError> {
     let endpoint = endpoint(signal, options, environment);
-    let protocol = options.protocol.or(environment.protocol).unwrap_or_else(|| protocol_of_port(endpoint.as_ref()));
+    let protocol = options.protocol.or(environment.protocol).unwrap_or_else(|| match &endpoint {
+        Some((url, EndpointScope::General)) => protocol_of_port(url),
+        _ => Protocol::HttpProtobuf,
+    });
     let is_plaintext = endpoint.as_ref().is_none_or(|(url, _)| url.starts_with("http://"));
     let endpoints = match endpoint {
         Some((url, EndpointScope::Signal)) => Endpoints::exact(signal, url),
@@ -140,14 +162,15 @@ fn settings(
         None if is_plaintext => None,
         None => tls_from_files(environment)?,
     };
+    if let Some(name) = options.server_name.as_ref().filter(|_| !is_plaintext) {
+        config.tls = Some(config.tls.unwrap_or_default().or_server_name(name));
+    }
     Ok((protocol, config))
 }
 
-fn protocol_of_port(endpoint: Option<&(String, EndpointScope)>) -> Protocol {
-    match endpoint {
-        Some((url, EndpointScope::General)) if url.trim_end_matches('/').ends_with(":4317") => Protocol::Grpc,
-        _ => Protocol::HttpProtobuf,
-    }
+/// The protocol of a general endpoint where nobody said it.
+pub(crate) fn protocol_of_port(url: &str) -> Protocol {
+    if url.trim_end_matches('/').ends_with(":4317") { Protocol::Grpc } else { Protocol::HttpProtobuf }
 }
 
 /// The headers of the environment that code does not set, and those of code. Credentials that code sets replace the

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use otlp_batch::{DeliveryObserver, Pipeline, Settled};
 use otlp_core::Signal;
+use otlp_discovery::ServicePool;
 use otlp_exporters::ConsoleExporter;
 use otlp_sdk::{clock::Clock, logs::LoggerProvider, metrics::MeterProvider, trace::TracerProvider};
 
@@ -52,17 +53,24 @@ impl ClientBuilder {
         let mut policies = Policies::new(self.is_in_registry);
         let (retry, retryable) = self.retry.settle(disk_queue.is_some())?;
         let (repeated, longest_retry) = (retryable.clone(), longest_retry(disk_queue.is_some()));
-        let assembly =
-            Destinations { export: &self.export, retry, retryable, diagnostics: &diagnostics, policies: &mut policies };
-        let Assembled { otlp, transports, customs, breakers, hurry } =
-            assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
-
         let resource = resource(
             environment.resource_attributes,
             environment.service_name,
             self.resource_attributes,
             self.service_name,
         );
+        let prepared = self.receivers.prepare(&self.export, &environment.export, resource.service_name())?;
+        let assembly = Destinations {
+            export: &self.export,
+            prepared: prepared.as_ref(),
+            retry,
+            retryable,
+            diagnostics: &diagnostics,
+            policies: &mut policies,
+        };
+        let Assembled { otlp, transports, receivers, customs, breakers, hurry } =
+            assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
+        let flushed = receivers.clone();
         let clock = Arc::new(Clock::system());
         let ticking = Arc::clone(&clock);
         let at_drop = Arc::clone(&diagnostics);
@@ -75,6 +83,7 @@ impl ClientBuilder {
             .on_tick(move || ticking.resync())
             .on_hurry(move || {
                 endpoints::probe(&breakers);
+                flushed.iter().for_each(ServicePool::probe);
                 hurry.now();
             })
             .on_drop(move |report| {
@@ -115,6 +124,7 @@ impl ClientBuilder {
             let _entered = pipeline.runtime().enter();
             transports.iter().for_each(|transport| transport.start());
         }
+        let discovery = prepared.map(|prepared| prepared.run(pipeline.runtime(), receivers, &diagnostics));
         for (destination, signal, limit) in pipeline.in_flight_limits() {
             policies.add(format!("{destination}/{}/bulkhead", signal.name()), Some(limit));
         }
@@ -150,7 +160,8 @@ impl ClientBuilder {
         });
         let propagator = propagation::propagator(self.is_propagating, self.propagator, environment.propagator);
         let reloading = self.said.reloading(policies.retries(), repeated, longest_retry, self.export.auth);
-        let parts = Parts { pipeline, policies, reloading, diagnostics, tracers, meters, loggers, propagator };
+        let parts =
+            Parts { pipeline, policies, reloading, discovery, diagnostics, tracers, meters, loggers, propagator };
         Ok(EnhancedOtlpClient::new(parts))
     }
 }

@@ -4,6 +4,7 @@ mod assembly;
 mod connection;
 mod delivery;
 mod destinations;
+mod discovery;
 mod environment;
 mod logging;
 mod policies;
@@ -25,13 +26,15 @@ use otlp_sdk::{
 
 use self::{policies::RetryChoice, production::Said};
 use crate::{
-    LoggingConfig, endpoints::default_circuit_breaker, environment::Environment, logging::Sink, settings::ExportOptions,
+    LoggingConfig, endpoints::default_circuit_breaker, environment::Environment, logging::Sink, receivers::Receivers,
+    settings::ExportOptions,
 };
 
 /// Settings of an [`EnhancedOtlpClient`]. What is set here beats the environment.
 #[must_use]
 pub struct ClientBuilder {
     export: ExportOptions,
+    receivers: Receivers,
     service_name: Option<String>,
     resource_attributes: Vec<KeyValue>,
     batch: Option<BatchConfig>,
@@ -69,6 +72,7 @@ impl ClientBuilder {
     pub(crate) fn new() -> Self {
         ClientBuilder {
             export: ExportOptions::default(),
+            receivers: Receivers::default(),
             service_name: None,
             resource_attributes: Vec::new(),
             batch: None,

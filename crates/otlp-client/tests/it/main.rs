@@ -7,6 +7,7 @@ mod batches;
 mod config;
 mod connections;
 mod content;
+mod discovery;
 mod disk;
 mod logging;
 mod outages;

@@ -81,10 +81,10 @@ fn the_token_changes_while_the_client_runs_also_if_its_file_does() {
     assert_eq!(client.reload(&config).unwrap().applied, ["security.auth_token"]);
     assert_eq!(sent(&client).as_deref(), Some("Bearer second"));
 
-    std::fs::write(&file, "no token").unwrap();
+    std::fs::write(&file, "not one").unwrap();
     config.retry.max_attempts = 7;
     let error = client.reload(&config).unwrap_err().to_string();
-    assert!(error.starts_with("security.auth_token: ") && !error.contains("no token"), "{error}");
+    assert!(error.starts_with("security.auth_token: ") && !error.contains("not one"), "{error}");
     assert_eq!(sent(&client).as_deref(), Some("Bearer second"), "as it was");
     std::fs::write(&file, "second").unwrap();
     assert_eq!(client.reload(&config).unwrap().applied, ["retry.max_attempts"], "had not been applied");
