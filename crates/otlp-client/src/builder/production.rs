@@ -125,7 +125,7 @@ impl ClientBuilder {
         self.export.timeout = Some(connection.request_timeout);
         self.batch = Some(batch);
         self.retry = RetryChoice::Config(retry);
-        self.metric_interval = Some(monitoring.metrics_export_interval);
+        self.configure_monitoring(&monitoring);
         if security.enable_authentication {
             self.export.auth = Some(Auth::bearer(security.auth_token.as_str()));
         }
