@@ -167,7 +167,7 @@ impl ClientBuilder {
             Message::from(text).field("version", env!("CARGO_PKG_VERSION"))
         });
         let propagator = propagation::propagator(self.is_propagating, self.propagator, environment.propagator);
-        let reloading = self.said.reloading(policies.retries(), repeated, longest_retry);
+        let reloading = self.said.reloading(policies.retries(), repeated, longest_retry, self.export.auth);
         let monitoring = Monitoring::start(monitoring::Parts {
             settings: self.monitoring,
             listening,
