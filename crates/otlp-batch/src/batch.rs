@@ -129,8 +129,12 @@ impl Batch {
                 (first.to_vec(), second.to_vec())
             }
         };
-        let part = |fragments| Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments);
-        (!first.is_empty() && !second.is_empty()).then(|| (part(first), part(second)))
+        (!first.is_empty() && !second.is_empty()).then(|| (self.with_fragments(first), self.with_fragments(second)))
+    }
+
+    /// A part of the batch.
+    pub(crate) fn with_fragments(&self, fragments: Vec<Fragment>) -> Batch {
+        Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments)
     }
 
     /// The batch with another count of items: what was counted when it was recorded is what the ledger knows.
