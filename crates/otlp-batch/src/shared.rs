@@ -226,7 +226,7 @@ impl Shared {
 
     fn put(&self, batch: Batch) {
         let batch = Arc::new(batch);
-        for destination in &self.destinations {
+        for destination in self.destinations.iter().filter(|destination| destination.takes(batch.signal())) {
             destination.lane(batch.signal()).put(&batch);
         }
     }
@@ -317,9 +317,11 @@ impl Shared {
         add(&self.retired.lock());
         slots.iter().for_each(|slot| add(&slot.lock().lanes));
         drop(slots);
-        for ledger in &mut ledgers {
+        for (ledger, destination) in ledgers.iter_mut().zip(&self.destinations) {
             for (signal, lane) in Signal::ALL.into_iter().zip(&intake) {
-                ledger.signal_mut(signal).complete(lane.accepted, lane.dropped);
+                let (accepted, dropped) =
+                    if destination.takes(signal) { (lane.accepted, lane.dropped) } else { Default::default() };
+                ledger.signal_mut(signal).complete(accepted, dropped);
             }
         }
         ledgers

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use otlp_batch::{Ledger, Pipeline, QueueDepth, Report};
-use otlp_core::{Signal, data::MetricData};
+use otlp_core::{Signal, data::MetricData, propagation::Propagator};
 use otlp_reliability::NamedSnapshot;
 use otlp_sdk::{
     logs::{Logger, LoggerProvider},
@@ -48,6 +48,7 @@ struct Inner {
     tracers: TracerProvider,
     meters: Arc<MeterProvider>,
     loggers: LoggerProvider,
+    propagator: Arc<dyn Propagator>,
 }
 
 impl EnhancedOtlpClient {
@@ -63,8 +64,11 @@ impl EnhancedOtlpClient {
         tracers: TracerProvider,
         meters: Arc<MeterProvider>,
         loggers: LoggerProvider,
+        propagator: Arc<dyn Propagator>,
     ) -> Self {
-        EnhancedOtlpClient { inner: Arc::new(Inner { pipeline, policies, diagnostics, tracers, meters, loggers }) }
+        EnhancedOtlpClient {
+            inner: Arc::new(Inner { pipeline, policies, diagnostics, tracers, meters, loggers, propagator }),
+        }
     }
 
     /// A tracer for the part of the program called `name`.
@@ -95,6 +99,11 @@ impl EnhancedOtlpClient {
     /// The source of loggers, for scopes with a version, a schema or attributes.
     pub fn logger_provider(&self) -> &LoggerProvider {
         &self.inner.loggers
+    }
+
+    /// The format in which contexts travel to other processes and back. Without propagation it writes and reads nothing.
+    pub fn propagator(&self) -> &dyn Propagator {
+        &*self.inner.propagator
     }
 
     /// The metrics as they are now, without sending or resetting anything.

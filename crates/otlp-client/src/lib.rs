@@ -13,6 +13,7 @@ mod environment;
 mod error;
 mod logging;
 mod policies;
+mod propagation;
 mod resource;
 mod settings;
 mod transport_events;
@@ -21,7 +22,7 @@ pub use self::{
     builder::ClientBuilder,
     client::EnhancedOtlpClient,
     config::{LogFormat, LogLevel, LoggingConfig, MonitoringConfig},
-    environment::{EndpointScope, Environment, ExportVariables, Warning},
+    environment::{BatchVariables, EndpointScope, Environment, ExportVariables, Selection, Warning},
     error::BuildError,
     logging::{Diagnostic, DiagnosticSeverity},
 };

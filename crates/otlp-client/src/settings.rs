@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use otlp_core::Signal;
 use otlp_exporters::OtlpExporter;
 use otlp_transport::{
-    AnyTransport, ClientIdentity, Compression, ConnectionPoolConfig, Endpoints, EventHook, Headers, KeepAlive,
+    AnyTransport, Auth, ClientIdentity, Compression, ConnectionPoolConfig, Endpoints, EventHook, Headers, KeepAlive,
     Protocol, TlsOptions, TransportConfig,
 };
 
@@ -32,6 +32,7 @@ pub(crate) struct ExportOptions {
     pub(crate) max_idle_connections: Option<usize>,
     pub(crate) pings: Option<KeepAlive>,
     pub(crate) require_tls: bool,
+    pub(crate) auth: Option<Auth>,
     pub(crate) tls: Option<TlsOptions>,
 }
 
@@ -123,7 +124,8 @@ fn settings(
 
     let mut config = TransportConfig::new(endpoints);
     config.insecure = environment.insecure.unwrap_or(false);
-    config.headers = headers(&options.headers, &environment.headers);
+    config.headers = headers(&options.headers, &environment.headers, options.auth.is_some());
+    config.auth = options.auth.clone();
     config.compression = options.compression.or(environment.compression).unwrap_or(Compression::None);
     if let Some(timeout) = options.timeout.or(environment.timeout) {
         config.request_timeout = (!timeout.is_zero()).then_some(timeout);
@@ -148,9 +150,13 @@ fn protocol_of_port(endpoint: Option<&(String, EndpointScope)>) -> Protocol {
     }
 }
 
-/// The headers of the environment that code does not set, and those of code.
-fn headers(code: &[(String, String)], environment: &[(String, String)]) -> Headers {
-    let is_replaced = |name: &str| code.iter().any(|(set, _)| set.eq_ignore_ascii_case(name));
+/// The headers of the environment that code does not set, and those of code. Credentials that code sets replace the
+/// `authorization` of the environment.
+fn headers(code: &[(String, String)], environment: &[(String, String)], has_auth: bool) -> Headers {
+    let is_replaced = |name: &str| {
+        has_auth && name.eq_ignore_ascii_case("authorization")
+            || code.iter().any(|(set, _)| set.eq_ignore_ascii_case(name))
+    };
     let mut headers = Headers::new();
     for (name, value) in environment.iter().filter(|(name, _)| !is_replaced(name)).chain(code) {
         headers.append(name.clone(), value.clone());

@@ -41,6 +41,7 @@
 //!
 //! `gzip`, `zstd` and `tls`, all on by default. A setting that needs one that is missing is refused by name.
 
+mod auth;
 mod config;
 mod connection;
 mod grpc;
@@ -49,7 +50,10 @@ mod payload;
 mod response;
 mod transport;
 
+pub use async_trait::async_trait;
+
 pub use self::{
+    auth::{Auth, AuthError, Authenticate, Credentials},
     config::{
         ClientIdentity, Compression, ConfigError, ConnectionPoolConfig, Endpoints, EventHook, Headers, KeepAlive,
         PemSource, TlsOptions, TlsVersion, TransportConfig, TransportEvent,

@@ -40,7 +40,8 @@ pub mod config {
         EncryptionKey, MemoryPoolConfig, OnFull,
     };
     pub use otlp_client::{
-        Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, Warning,
+        BatchVariables, Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, Selection,
+        Warning,
         config::{
             ClientConfig, ConfigFileError, ConnectionConfig, ErrorType, FieldError, FieldProblem, LogFormat, LogLevel,
             LoggingConfig, MonitoringConfig, Place, ProductionConfig, RetryConfig, SecurityConfig, TlsConfig,
@@ -54,7 +55,8 @@ pub mod config {
         trace::SpanLimits,
     };
     pub use otlp_transport::{
-        ClientIdentity, Compression, ConnectionPoolConfig, KeepAlive, Protocol, TlsOptions, TlsVersion,
+        AuthError, Authenticate, ClientIdentity, Compression, ConnectionPoolConfig, Credentials, Headers, KeepAlive,
+        Protocol, TlsOptions, TlsVersion,
     };
 }
 

@@ -44,6 +44,8 @@ pub struct PipelineBuilder {
 struct NewDestination {
     exporter: Arc<dyn BatchExporter>,
     place: Place,
+    /// By [`Signal::index`].
+    taken: [bool; 3],
 }
 
 /// Where the queue of a destination is, if there are disk queues.
@@ -53,6 +55,12 @@ enum Place {
     /// In this directory.
     Directory(PathBuf),
     Memory,
+}
+
+impl NewDestination {
+    fn new(exporter: Arc<dyn BatchExporter>, place: Place) -> Self {
+        NewDestination { exporter, place, taken: [true; 3] }
+    }
 }
 
 impl PipelineBuilder {
@@ -127,7 +135,7 @@ impl PipelineBuilder {
     /// As [`PipelineBuilder::destination`], but the disk queue finds its directory by `stable_name`, also when the
     /// exporter's name becomes another.
     pub fn destination_known_as(mut self, stable_name: impl Into<String>, exporter: Arc<dyn BatchExporter>) -> Self {
-        self.destinations.push(NewDestination { exporter, place: Place::Named(stable_name.into()) });
+        self.destinations.push(NewDestination::new(exporter, Place::Named(stable_name.into())));
         self
     }
 
@@ -135,13 +143,23 @@ impl PipelineBuilder {
     /// of the configuration. For whoever found a queue
     /// ([`queue_directories`](crate::queue_directories)) and does not know by which name it was made.
     pub fn destination_in(mut self, directory: impl Into<PathBuf>, exporter: Arc<dyn BatchExporter>) -> Self {
-        self.destinations.push(NewDestination { exporter, place: Place::Directory(directory.into()) });
+        self.destinations.push(NewDestination::new(exporter, Place::Directory(directory.into())));
         self
     }
 
     /// Adds a destination whose queue is in memory in any case: one that is never down.
     pub fn destination_in_memory(mut self, exporter: Arc<dyn BatchExporter>) -> Self {
-        self.destinations.push(NewDestination { exporter, place: Place::Memory });
+        self.destinations.push(NewDestination::new(exporter, Place::Memory));
+        self
+    }
+
+    /// Limits the destination that was added last to these signals. Of others, its ledger shows what a disk queue found, and
+    /// nothing else. What no destination takes should not be recorded: it is in no ledger.
+    pub fn taking(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
+        if let Some(last) = self.destinations.last_mut() {
+            last.taken = [false; 3];
+            signals.into_iter().for_each(|signal| last.taken[signal.index()] = true);
+        }
         self
     }
 
@@ -204,7 +222,7 @@ impl PipelineBuilder {
                 let disk = queues.as_mut().and_then(Iterator::next).map(|queue| Box::new(queue) as Box<dyn Queue>);
                 Ok((disk.unwrap_or_else(|| Box::new(MemoryQueue::new())), in_flight_limit(limits.max_in_flight)?))
             };
-            Destination::new(new.exporter, &pool, self.observer.as_ref(), lane)
+            Ok(Destination::new(new.exporter, &pool, self.observer.as_ref(), lane)?.taking(new.taken))
         });
         let destinations: Result<Vec<Destination>, ConfigError> = destinations.collect();
         let intake = Intake::new(self.resource, batch, limits, Arc::clone(&pool), destinations?, self.observer.clone());

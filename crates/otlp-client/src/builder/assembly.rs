@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use otlp_batch::{DeliveryObserver, Pipeline, Settled};
+use otlp_core::Signal;
 use otlp_exporters::ConsoleExporter;
 use otlp_sdk::{clock::Clock, logs::LoggerProvider, metrics::MeterProvider, trace::TracerProvider};
 
@@ -10,7 +11,8 @@ use crate::{
     BuildError, ClientBuilder, EnhancedOtlpClient,
     builder::{
         destinations::{Assembled, Destinations},
-        logging,
+        environment::Targets,
+        logging, propagation,
     },
     diagnostics::{DiagnosticSeverity, Diagnostics},
     endpoints,
@@ -29,8 +31,10 @@ impl ClientBuilder {
 
     /// Checks all settings and starts the background thread. Connections are made when there is something to send: an
     /// endpoint that does not answer is no error here. Needs no runtime.
-    pub fn build_blocking(self) -> Result<EnhancedOtlpClient, BuildError> {
-        let environment = self.environment.unwrap_or_else(Environment::from_process);
+    pub fn build_blocking(mut self) -> Result<EnhancedOtlpClient, BuildError> {
+        let mut environment = self.environment.take().unwrap_or_else(Environment::from_process);
+        self = self.completed_by(&mut environment);
+        let targets = self.targets(&environment);
         let output = logging::output(self.diagnostics, self.logging.as_ref(), &environment);
         let diagnostics = Arc::new(Diagnostics::new(output));
         for warning in &environment.warnings {
@@ -59,7 +63,7 @@ impl ClientBuilder {
         let ticking = Arc::clone(&clock);
         let at_drop = Arc::clone(&diagnostics);
         let mut pipeline = Pipeline::builder(resource)
-            .batch(self.batch)
+            .batch(self.batch.unwrap_or_default())
             .limits(self.limits)
             .memory(self.memory)
             .observer(observers(Arc::clone(&diagnostics), self.observer))
@@ -80,12 +84,13 @@ impl ClientBuilder {
                 at_drop.say(DiagnosticSeverity::Error, what);
             });
         // The exporter's name tells the protocol, which may change while a backlog waits.
-        pipeline = pipeline.destination_known_as("otlp", otlp);
+        pipeline = pipeline.destination_known_as("otlp", otlp).taking(Targets::signals(targets.otlp));
         for exporter in customs {
             pipeline = pipeline.destination(exporter);
         }
-        if self.console {
-            pipeline = pipeline.destination_in_memory(Arc::new(ConsoleExporter::new()));
+        if targets.console.contains(&true) {
+            let console = Arc::new(ConsoleExporter::new());
+            pipeline = pipeline.destination_in_memory(console).taking(Targets::signals(targets.console));
         }
         if let Some(disk_queue) = disk_queue {
             let disk_says = Arc::clone(&diagnostics);
@@ -116,12 +121,19 @@ impl ClientBuilder {
         }
 
         let mut metrics = self.metrics;
-        metrics.temporality = self.temporality.or(environment.temporality).unwrap_or(metrics.temporality);
+        metrics.temporality = self.temporality.unwrap_or(metrics.temporality);
         let intake = pipeline.intake();
         let meters = Arc::new(MeterProvider::new(intake.clone(), Arc::clone(&clock), metrics));
-        intake.register(meters.clone());
-        let tracers = TracerProvider::new(intake.clone(), Arc::clone(&clock), self.trace);
+        if targets.any(Signal::Metrics) {
+            intake.register(meters.clone());
+        }
+        let tracers = TracerProvider::new(
+            intake.clone(),
+            Arc::clone(&clock),
+            self.trace.with_enabled(targets.any(Signal::Traces)),
+        );
         let mut log = self.log;
+        log.is_enabled = targets.any(Signal::Logs);
         log.is_structured = self.logging.as_ref().is_none_or(|logging| logging.enable_structured_logging);
         log.aggregation = logging::aggregation(self.logging.as_ref(), self.log_aggregation);
         let loggers = LoggerProvider::new(intake.clone(), clock, log);
@@ -131,7 +143,8 @@ impl ClientBuilder {
             let text = format!("the client is built; it delivers to {}", destinations.join(", "));
             Message::from(text).field("version", env!("CARGO_PKG_VERSION"))
         });
-        Ok(EnhancedOtlpClient::new(pipeline, policies, diagnostics, tracers, meters, loggers))
+        let propagator = propagation::propagator(self.is_propagating, self.propagator, environment.propagator);
+        Ok(EnhancedOtlpClient::new(pipeline, policies, diagnostics, tracers, meters, loggers, propagator))
     }
 }
 

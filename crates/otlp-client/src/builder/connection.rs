@@ -1,9 +1,9 @@
 //! The settings of where telemetry is sent and how the endpoint is spoken to.
 
-use std::time::Duration;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use otlp_core::Signal;
-use otlp_transport::{Compression, ConnectionPoolConfig, KeepAlive, Protocol, TlsOptions};
+use otlp_transport::{Auth, Authenticate, Compression, ConnectionPoolConfig, KeepAlive, Protocol, TlsOptions};
 
 use crate::ClientBuilder;
 
@@ -98,6 +98,29 @@ impl ClientBuilder {
     /// Refuses, when the client is built, endpoints that are spoken to in plaintext; by default they are allowed.
     pub fn with_encryption_required(mut self, is_required: bool) -> Self {
         self.export.require_tls = is_required;
+        self
+    }
+
+    /// Sends `authorization: Bearer <token>` with each request. The token is a secret: it is never shown.
+    ///
+    /// The last of [`ClientBuilder::with_bearer_token`], [`ClientBuilder::with_bearer_token_file`] and
+    /// [`ClientBuilder::with_auth`] counts. It replaces an `authorization` of the environment.
+    pub fn with_bearer_token(mut self, token: impl Into<String>) -> Self {
+        self.export.auth = Some(Auth::bearer(token));
+        self
+    }
+
+    /// As [`ClientBuilder::with_bearer_token`], with the token in a file. A token that is replaced there is used within a
+    /// second, or at once when the receiver refuses the old one. If the file vanishes, the last token is used.
+    pub fn with_bearer_token_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.export.auth = Some(Auth::bearer_file(path));
+        self
+    }
+
+    /// Gets credentials from a hook, and renews them by it. A hook that fails loses nothing: what waits for credentials is
+    /// tried again.
+    pub fn with_auth(mut self, hook: Arc<dyn Authenticate>) -> Self {
+        self.export.auth = Some(Auth::hook(hook));
         self
     }
 }

@@ -10,7 +10,7 @@ use crate::ClientBuilder;
 impl ClientBuilder {
     /// Sets when batches close, and how many items wait behind them.
     pub fn with_batch_config(mut self, config: BatchConfig) -> Self {
-        self.batch = config;
+        self.batch = Some(config);
         self
     }
 

@@ -4,21 +4,23 @@ mod assembly;
 mod connection;
 mod delivery;
 mod destinations;
+mod environment;
 mod logging;
 mod policies;
 mod production;
+mod propagation;
 mod telemetry;
 
 use std::{sync::Arc, time::Duration};
 
 use otlp_batch::{BatchConfig, BatchLimits, DeliveryObserver, DiskQueueConfig, MemoryPoolConfig};
-use otlp_core::KeyValue;
+use otlp_core::{KeyValue, propagation::Propagator};
 use otlp_exporters::Exporter;
 use otlp_reliability::CircuitBreakerConfig;
 use otlp_sdk::{
-    logs::{LogAggregation, LogConfig},
+    logs::{LogAggregation, LogConfig, LogLimits},
     metrics::{MetricsConfig, TemporalityPreference},
-    trace::TraceConfig,
+    trace::{Sampler, SpanLimits, TraceConfig},
 };
 
 use self::{policies::RetryChoice, production::Said};
@@ -32,7 +34,7 @@ pub struct ClientBuilder {
     export: ExportOptions,
     service_name: Option<String>,
     resource_attributes: Vec<KeyValue>,
-    batch: BatchConfig,
+    batch: Option<BatchConfig>,
     limits: BatchLimits,
     memory: MemoryPoolConfig,
     disk_queue: Option<DiskQueueConfig>,
@@ -43,6 +45,13 @@ pub struct ClientBuilder {
     temporality: Option<TemporalityPreference>,
     metric_interval: Option<Duration>,
     trace: TraceConfig,
+    sampler: Option<Arc<dyn Sampler>>,
+    span_limits: Option<SpanLimits>,
+    log_limits: Option<LogLimits>,
+    propagator: Option<Arc<dyn Propagator>>,
+    is_propagating: Option<bool>,
+    /// By [`Signal::index`](otlp_core::Signal::index).
+    otlp_signals: Option<[bool; 3]>,
     log: LogConfig,
     custom_exporters: Vec<Box<dyn Exporter>>,
     console: bool,
@@ -61,7 +70,7 @@ impl ClientBuilder {
             export: ExportOptions::default(),
             service_name: None,
             resource_attributes: Vec::new(),
-            batch: BatchConfig::default(),
+            batch: None,
             limits: BatchLimits::default(),
             memory: MemoryPoolConfig::default(),
             disk_queue: None,
@@ -72,6 +81,12 @@ impl ClientBuilder {
             temporality: None,
             metric_interval: None,
             trace: TraceConfig::default(),
+            sampler: None,
+            span_limits: None,
+            log_limits: None,
+            propagator: None,
+            is_propagating: None,
+            otlp_signals: None,
             log: LogConfig::default(),
             custom_exporters: Vec::new(),
             console: false,
@@ -83,16 +98,5 @@ impl ClientBuilder {
             environment: None,
             said: Said::default(),
         }
-    }
-
-    /// Ignores the `OTEL_*` environment variables.
-    pub fn without_environment(self) -> Self {
-        self.with_environment(Environment::default())
-    }
-
-    /// Takes `environment` instead of the variables of this process.
-    pub fn with_environment(mut self, environment: Environment) -> Self {
-        self.environment = Some(environment);
-        self
     }
 }

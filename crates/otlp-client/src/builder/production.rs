@@ -114,7 +114,7 @@ impl ClientBuilder {
         };
         self.export.max_idle_connections = Some(connection.max_idle_connections);
         self.export.timeout = Some(connection.request_timeout);
-        self.batch = batch;
+        self.batch = Some(batch);
         self.retry = RetryChoice::Config(retry);
         self.metric_interval = Some(monitoring.metrics_export_interval);
         if security.enable_authentication {

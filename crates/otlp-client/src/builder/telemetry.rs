@@ -1,6 +1,6 @@
 //! The settings of what is recorded: resource, sampling, limits, and how metrics are collected.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use otlp_core::{KeyValue, Value};
 use otlp_sdk::{
@@ -48,19 +48,19 @@ impl ClientBuilder {
 
     /// Sets which spans are recorded. Default: as the parent, and roots always.
     pub fn with_sampler(mut self, sampler: impl Sampler + 'static) -> Self {
-        self.trace = self.trace.with_sampler(sampler);
+        self.sampler = Some(Arc::new(sampler));
         self
     }
 
     /// Sets the limits of spans.
     pub fn with_span_limits(mut self, limits: SpanLimits) -> Self {
-        self.trace = self.trace.with_limits(limits);
+        self.span_limits = Some(limits);
         self
     }
 
     /// Sets the limits of log records.
     pub fn with_log_limits(mut self, limits: LogLimits) -> Self {
-        self.log.limits = limits;
+        self.log_limits = Some(limits);
         self
     }
 }

@@ -12,3 +12,4 @@ mod policies;
 mod runtimes;
 mod setup;
 mod signals;
+mod variables;

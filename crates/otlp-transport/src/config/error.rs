@@ -51,6 +51,14 @@ pub enum ConfigError {
         /// The endpoint, without credentials and query.
         value: String,
     },
+    /// Credentials are unusable. They are not shown.
+    #[error("{field}: {reason}")]
+    Auth {
+        /// The setting.
+        field: &'static str,
+        /// What is wrong, and what to give instead.
+        reason: String,
+    },
     /// A certificate, key or name for TLS is unusable. The content is not shown.
     #[error("{field}: {reason}")]
     Tls {

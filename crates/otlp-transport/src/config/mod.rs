@@ -4,6 +4,7 @@ mod compression;
 mod endpoint;
 mod error;
 mod event;
+mod file;
 mod headers;
 mod pem;
 mod pool;
@@ -11,9 +12,9 @@ mod tls;
 
 use std::time::Duration;
 
-use http::header::{HeaderMap, HeaderValue, USER_AGENT};
+use crate::auth::Auth;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 
-pub(crate) use self::endpoint::Target;
 pub use self::{
     compression::Compression,
     endpoint::Endpoints,
@@ -24,6 +25,7 @@ pub use self::{
     pool::{ConnectionPoolConfig, KeepAlive},
     tls::{ClientIdentity, TlsOptions, TlsVersion},
 };
+pub(crate) use self::{endpoint::Target, file::read_file};
 
 /// The largest request that OTLP receivers must accept at most (OTLP specification, "OTLP/HTTP Request").
 const MAX_HTTP_REQUEST_BYTES: usize = 64 << 20;
@@ -51,6 +53,8 @@ pub struct TransportConfig {
     pub insecure: bool,
     /// Sent with every request. Values are secret.
     pub headers: Headers,
+    /// Who we are. Its headers go with every request, and replace those above of the same name. Default: nobody.
+    pub auth: Option<Auth>,
     /// How requests are compressed. Default: not at all.
     pub compression: Compression,
     /// How hard to compress: 1 (fastest) to 9 for gzip, to 19 for Zstandard. Default: 1, for telemetry repeats itself so
@@ -89,6 +93,7 @@ impl TransportConfig {
             endpoints,
             insecure: false,
             headers: Headers::new(),
+            auth: None,
             compression: Compression::None,
             compression_level: 1,
             pool: ConnectionPoolConfig::default(),
@@ -149,6 +154,13 @@ impl TransportConfig {
     pub(crate) fn request_headers(&self) -> Result<HeaderMap, ConfigError> {
         const OURS: &str = concat!("OTel-OTLP-Exporter-Rust/", env!("CARGO_PKG_VERSION"));
         let mut headers = self.headers.to_map()?;
+        if let Some(auth) = &self.auth {
+            auth.check()?;
+            if auth.is_bearer() && headers.contains_key(AUTHORIZATION) {
+                let reason = "set beside a bearer token, which is sent in it: remove one of them";
+                return Err(ConfigError::Header { name: AUTHORIZATION.to_string(), reason });
+            }
+        }
         if !headers.contains_key(USER_AGENT) {
             let user_agent = match &self.user_agent_prefix {
                 Some(prefix) => format!("{prefix} {OURS}"),

@@ -1,12 +1,9 @@
-//! Where PEM text comes from: memory, or a file that is read again when it changes. Every read is bounded, and nothing of
-//! the content is ever shown.
+//! Where PEM text comes from: memory, or a file that is read again when it changes. Nothing of the content
+//! is ever shown.
 
-use std::{
-    fmt,
-    fs::{self, File},
-    io::{self, Read},
-    path::PathBuf,
-};
+use std::{fmt, io, path::PathBuf};
+
+use super::read_file;
 
 /// More than any chain of certificates or bundle of authorities has.
 const LARGEST_FILE: u64 = 4 << 20;
@@ -27,18 +24,7 @@ impl PemSource {
     pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
         match self {
             PemSource::Memory(text) => Ok(text.clone()),
-            PemSource::File(path) => {
-                // Opening a pipe would wait for whoever writes to it.
-                if !fs::metadata(path)?.is_file() {
-                    return Err(io::Error::other("it is no file"));
-                }
-                let mut text = Vec::new();
-                File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut text)?;
-                if text.len() as u64 > LARGEST_FILE {
-                    return Err(io::Error::other(format!("it has more than {LARGEST_FILE} bytes")));
-                }
-                Ok(text)
-            }
+            PemSource::File(path) => read_file(path, LARGEST_FILE),
         }
     }
 

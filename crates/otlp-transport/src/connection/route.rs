@@ -15,7 +15,7 @@ use super::{
     socket::HttpVersion,
     tls::{Offer, Tls},
 };
-use crate::config::{ConfigError, Target, TransportConfig};
+use crate::config::{ConfigError, Target, TransportConfig, TransportEvent};
 
 /// Where the requests of one signal go.
 pub(crate) struct Route {
@@ -77,6 +77,15 @@ impl Routes {
         if config.tls.is_some() && plaintext_only {
             let reason = "set for endpoints that are all http://, where it has no effect: use https://, or remove it";
             return Err(ConfigError::Tls { field: "tls", reason: reason.to_owned() });
+        }
+        if config.auth.is_some() {
+            for (at, route) in routes.0.iter().enumerate().filter_map(|(at, route)| Some((at, route.as_ref()?))) {
+                // Once for each receiver.
+                let is_said = routes.0[..at].iter().flatten().any(|before| Arc::ptr_eq(&before.origin, &route.origin));
+                if route.target.is_exposed() && !is_said {
+                    config.events.say(&TransportEvent::PlaintextCredentials { endpoint: route.target.to_string() });
+                }
+            }
         }
         Ok(routes)
     }

@@ -15,6 +15,7 @@ use otlp_core::{EncodedRequest, Outcome, Signal};
 
 use self::answer::Answer;
 use crate::{
+    auth::{Answered, Authentication, Granted},
     config::{ConfigError, TransportConfig},
     connection::{Deadline, Route, Routes},
     payload::{Compressor, ContentEncoding},
@@ -43,6 +44,7 @@ const fn method(signal: Signal) -> &'static str {
 pub struct GrpcTransport {
     routes: Routes,
     headers: HeaderMap,
+    authentication: Authentication,
     compressor: Compressor,
     request_timeout: Option<Duration>,
     max_request_bytes: usize,
@@ -70,6 +72,7 @@ impl GrpcTransport {
         Ok(GrpcTransport {
             routes: Routes::grpc(&config, method)?,
             headers,
+            authentication: Authentication::new(&config),
             compressor,
             request_timeout: config.request_timeout,
             max_request_bytes: config.grpc_request_limit(),
@@ -106,15 +109,36 @@ impl GrpcTransport {
         let deadline = Deadline::after(self.request_timeout);
         let route = self.routes.of(request.signal())?;
         let message = self.message(route, request)?;
+        let granted = self.authentication.granted(&route.target, deadline).await?;
+        let answered = self.exchange(route, request, &message, granted.as_deref(), deadline).await?;
+        match self.authentication.after(&answered, granted, &route.target, deadline).await? {
+            Some(fresher) => Ok(self.exchange(route, request, &message, Some(&fresher), deadline).await?.outcome),
+            None => Ok(answered.outcome),
+        }
+    }
+
+    /// Sends the request once, under these credentials, and reads the answer.
+    async fn exchange(
+        &self,
+        route: &Route,
+        request: &EncodedRequest,
+        message: &[Bytes],
+        granted: Option<&Granted>,
+        deadline: Deadline,
+    ) -> Result<Answered, Outcome> {
         let mut headers = self.headers.clone();
+        if let Some(granted) = granted {
+            granted.add_to(&mut headers);
+        }
         if let Some(left) = deadline.left() {
             headers.insert(GRPC_TIMEOUT, timeout::header_value(left));
         }
-        let exchange = route.exchange(&headers, &message, deadline).await;
+        let exchange = route.exchange(&headers, message, deadline).await;
         let exchange = exchange.map_err(|failure| lost(&route.target, failure))?;
         let keep = self.max_response_bytes.saturating_add(PREFIX);
         let received = exchange.read(keep, READ_PAST, deadline).await;
-        Ok(Answer { target: &route.target, request, limit: self.max_response_bytes }.outcome(received))
+        let answer = Answer { target: &route.target, request, limit: self.max_response_bytes };
+        Ok(Answered { is_unauthenticated: answer.is_unauthenticated(&received), outcome: answer.outcome(received) })
     }
 }
 

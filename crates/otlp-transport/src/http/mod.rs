@@ -3,11 +3,11 @@
 mod answer;
 mod retry_after;
 
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap,
+    HeaderMap, StatusCode,
     header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue},
 };
 use otlp_core::{EncodedRequest, ErrorKind, ExportError, Outcome};
@@ -15,6 +15,7 @@ use otlp_core::{EncodedRequest, ErrorKind, ExportError, Outcome};
 use self::answer::Answer;
 pub(crate) use self::retry_after::retry_after;
 use crate::{
+    auth::{Answered, Authentication, Granted},
     config::{ConfigError, TransportConfig},
     connection::{Deadline, Route, Routes},
     payload::{Compressor, ContentEncoding},
@@ -46,6 +47,7 @@ pub struct HttpTransport {
     routes: Routes,
     encoding: HttpEncoding,
     headers: HeaderMap,
+    authentication: Authentication,
     compressor: Compressor,
     request_timeout: Option<Duration>,
     max_request_bytes: usize,
@@ -72,6 +74,7 @@ impl HttpTransport {
             routes: Routes::http(&config)?,
             encoding,
             headers,
+            authentication: Authentication::new(&config),
             compressor,
             request_timeout: config.request_timeout,
             max_request_bytes: config.http_request_limit(),
@@ -106,10 +109,33 @@ impl HttpTransport {
         let deadline = Deadline::after(self.request_timeout);
         let route = self.routes.of(request.signal())?;
         let body = self.body(route, request)?;
-        let exchange = route.exchange(&self.headers, &body, deadline).await;
+        let granted = self.authentication.granted(&route.target, deadline).await?;
+        let answered = self.exchange(route, request, &body, granted.as_deref(), deadline).await?;
+        match self.authentication.after(&answered, granted, &route.target, deadline).await? {
+            Some(fresher) => Ok(self.exchange(route, request, &body, Some(&fresher), deadline).await?.outcome),
+            None => Ok(answered.outcome),
+        }
+    }
+
+    /// Sends the request once, under these credentials, and reads the answer.
+    async fn exchange(
+        &self,
+        route: &Route,
+        request: &EncodedRequest,
+        body: &[Bytes],
+        granted: Option<&Granted>,
+        deadline: Deadline,
+    ) -> Result<Answered, Outcome> {
+        let mut headers = Cow::Borrowed(&self.headers);
+        if let Some(granted) = granted {
+            granted.add_to(headers.to_mut());
+        }
+        let exchange = route.exchange(&headers, body, deadline).await;
         let exchange = exchange.map_err(|failure| lost(&route.target, failure))?;
         let received = exchange.read(self.max_response_bytes, 0, deadline).await;
-        Ok(Answer::new(&route.target, request, self.encoding, received, self.max_response_bytes).outcome())
+        let is_unauthenticated = received.head.status == StatusCode::UNAUTHORIZED;
+        let answer = Answer::new(&route.target, request, self.encoding, received, self.max_response_bytes);
+        Ok(Answered { outcome: answer.outcome(), is_unauthenticated })
     }
 }
 
