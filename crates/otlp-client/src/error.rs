@@ -46,6 +46,10 @@ pub enum BuildError {
     /// The disk queue: somebody else has the directory, or it cannot be read.
     #[error(transparent)]
     DiskQueue(otlp_batch::DiskQueueError),
+    /// The Kafka exporter.
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] otlp_exporters::kafka::KafkaConfigError),
     /// The background thread could not be started.
     #[error("cannot start the background thread of the telemetry pipeline: {0}")]
     Thread(io::Error),

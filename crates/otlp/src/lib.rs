@@ -48,6 +48,8 @@ pub mod config {
             TransportConfig, TransportProtocol, literal,
         },
     };
+    #[cfg(feature = "kafka")]
+    pub use otlp_exporters::kafka::{KafkaCompression, KafkaConfig, KafkaConfigError};
     pub use otlp_reliability::{BreakDuration, CircuitBreakerConfig, RetryPolicy};
     pub use otlp_sdk::{
         logs::{LogAggregation, LogLimits},

@@ -48,10 +48,19 @@ impl ClientBuilder {
         let disk_queue = self.said.settle(self.disk_queue)?;
         let mut policies = Policies::new(self.is_in_registry);
         let (retry, retryable) = self.retry.settle(disk_queue.is_some())?;
-        let assembly =
-            Destinations { export: &self.export, retry, retryable, diagnostics: &diagnostics, policies: &mut policies };
-        let Assembled { otlp, transports, customs, breakers, hurry } =
-            assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
+        let assembly = Destinations {
+            export: &self.export,
+            retry,
+            retryable,
+            diagnostics: &diagnostics,
+            policies: &mut policies,
+            #[cfg(feature = "kafka")]
+            kafka: self.kafka,
+        };
+        let assembled = assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
+        let Assembled { otlp, transports, customs, breakers, hurry, .. } = assembled;
+        #[cfg(feature = "kafka")]
+        let kafka = assembled.kafka;
 
         let resource = resource(
             environment.resource_attributes,
@@ -87,6 +96,11 @@ impl ClientBuilder {
         pipeline = pipeline.destination_known_as("otlp", otlp).taking(Targets::signals(targets.otlp));
         for exporter in customs {
             pipeline = pipeline.destination(exporter);
+        }
+        #[cfg(feature = "kafka")]
+        if let Some(kafka) = kafka {
+            // Its name tells the brokers, which may be others by the time a backlog is sent.
+            pipeline = pipeline.destination_known_as("kafka", kafka);
         }
         if targets.console.contains(&true) {
             let console = Arc::new(ConsoleExporter::new());

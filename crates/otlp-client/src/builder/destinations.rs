@@ -7,6 +7,9 @@ use otlp_exporters::{EndpointBreaker, Exporter, Hurry, OwnedDataExporter, Retrya
 use otlp_reliability::{CircuitBreakerConfig, Controlled, RetryPolicy, Timeout};
 use otlp_transport::AnyTransport;
 
+#[cfg(feature = "kafka")]
+use {super::kafka, otlp_exporters::kafka::KafkaConfig};
+
 use crate::{
     BuildError,
     diagnostics::Diagnostics,
@@ -24,6 +27,8 @@ pub(super) struct Destinations<'a> {
     pub(super) retryable: RetryableKinds,
     pub(super) diagnostics: &'a Arc<Diagnostics>,
     pub(super) policies: &'a mut Policies,
+    #[cfg(feature = "kafka")]
+    pub(super) kafka: Option<KafkaConfig>,
 }
 
 /// The destinations, and what a flush tells them by.
@@ -32,6 +37,8 @@ pub(super) struct Assembled {
     /// What it sends each signal by.
     pub(super) transports: [Arc<AnyTransport>; 3],
     pub(super) customs: Vec<Arc<dyn BatchExporter>>,
+    #[cfg(feature = "kafka")]
+    pub(super) kafka: Option<Arc<dyn BatchExporter>>,
     pub(super) breakers: Vec<(String, EndpointBreaker)>,
     pub(super) hurry: Hurry,
 }
@@ -43,7 +50,9 @@ impl Destinations<'_> {
         custom_exporters: Vec<Box<dyn Exporter>>,
         environment: &[ExportVariables; 3],
     ) -> Result<Assembled, BuildError> {
-        let Destinations { export, retry, retryable, diagnostics, policies } = self;
+        #[cfg(feature = "kafka")]
+        let kafka = self.kafka;
+        let Destinations { export, retry, retryable, diagnostics, policies, .. } = self;
         let hurry = Hurry::new();
         let retry = retry.build().map_err(BuildError::Retry)?;
         let mut endpoints = Endpoints::new(circuit_breaker, Arc::clone(diagnostics));
@@ -69,11 +78,25 @@ impl Destinations<'_> {
             policies.add_exporter(&custom);
             customs.push(Arc::new(custom));
         }
+        #[cfg(feature = "kafka")]
+        let kafka = {
+            let (hurry, endpoints) = (hurry.clone(), &mut endpoints);
+            let shared = kafka::Shared { retry, retryable, hurry, endpoints, diagnostics, policies };
+            kafka.map(|config| kafka::destination(config, shared)).transpose()?
+        };
         let breakers = endpoints.into_breakers();
         for (endpoint, breaker) in &breakers {
             policies.add(format!("{endpoint}/circuit_breaker"), breaker.control());
         }
-        Ok(Assembled { otlp, transports, customs, breakers, hurry })
+        Ok(Assembled {
+            otlp,
+            transports,
+            customs,
+            #[cfg(feature = "kafka")]
+            kafka,
+            breakers,
+            hurry,
+        })
     }
 }
 

@@ -5,6 +5,8 @@ mod connection;
 mod delivery;
 mod destinations;
 mod environment;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod logging;
 mod policies;
 mod production;
@@ -54,6 +56,8 @@ pub struct ClientBuilder {
     otlp_signals: Option<[bool; 3]>,
     log: LogConfig,
     custom_exporters: Vec<Box<dyn Exporter>>,
+    #[cfg(feature = "kafka")]
+    kafka: Option<otlp_exporters::kafka::KafkaConfig>,
     console: bool,
     observer: Option<Arc<dyn DeliveryObserver>>,
     diagnostics: Option<Sink>,
@@ -89,6 +93,8 @@ impl ClientBuilder {
             otlp_signals: None,
             log: LogConfig::default(),
             custom_exporters: Vec::new(),
+            #[cfg(feature = "kafka")]
+            kafka: None,
             console: false,
             observer: None,
             diagnostics: None,
@@ -98,5 +104,13 @@ impl ClientBuilder {
             environment: None,
             said: Said::default(),
         }
+    }
+
+    /// Whether Kafka is a destination.
+    fn has_kafka(&self) -> bool {
+        #[cfg(feature = "kafka")]
+        return self.kafka.is_some();
+        #[cfg(not(feature = "kafka"))]
+        return false;
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use otlp_core::{
-    Signal,
+    Signal, TraceId,
     data::{MetricData, MetricPoints, NumberPoint, SpanData, Temporality},
     wire::{decode, encode, split},
 };
@@ -96,7 +96,8 @@ fn halves_of_spans_share_the_memory_of_the_whole() {
 
 #[test]
 fn spans_are_cut_wherever_the_trace_changes() {
-    let spans = [1, 1, 2, 1, 0].map(|trace| SpanData { trace_id: TraceId::from_bytes([trace; 16]), ..Default::default() });
+    let spans =
+        [1, 1, 2, 1, 0].map(|trace| SpanData { trace_id: TraceId::from_bytes([trace; 16]), ..Default::default() });
     let whole = entries(&spans, encode::span);
     let runs = split::trace_runs(&whole).unwrap();
     let found: Vec<_> = runs.iter().map(|run| (run.trace_id.to_bytes()[0], run.items)).collect();

@@ -154,11 +154,19 @@ impl KafkaConfig {
     pub fn check(&self) -> Result<(), KafkaConfigError> {
         let refuse = |field, value: String, accepted| Err(KafkaConfigError::refused(field, value, accepted));
         if let Some(bad) = self.brokers.split(',').find(|broker| !is_broker(broker.trim())) {
-            return refuse("brokers", format!("{:?} in {:?}", bad.trim(), self.brokers), "host:port, with commas between");
+            return refuse(
+                "brokers",
+                format!("{:?} in {:?}", bad.trim(), self.brokers),
+                "host:port, with commas between",
+            );
         }
         for (field, topic) in ["traces_topic", "metrics_topic", "logs_topic"].into_iter().zip(&self.topics) {
             if !is_topic(topic) {
-                return refuse(field, format!("{topic:?}"), "1 to 249 of the characters a-z A-Z 0-9 . _ -, not . or ..");
+                return refuse(
+                    field,
+                    format!("{topic:?}"),
+                    "1 to 249 of the characters a-z A-Z 0-9 . _ -, not . or ..",
+                );
             }
         }
         if self.client_id.is_empty() || self.client_id.contains(char::is_control) {
@@ -268,7 +276,9 @@ mod tests {
         let config = || KafkaConfig::new("localhost:9092");
         config().check().unwrap();
         KafkaConfig::new("kafka-1:9092, [::1]:9092").check().unwrap();
-        for brokers in ["", "localhost", "localhost:0", "localhost:65536", ":9092", "a:1,,b:2", "http://a:1", "::1:9092"] {
+        for brokers in
+            ["", "localhost", "localhost:0", "localhost:65536", ":9092", "a:1,,b:2", "http://a:1", "::1:9092"]
+        {
             assert!(refusal(KafkaConfig::new(brokers)).contains("brokers"), "{brokers}");
         }
         for topic in ["", ".", "..", "a b", "a/b", &"x".repeat(250)] {

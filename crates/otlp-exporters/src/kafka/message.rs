@@ -37,7 +37,8 @@ impl KafkaMessages {
     /// The batch as one message, or as one per trace.
     pub(super) fn of(batch: &Batch, config: &KafkaConfig) -> Result<Self, ExportError> {
         let messages = if config.is_by_trace(batch.signal()) {
-            let unreadable = |error| ExportError::new(ErrorKind::Destination, format!("cannot read own spans: {error}"));
+            let unreadable =
+                |error| ExportError::new(ErrorKind::Destination, format!("cannot read own spans: {error}"));
             let traces = batch.by_trace().map_err(unreadable)?;
             traces.iter().map(|(trace, part)| Message::of(part, hex(*trace))).collect()
         } else {
@@ -140,12 +141,8 @@ mod tests {
     use super::*;
 
     fn messages(items: &[u64]) -> KafkaMessages {
-        let message = |items: &u64| Message {
-            key: None,
-            value: Bytes::new(),
-            items: *items,
-            fate: Mutex::new(Fate::Pending),
-        };
+        let message =
+            |items: &u64| Message { key: None, value: Bytes::new(), items: *items, fate: Mutex::new(Fate::Pending) };
         KafkaMessages { signal: Signal::Traces, messages: items.iter().map(message).collect(), too_large: None }
     }
 

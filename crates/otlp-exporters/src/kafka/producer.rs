@@ -79,7 +79,7 @@ struct Polled {
 impl Polled {
     fn start(config: &ClientConfig, complaint: &Arc<Mutex<Option<String>>>) -> Result<Self, KafkaConfigError> {
         let reports = Reports { complaint: Arc::clone(complaint) };
-        let producer = BaseProducer::from_config_and_context(config, reports).map_err(|error| refusal(config, error))?;
+        let producer = BaseProducer::from_config_and_context(config, reports).map_err(refusal)?;
         let producer = Arc::new(producer);
         let is_over = Arc::new(AtomicBool::new(false));
         let polled = Polled { producer: Arc::clone(&producer), is_over: Arc::clone(&is_over) };
@@ -145,18 +145,14 @@ impl ProducerContext<NoCustomPartitioner> for Reports {
     }
 }
 
-/// Why there is no producer, without the values of properties, which librdkafka repeats.
-fn refusal(config: &ClientConfig, error: KafkaError) -> KafkaConfigError {
-    let without_values = |text: String| {
-        let values = config.config_map().values().filter(|value| value.len() > 3);
-        values.fold(text, |text, value| text.replace(*value, "..."))
-    };
+/// Why there is no producer. librdkafka repeats the value that it does not take; contradictions it tells by name.
+fn refusal(error: KafkaError) -> KafkaConfigError {
     match error {
         KafkaError::ClientConfig(_, reason, property, value) => {
             let reason = if value.is_empty() { reason } else { reason.replace(&value, "...") };
             KafkaConfigError::Property { property, reason }
         }
-        KafkaError::ClientCreation(reason) => KafkaConfigError::Start { reason: without_values(reason) },
-        other => KafkaConfigError::Start { reason: without_values(other.to_string()) },
+        KafkaError::ClientCreation(reason) => KafkaConfigError::Start { reason },
+        other => KafkaConfigError::Start { reason: other.to_string() },
     }
 }
