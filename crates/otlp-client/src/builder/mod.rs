@@ -25,6 +25,7 @@ use otlp_sdk::{
     trace::{Sampler, SpanLimits, TraceConfig},
 };
 
+pub use self::policies::default_retry;
 use self::{policies::RetryChoice, production::Said};
 use crate::{
     LoggingConfig, endpoints::default_circuit_breaker, environment::Environment, logging::Sink, settings::ExportOptions,

@@ -9,6 +9,7 @@ mod disk;
 mod logging;
 mod outages;
 mod policies;
+mod reconnect;
 mod runtimes;
 mod setup;
 mod signals;

@@ -9,7 +9,6 @@ use super::{DEADLINE, messages, start};
 use crate::records::{log, metric, span_of};
 
 #[test]
-#[expect(clippy::print_stderr, reason = "which cluster it was belongs into the output")]
 fn a_real_cluster_has_what_was_delivered_once() {
     let Ok(brokers) = env::var("KAFKA_BROKERS") else {
         eprintln!("skipped, no real Kafka: KAFKA_BROKERS is not set; the mock cluster is used");
