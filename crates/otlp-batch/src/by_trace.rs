@@ -29,7 +29,8 @@ impl Batch {
                     traces.len() - 1
                 });
                 let scope = Arc::clone(&fragment.scope);
-                traces[place].1.push(Fragment { scope, entries: run.entries, items: run.items });
+                // The whole batch accounts for the buffer.
+                traces[place].1.push(Fragment { scope, entries: run.entries, items: run.items, held: 0 });
             }
         }
         Ok(traces.into_iter().map(|(trace, fragments)| (trace, self.with_fragments(fragments))).collect())
@@ -72,6 +73,7 @@ mod tests {
             scope: scope(index),
             entries: entries(spans),
             items: spans.len() as u64,
+            held: 0,
         };
         let fragments = vec![
             fragment(0, &[span(1, "a"), span(1, "b"), span(2, "c"), span(1, "d")]),

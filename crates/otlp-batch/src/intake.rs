@@ -11,7 +11,8 @@ use otlp_core::{
 };
 
 use crate::{
-    BatchConfig, BatchLimits, DeliveryObserver,
+    DeliveryObserver,
+    config::Settings,
     destination::Destination,
     envelope::ScopeEnvelope,
     pool::BufferPool,
@@ -60,13 +61,12 @@ impl ScopeHandle {
 impl Intake {
     pub(crate) fn new(
         resource: Resource,
-        batch: BatchConfig,
-        limits: BatchLimits,
+        settings: Settings,
         pool: Arc<BufferPool>,
         destinations: Vec<Destination>,
         observer: Option<Arc<dyn DeliveryObserver>>,
     ) -> Self {
-        Intake { shared: Arc::new(Shared::new(resource, batch, limits, pool, destinations, observer)) }
+        Intake { shared: Arc::new(Shared::new(resource, settings, pool, destinations, observer)) }
     }
 
     pub(crate) fn shared(&self) -> &Shared {

@@ -48,7 +48,8 @@ pub use self::{
     fate::{DeliveryObserver, Fate, Settled},
     intake::{Intake, Producer, ScopeHandle},
     ledger::{DropReason, Dropped, Ledger, SignalLedger},
-    pipeline::{Pipeline, PipelineBuilder, Report, StartError},
+    pipeline::{Pipeline, PipelineBuilder, PipelineFigures, Report, StartError},
+    pool::PoolSnapshot,
     queue::{Found, MemoryQueue, Queue, QueueDepth, QueueListener},
 };
 

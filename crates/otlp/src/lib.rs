@@ -18,6 +18,7 @@
 //! - [`context`]: the active span, also across `.await`.
 //! - [`propagation`]: trace context and baggage across processes.
 //! - [`config`]: what can be set.
+//! - [`monitoring`]: what the client tells of itself: figures, health, alerts.
 //! - [`delivery`]: the ledger, and how to hear of the fate of every item.
 //! - [`data`], [`wire`], [`json`]: telemetry as structures, as bytes and as JSON, for those who read it.
 //! - [`reliability`]: circuit breaker, retry, timeout, bulkhead and the rest of them, for any service.
@@ -29,7 +30,7 @@ pub use otlp_core::{
 
 /// The client, and what an exporter of your own implements.
 pub mod core {
-    pub use otlp_client::{BuildError, ClientBuilder, EnhancedOtlpClient};
+    pub use otlp_client::{BuildError, ClientBuilder, EnhancedOtlpClient, ReloadError, Reloaded};
     pub use otlp_exporters::{ExportResult, Exporter, async_trait};
 }
 
@@ -62,10 +63,22 @@ pub mod config {
     };
 }
 
+/// What the client tells of itself: figures, health, alerts.
+pub mod monitoring {
+    pub use otlp_client::monitoring::{
+        AlertManager, AlertMetric, AlertNotice, AlertRule, AlertSeverity, AlertSink, AlertState, AlertStatus,
+        AttemptCounts, CircuitBreakerPerformance, Comparison, DestinationPerformance, DiskQueueState, Latency,
+        MemoryPerformance, MonitoringError, PerformanceMonitor, PerformanceSnapshot, SignalPerformance, Throughput,
+        Webhook,
+    };
+    pub use otlp_reliability::{Check, CheckOutcome, Health, HealthChecker, HealthStatus, Probe};
+}
+
 /// Where every item went.
 pub mod delivery {
     pub use otlp_batch::{
-        Batch, DeliveryObserver, DropReason, Dropped, Fate, Fragment, Ledger, QueueDepth, Report, Settled, SignalLedger,
+        Batch, DeliveryObserver, DropReason, Dropped, Fate, Fragment, Ledger, PoolSnapshot, QueueDepth, Report,
+        Settled, SignalLedger,
     };
 }
 

@@ -21,8 +21,8 @@ use super::{ConfigError, check};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchConfig {
-    /// A batch closes at this many items, unless the strategy is [`BatchStrategy::TimeBased`]. 1 to 1,000,000; default
-    /// 8,192.
+    /// A batch closes at this many items, unless the strategy is [`BatchStrategy::TimeBased`]. What a thread hands on at a
+    /// time stays together: if it would exceed this, it begins the next batch. 1 to 1,000,000; default 8,192.
     pub max_batch_size: usize,
     /// No item waits longer than this for its batch to close, unless the strategy is [`BatchStrategy::SizeBased`]. 1 ms to
     /// 1 h; default 1 s.
@@ -35,13 +35,26 @@ pub struct BatchConfig {
 }
 
 /// What closes a batch.
+///
+/// | | `SizeBased` | `TimeBased` | `Hybrid` |
+/// |---|---|---|---|
+/// | `max_batch_size` items | yes | no | yes |
+/// | `max_batch_bytes` ([`BatchLimits`](crate::BatchLimits)), the bound of a request | yes | yes | yes |
+/// | `batch_timeout` | no | yes | yes |
+/// | a collection of metrics is complete | yes | yes | yes |
+/// | `flush`, `persist`, `shutdown` | yes | yes | yes |
+/// | the memory budget refused a record, within a second | yes | yes | yes |
+///
+/// Under `SizeBased`, what a quiet program records may thus wait for long in a batch that is not full, where no disk queue
+/// keeps it: it suits programs that record steadily, or call `flush` at the end of each job. Under `TimeBased`, requests
+/// are as rare and as large as the bytes allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BatchStrategy {
-    /// The count and the weight of its items. `batch_timeout` closes nothing.
+    /// The count and the bytes of its items; `batch_timeout` closes nothing. `max_queue_size` must have room for a batch.
     SizeBased,
-    /// The time since the last one closed. `max_batch_size` closes nothing.
+    /// The time since the last ones closed; `max_batch_size` closes nothing.
     TimeBased,
-    /// Whichever comes first: its count, its weight, or the time.
+    /// Whichever comes first: the count, the bytes, or the time.
     #[default]
     Hybrid,
 }
@@ -90,6 +103,12 @@ impl BatchConfig {
             "max_queue_size",
             self.max_queue_size,
             "1 to 1000000000 items",
+        )?;
+        check(
+            self.strategy != BatchStrategy::SizeBased || self.max_queue_size >= self.max_batch_size,
+            "max_queue_size",
+            self.max_queue_size,
+            "at least max_batch_size with BatchStrategy::SizeBased: otherwise no batch would ever be complete",
         )
     }
 }

@@ -14,6 +14,15 @@ pub use self::{
     memory_pool::MemoryPoolConfig,
 };
 
+/// How records become batches.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) batch: BatchConfig,
+    pub(crate) limits: BatchLimits,
+    /// Records and requests are copied once more each than they would have to be.
+    pub(crate) copies: bool,
+}
+
 /// A setting outside of what is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{field} is {value}, but takes {accepted}")]

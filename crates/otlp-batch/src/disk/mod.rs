@@ -77,7 +77,8 @@ pub(crate) fn simulated(durability: Durability, window: usize) -> [DiskQueue; 3]
     let config = DiskQueueConfig::new("/simulated").with_durability(durability);
     let file_system = std::sync::Arc::new(simulated_disk::SimulatedDisk::default());
     let disk = Disk { file_system, window: Some(window), ..Disk::new(config) };
-    let pool = crate::pool::BufferPool::new(crate::MemoryPoolConfig::default());
+    let pool =
+        crate::pool::BufferPool::new(crate::MemoryPoolConfig::default()).unwrap_or_else(|error| panic!("{error}"));
     let opened =
         disk.open(std::path::Path::new("queue"), "simulated".to_owned(), 1).unwrap_or_else(|error| panic!("{error}"));
     disk.start(opened, (&crate::BatchConfig::default(), &crate::BatchLimits::default()), &pool)

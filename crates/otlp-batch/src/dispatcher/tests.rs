@@ -98,7 +98,7 @@ impl BatchExporter for Endpoint {
 fn start(endpoint: &Arc<Endpoint>) -> (Destination, watch::Sender<bool>) {
     let exporter = Arc::clone(endpoint) as Arc<dyn BatchExporter>;
     let destination =
-        Destination::new(Arc::clone(&exporter), &BufferPool::new(MemoryPoolConfig::default()), None, |_| {
+        Destination::new(Arc::clone(&exporter), &BufferPool::new(MemoryPoolConfig::default()).unwrap(), None, |_| {
             let in_flight = BulkheadConfig::new(4).with_max_waiting(1).build().unwrap();
             Ok((Box::new(MemoryQueue::new()), in_flight))
         });

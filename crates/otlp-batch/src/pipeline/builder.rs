@@ -14,6 +14,7 @@ use super::{
 use crate::{
     BatchConfig, BatchExporter, BatchLimits, ConfigError, DeliveryObserver, DiskEvent, DiskQueueConfig, FileSystem,
     Intake, MemoryPoolConfig, MemoryQueue, Queue,
+    config::Settings,
     destination::Destination,
     disk::{DirectoryNames, Disk, DiskQueue, OnDiskEvent, Opened},
     pool::BufferPool,
@@ -29,6 +30,7 @@ pub struct PipelineBuilder {
     batch: BatchConfig,
     limits: BatchLimits,
     memory: MemoryPoolConfig,
+    zero_copy: bool,
     destinations: Vec<NewDestination>,
     disk: Option<Disk>,
     on_disk_event: Option<OnDiskEvent>,
@@ -70,6 +72,7 @@ impl PipelineBuilder {
             batch: BatchConfig::default(),
             limits: BatchLimits::default(),
             memory: MemoryPoolConfig::default(),
+            zero_copy: true,
             destinations: Vec::new(),
             disk: None,
             on_disk_event: None,
@@ -97,6 +100,14 @@ impl PipelineBuilder {
     /// Sets the memory budget, and how the buffers under it come and go.
     pub fn memory(mut self, config: MemoryPoolConfig) -> Self {
         self.memory = config;
+        self
+    }
+
+    /// Sets whether a record stays where it was written, and is sent from there; default `true`. With `false`, each record
+    /// is written to a buffer of its own and copied from there, and each attempt sends a copy of its batch: the same bytes
+    /// arrive, at a higher price, and the copies are not part of the memory budget. For comparisons.
+    pub fn zero_copy(mut self, is_enabled: bool) -> Self {
+        self.zero_copy = is_enabled;
         self
     }
 
@@ -204,7 +215,7 @@ impl PipelineBuilder {
         self.batch.validate()?;
         self.limits.validate()?;
         self.memory.validate()?;
-        let pool = BufferPool::new(self.memory);
+        let pool = BufferPool::new(self.memory)?;
         let mut queues = match &mut self.disk {
             Some(disk) => {
                 disk.config.validate()?;
@@ -215,7 +226,8 @@ impl PipelineBuilder {
         };
         // What the budget can never hold is too large, and not a record that waits for room.
         let max_record_bytes = self.limits.max_record_bytes.min(pool.unreserved());
-        let (batch, limits) = (self.batch, BatchLimits { max_record_bytes, ..self.limits });
+        let limits = BatchLimits { max_record_bytes, ..self.limits };
+        let settings = Settings { batch: self.batch, limits, copies: !self.zero_copy };
         let destinations = self.destinations.into_iter().zip(&mut queues).map(|(new, queues)| {
             let mut queues = queues.take().map(IntoIterator::into_iter);
             let lane = |_| {
@@ -225,13 +237,13 @@ impl PipelineBuilder {
             Ok(Destination::new(new.exporter, &pool, self.observer.as_ref(), lane)?.taking(new.taken))
         });
         let destinations: Result<Vec<Destination>, ConfigError> = destinations.collect();
-        let intake = Intake::new(self.resource, batch, limits, Arc::clone(&pool), destinations?, self.observer.clone());
+        let intake = Intake::new(self.resource, settings, Arc::clone(&pool), destinations?, self.observer.clone());
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (commands, inbox) = mpsc::unbounded_channel();
         let background = Background {
             intake: intake.clone(),
-            batch_timeout: batch.closing_time(),
+            batch_timeout: settings.batch.closing_time(),
             metric_interval: self.metric_interval,
             on_tick: self.on_tick,
             on_hurry: self.on_hurry,

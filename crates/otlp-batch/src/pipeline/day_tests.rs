@@ -32,6 +32,7 @@ use super::{
 use crate::{
     Attempts, Batch, BatchConfig, BatchExporter, BatchLimits, DiskQueueConfig, DropReason, Durability, ExportFuture,
     Intake, MemoryPoolConfig, Queue, ReadyFuture,
+    config::Settings,
     destination::Destination,
     disk::{Disk, DiskClock, DiskThread, SimulatedDisk},
     pool::BufferPool,
@@ -125,9 +126,13 @@ struct Day {
 async fn day(max_age: Option<Duration>, wall: impl Fn(u64) -> u64) -> Day {
     let batch = BatchConfig { max_batch_size: 200, batch_timeout: BEAT, ..BatchConfig::default() };
     let limits = BatchLimits::default();
-    let memory =
-        MemoryPoolConfig { initial_size: 0, max_size: MEMORY, chunk_size: 4 << 10, ..MemoryPoolConfig::default() };
-    let pool = BufferPool::new(memory);
+    let memory = MemoryPoolConfig {
+        initial_size: 4 << 10,
+        max_size: MEMORY,
+        chunk_size: 4 << 10,
+        ..MemoryPoolConfig::default()
+    };
+    let pool = BufferPool::new(memory).unwrap_or_else(|error| panic!("{error}"));
     let clocks = Arc::new(Clocks::default());
     let mut config = DiskQueueConfig::new("/queue").with_segment_bytes(64 << 10).with_max_bytes(1 << 30);
     config = config.with_durability(Durability::Interval(Duration::from_millis(500)));
@@ -149,7 +154,8 @@ async fn day(max_age: Option<Duration>, wall: impl Fn(u64) -> u64) -> Day {
         Ok((queue, in_flight_limit(limits.max_in_flight)?))
     };
     let destination = Destination::new(backend.clone(), &pool, None, lane).unwrap_or_else(|error| panic!("{error}"));
-    let intake = Intake::new(Resource::default(), batch, limits, Arc::clone(&pool), vec![destination], None);
+    let settings = Settings { batch, limits, copies: false };
+    let intake = Intake::new(Resource::default(), settings, Arc::clone(&pool), vec![destination], None);
     let background = Background {
         intake: intake.clone(),
         batch_timeout: Some(BEAT),

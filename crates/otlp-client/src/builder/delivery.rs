@@ -27,6 +27,15 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets whether a record stays where it was written, and is sent from there; default `true`. With `false`, each record
+    /// is written to a buffer of its own and copied from there, and each attempt sends a copy of its batch: the same bytes
+    /// arrive, at a higher price, and the copies are not part of the memory budget. For comparisons
+    /// (`cargo xtask bench --workload traces` makes one).
+    pub fn with_zero_copy_enabled(mut self, is_enabled: bool) -> Self {
+        self.zero_copy = is_enabled;
+        self
+    }
+
     /// Keeps on a disk what is not delivered in time: it survives the process, and outages for which memory has no room.
     /// Whoever builds a client on the same directory next delivers it, and its ledger calls it recovered. One client at a
     /// time can have the directory. Default: in memory alone.

@@ -10,7 +10,13 @@ use otlp_exporters::{
 };
 use otlp_reliability::Retry;
 
-use crate::{BuildError, ClientBuilder, diagnostics::Diagnostics, endpoints::Endpoints, policies::Policies};
+use crate::{
+    BuildError, ClientBuilder,
+    diagnostics::Diagnostics,
+    endpoints::Endpoints,
+    monitoring::{Component, Observations},
+    policies::Policies,
+};
 
 impl ClientBuilder {
     /// Writes all telemetry to Kafka as well, with a queue, retries and circuit breakers of its own; the last such call
@@ -32,6 +38,7 @@ pub(super) struct Shared<'a> {
     pub(super) endpoints: &'a mut Endpoints,
     pub(super) diagnostics: &'a Arc<Diagnostics>,
     pub(super) policies: &'a mut Policies,
+    pub(super) observations: &'a Observations,
 }
 
 /// The exporter with the policies around it.
@@ -45,7 +52,7 @@ pub(super) fn destination(config: KafkaConfig, shared: Shared<'_>) -> Result<Arc
     let exporter = Retrying::new(exporter, shared.retry, shared.hurry)
         .with_retryable(shared.retryable)
         .with_circuit_breakers([traces?, metrics?, logs?])
-        .with_observer(shared.diagnostics.clone());
+        .with_observer(Arc::new(shared.observations.next_destination(Component::custom("kafka"), shared.diagnostics)));
     shared.policies.add_exporter(&exporter);
     Ok(Arc::new(exporter))
 }

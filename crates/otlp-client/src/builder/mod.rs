@@ -4,10 +4,12 @@ mod assembly;
 mod connection;
 mod delivery;
 mod destinations;
+mod discovery;
 mod environment;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod logging;
+mod monitoring;
 mod policies;
 mod production;
 mod propagation;
@@ -28,18 +30,21 @@ use otlp_sdk::{
 pub use self::policies::default_retry;
 use self::{policies::RetryChoice, production::Said};
 use crate::{
-    LoggingConfig, endpoints::default_circuit_breaker, environment::Environment, logging::Sink, settings::ExportOptions,
+    LoggingConfig, endpoints::default_circuit_breaker, environment::Environment, logging::Sink,
+    monitoring::MonitoringSettings, receivers::Receivers, settings::ExportOptions,
 };
 
 /// Settings of an [`EnhancedOtlpClient`]. What is set here beats the environment.
 #[must_use]
 pub struct ClientBuilder {
     export: ExportOptions,
+    receivers: Receivers,
     service_name: Option<String>,
     resource_attributes: Vec<KeyValue>,
     batch: Option<BatchConfig>,
     limits: BatchLimits,
     memory: MemoryPoolConfig,
+    zero_copy: bool,
     disk_queue: Option<DiskQueueConfig>,
     retry: RetryChoice,
     circuit_breaker: Option<CircuitBreakerConfig>,
@@ -65,6 +70,7 @@ pub struct ClientBuilder {
     logging: Option<LoggingConfig>,
     log_aggregation: Option<LogAggregation>,
     drop_deadline: Option<Duration>,
+    monitoring: MonitoringSettings,
     environment: Option<Environment>,
     said: Said,
 }
@@ -73,11 +79,13 @@ impl ClientBuilder {
     pub(crate) fn new() -> Self {
         ClientBuilder {
             export: ExportOptions::default(),
+            receivers: Receivers::default(),
             service_name: None,
             resource_attributes: Vec::new(),
             batch: None,
             limits: BatchLimits::default(),
             memory: MemoryPoolConfig::default(),
+            zero_copy: true,
             disk_queue: None,
             retry: RetryChoice::default(),
             circuit_breaker: Some(default_circuit_breaker()),
@@ -102,6 +110,7 @@ impl ClientBuilder {
             logging: None,
             log_aggregation: None,
             drop_deadline: None,
+            monitoring: MonitoringSettings::default(),
             environment: None,
             said: Said::default(),
         }

@@ -47,7 +47,7 @@ pub fn default_retry(is_on_disk: bool) -> RetryPolicy {
 }
 
 /// How long attempts without a limit go on.
-pub(crate) fn longest_retry(is_on_disk: bool) -> Option<Duration> {
+pub(super) fn longest_retry(is_on_disk: bool) -> Option<Duration> {
     (!is_on_disk).then_some(Duration::from_secs(300))
 }
 

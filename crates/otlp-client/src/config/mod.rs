@@ -10,6 +10,8 @@ mod disk_queue;
 mod field_error;
 mod file;
 mod formats;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod logging;
 mod monitoring;
 mod production;

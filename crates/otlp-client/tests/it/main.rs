@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions, but not the functions that they share")]
 
 mod backends;
+mod batches;
 mod config;
+mod connections;
 mod content;
+mod discovery;
 mod disk;
 mod logging;
+mod monitoring;
 mod outages;
 mod policies;
 mod reconnect;

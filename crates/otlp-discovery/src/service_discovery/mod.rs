@@ -1,6 +1,7 @@
 //! Where services are found: settings.
 
 mod error;
+mod registration;
 mod running;
 mod source;
 
@@ -8,8 +9,10 @@ use std::{fmt, sync::Arc};
 
 use tokio::runtime;
 
-use self::source::Source;
 pub use self::{error::DiscoveryError, running::Discovery};
+use self::{registration::OwnService, source::Source};
+#[cfg(feature = "consul")]
+use crate::ConsulConfig;
 use crate::{Endpoint, LoadBalancer, Resolve};
 
 /// Where the instances of services are found, and whether this service is to be found as well.
@@ -33,6 +36,9 @@ use crate::{Endpoint, LoadBalancer, Resolve};
 #[must_use]
 pub struct ServiceDiscovery {
     services: Vec<(String, Source)>,
+    #[cfg(feature = "consul")]
+    consul: Option<ConsulConfig>,
+    own: OwnService,
     receiver_service: Option<String>,
 }
 
@@ -59,6 +65,21 @@ impl ServiceDiscovery {
     /// The instances of `service` are what `resolver` finds.
     pub fn with_resolver(self, service: impl Into<String>, resolver: impl Resolve + 'static) -> Self {
         self.with(service, Source::Watched(Arc::new(resolver)))
+    }
+
+    /// Looks in Consul for services that have no other source, through the agent at this URL, for instance
+    /// `http://localhost:8500`.
+    #[cfg(feature = "consul")]
+    pub fn with_consul_endpoint(self, url: impl Into<String>) -> Self {
+        self.with_consul(ConsulConfig::new(url))
+    }
+
+    /// As [`with_consul_endpoint`](Self::with_consul_endpoint), with all that can be set: token, datacenter, stale reads,
+    /// tags, TLS.
+    #[cfg(feature = "consul")]
+    pub fn with_consul(mut self, config: ConsulConfig) -> Self {
+        self.consul = Some(config);
+        self
     }
 
     /// The receivers of the telemetry are the instances of `service`: batches are balanced over them. For a client of
@@ -108,6 +129,7 @@ impl fmt::Debug for ServiceDiscovery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServiceDiscovery")
             .field("services", &self.services)
+            .field("own", &self.own)
             .field("receiver_service", &self.receiver_service)
             .finish_non_exhaustive()
     }

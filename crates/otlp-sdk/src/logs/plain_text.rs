@@ -85,9 +85,9 @@ fn write_value(out: &mut String, value: &Value) {
 
 /// As it is, unless something in it would make the line ambiguous.
 fn write_text(out: &mut String, text: &str) {
-    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"\"=\\[]{},:".contains(c);
-    // A colon is common, in times and URLs, and only ambiguous as the key of a map; there it is rare.
-    if !text.is_empty() && text.chars().all(|c| c == ':' || is_plain(c)) {
+    // A colon separates only within maps, and is common in times and URLs, which stay as they are.
+    let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"\"=\\[]{},".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
         out.push_str(text);
     } else {
         let _ = write!(out, "{text:?}");

@@ -85,9 +85,10 @@ impl DiskThread {
     fn read(&mut self, stored: &Stored, sequence: u64) -> Result<Batch, Unread> {
         let mut buffer = self.buffer(stored)?;
         self.log.read(stored.signal, stored.sequence, buffer.bytes_mut())?;
+        let held = buffer.size();
         let request: Bytes = buffer.freeze();
         let batch = self.reader.read(stored.signal, sequence, &request).map_err(|_| Unread::Damaged)?;
-        Ok(batch.with_items(u64::from(stored.items)))
+        Ok(batch.with_items(u64::from(stored.items)).in_buffer_of(held))
     }
 
     /// Memory for what is to be read. If nothing that was loaded is in memory any more, there is always some: otherwise
