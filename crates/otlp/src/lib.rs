@@ -47,7 +47,7 @@ pub mod config {
         config::{
             ClientConfig, ConfigFileError, ConnectionConfig, ErrorType, FieldError, FieldProblem, LogFormat, LogLevel,
             LoggingConfig, MonitoringConfig, Place, ProductionConfig, RetryConfig, SecurityConfig, TlsConfig,
-            TransportConfig, TransportProtocol, literal,
+            TransportConfig, TransportProtocol, default_circuit_breaker, default_retry, literal,
         },
     };
     #[cfg(feature = "kafka")]
