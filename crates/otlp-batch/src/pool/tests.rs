@@ -1,3 +1,5 @@
+//! How the pool grows, shrinks and refuses, in virtual time, and that its books are right among threads.
+
 use std::time::{Duration, Instant};
 
 use super::{stock::QUIET, *};
@@ -20,8 +22,7 @@ fn chunks(pool: &Arc<BufferPool>, count: usize) -> Vec<PooledBuffer> {
     (0..count).map(|_| pool.acquire(CHUNK).expect("the budget has room")).collect()
 }
 
-/// Looks at the pool as the background thread does, at `moments` that are in the middle of the time after which it may
-/// shrink.
+/// Looks at the pool as the background thread does, in virtual time.
 struct Watch {
     now: Instant,
 }
