@@ -10,7 +10,7 @@ use otlp::{
     TraceContext,
     core::EnhancedOtlpClient,
     data::{SpanKind, StatusCode},
-    propagation::{Baggage, CompositePropagator, Propagator},
+    propagation::Baggage,
     trace::Tracer,
 };
 use otlp_receiver::Receiver;
@@ -38,7 +38,7 @@ impl Service {
             .iter()
             .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
             .collect();
-        let (context, baggage) = CompositePropagator::default().extract(&carrier);
+        let (context, baggage) = service.client.propagator().extract(&carrier);
         let tracer = service.client.tracer(service.name);
         // Whoever calls without a context begins a trace.
         let mut span = match context {
@@ -58,7 +58,7 @@ async fn client(name: &str, endpoint: String) -> Result<EnhancedOtlpClient, Box<
         .with_endpoint(endpoint)
         .with_grpc_transport()
         .with_service_name(name)
-        //@@.with_trace_context_propagation(true)
+        .with_trace_context_propagation(true)
         .build()
         .await?)
 }
@@ -74,14 +74,15 @@ async fn transform(tracer: &Tracer, parent: &TraceContext) {
 /// Calls a service, with a client span whose context the request carries.
 async fn call(
     http: &reqwest::Client,
-    tracer: &Tracer,
+    client: &EnhancedOtlpClient,
     parent: &TraceContext,
     to: SocketAddr,
 ) -> Result<String, Box<dyn Error>> {
+    let tracer = client.tracer("main-service");
     let mut span = tracer.start_with_context("POST /work", SpanKind::Client, parent);
     span.set_attribute("server.port", i64::from(to.port()));
     let mut headers: HashMap<String, String> = HashMap::new();
-    CompositePropagator::default().inject(&span.context(), &Baggage::default().with("tenant", "seven"), &mut headers);
+    client.propagator().inject(&span.context(), &Baggage::default().with("tenant", "seven"), &mut headers);
     let request = headers
         .iter()
         .fold(http.post(format!("http://{to}/work")), |request, (name, value)| request.header(name, value));
@@ -106,7 +107,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     root.set_attribute("operation.id", "distributed-op-001");
     let trace_id = root.context().trace_id;
     for (_, address) in &services {
-        println!("{}", call(&http, &tracer, &root.context(), *address).await?);
+        println!("{}", call(&http, &gateway, &root.context(), *address).await?);
     }
     root.set_status(StatusCode::Ok, "All distributed operations completed");
     root.end();

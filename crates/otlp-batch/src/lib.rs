@@ -18,6 +18,7 @@
 
 mod batch;
 mod batcher;
+mod by_trace;
 mod chunk;
 mod config;
 mod destination;
@@ -47,7 +48,7 @@ pub use self::{
     fate::{DeliveryObserver, Fate, Settled},
     intake::{Intake, Producer, ScopeHandle},
     ledger::{DropReason, Dropped, Ledger, SignalLedger},
-    pipeline::{Pipeline, PipelineBuilder, Report, StartError},
+    pipeline::{Pipeline, PipelineBuilder, PipelineFigures, Report, StartError},
     pool::PoolSnapshot,
     queue::{Found, MemoryQueue, Queue, QueueDepth, QueueListener},
 };

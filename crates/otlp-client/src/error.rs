@@ -18,6 +18,17 @@ pub enum BuildError {
     /// The endpoint, the protocol, headers, compression or TLS.
     #[error(transparent)]
     Transport(#[from] otlp_transport::ConfigError),
+    /// Which services are found, and how they are balanced over.
+    #[error(transparent)]
+    Discovery(#[from] otlp_discovery::DiscoveryError),
+    /// Settings that cannot both be followed.
+    #[error("{settings} contradict each other: {remedy}")]
+    Contradiction {
+        /// What they are.
+        settings: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// The retry policy.
     #[error("retry policy: {0}")]
     Retry(otlp_reliability::ConfigError),
@@ -46,6 +57,13 @@ pub enum BuildError {
     /// The disk queue: somebody else has the directory, or it cannot be read.
     #[error(transparent)]
     DiskQueue(otlp_batch::DiskQueueError),
+    /// The Kafka exporter.
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] otlp_exporters::kafka::KafkaConfigError),
+    /// Monitoring: metrics of the client's own, the health endpoint, alerts.
+    #[error(transparent)]
+    Monitoring(#[from] crate::monitoring::MonitoringError),
     /// The background thread could not be started.
     #[error("cannot start the background thread of the telemetry pipeline: {0}")]
     Thread(io::Error),

@@ -11,9 +11,13 @@ mod diagnostics;
 mod endpoints;
 mod environment;
 mod error;
+mod leaving;
 mod logging;
+pub mod monitoring;
 mod policies;
 mod propagation;
+mod receivers;
+mod reload;
 mod resource;
 mod settings;
 mod transport_events;
@@ -25,5 +29,13 @@ pub use self::{
     environment::{BatchVariables, EndpointScope, Environment, ExportVariables, Selection, Warning},
     error::BuildError,
     logging::{Diagnostic, DiagnosticSeverity},
+    reload::{ReloadError, Reloaded},
 };
 pub use otlp_batch::{DiskQueueConfig, Durability, EncryptionKey};
+
+pub use otlp_discovery as discovery;
+
+/// The bodies of the fuzz targets for configuration files.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use self::config::fuzz;

@@ -34,6 +34,8 @@ pub(crate) struct ExportOptions {
     pub(crate) require_tls: bool,
     pub(crate) auth: Option<Auth>,
     pub(crate) tls: Option<TlsOptions>,
+    /// What the certificate must carry where `tls` does not say it, and the endpoint is an address that was found.
+    pub(crate) server_name: Option<String>,
 }
 
 /// The way to the OTLP endpoint.
@@ -41,8 +43,17 @@ pub(crate) struct Export {
     pub(crate) exporter: OtlpExporter,
     /// The endpoint of each signal as it may be shown.
     pub(crate) endpoints: [String; 3],
+    /// How each signal is sent.
+    pub(crate) protocols: [Protocol; 3],
     /// What the exporter sends each signal by.
     pub(crate) transports: [Arc<AnyTransport>; 3],
+}
+
+impl Export {
+    /// What the ledger calls the destination.
+    pub(crate) fn exporter_name(&self) -> String {
+        otlp_exporters::Attempt::name(&self.exporter)
+    }
 }
 
 /// The way to the OTLP endpoint. Signals with the same settings share a transport, and with it the connections. What the
@@ -52,17 +63,17 @@ pub(crate) fn export(
     environment: &[ExportVariables; 3],
     events: &EventHook,
 ) -> Result<Export, BuildError> {
-    let (transports, mut protocols) = transports(options, environment, events)?;
-    protocols.dedup();
-    let protocols: Vec<String> = protocols.iter().map(Protocol::to_string).collect();
+    let (transports, protocols) = transports(options, environment, events)?;
+    let mut names = protocols.map(|protocol| protocol.to_string()).to_vec();
+    names.dedup();
     let endpoints = Signal::ALL.map(|signal| {
         let environment = &environment[signal.index()];
         let endpoint = endpoint(signal, options, environment);
         shown(endpoint.as_ref().map_or_else(|| default_endpoint(options, environment), |(url, _)| url.as_str()))
             .to_owned()
     });
-    let exporter = OtlpExporter::new(format!("otlp ({})", protocols.join(", ")), transports.clone());
-    Ok(Export { exporter, endpoints, transports })
+    let exporter = OtlpExporter::new(format!("otlp ({})", names.join(", ")), transports.clone());
+    Ok(Export { exporter, endpoints, protocols, transports })
 }
 
 /// A URL without its query, which may hold a key. The transport has refused one with a user in it.
@@ -77,6 +88,16 @@ fn endpoint(signal: Signal, options: &ExportOptions, environment: &ExportVariabl
     own.or(general).or_else(|| environment.endpoint.clone())
 }
 
+/// The endpoint of all signals that have none of their own.
+pub(crate) fn general_endpoint(options: &ExportOptions, environment: &[ExportVariables; 3]) -> String {
+    let of_environment = environment.iter().find_map(|signal| match &signal.endpoint {
+        Some((url, EndpointScope::General)) => Some(url.clone()),
+        _ => None,
+    });
+    let said = options.endpoint.clone().or(of_environment);
+    said.unwrap_or_else(|| default_endpoint(options, &environment[0]).to_owned())
+}
+
 /// The endpoint where nobody said anything.
 fn default_endpoint(options: &ExportOptions, environment: &ExportVariables) -> &'static str {
     match options.protocol.or(environment.protocol) {
@@ -89,23 +110,21 @@ fn transports(
     options: &ExportOptions,
     environment: &[ExportVariables; 3],
     events: &EventHook,
-) -> Result<([Arc<AnyTransport>; 3], Vec<Protocol>), BuildError> {
-    let mut protocols = Vec::new();
+) -> Result<([Arc<AnyTransport>; 3], [Protocol; 3]), BuildError> {
     let mut made: Vec<((Protocol, TransportConfig), Arc<AnyTransport>)> = Vec::new();
-    let mut transport = |signal: Signal| -> Result<Arc<AnyTransport>, BuildError> {
+    let mut transport = |signal: Signal| -> Result<(Arc<AnyTransport>, Protocol), BuildError> {
         let settings = settings(signal, options, &environment[signal.index()])?;
-        protocols.push(settings.0);
         if let Some((_, same)) = made.iter().find(|(known, _)| *known == settings) {
-            return Ok(Arc::clone(same));
+            return Ok((Arc::clone(same), settings.0));
         }
         let (protocol, mut config) = settings.clone();
         config.events = events.clone();
         let new = Arc::new(AnyTransport::new(protocol, config)?);
         made.push((settings, Arc::clone(&new)));
-        Ok(new)
+        Ok((new, protocol))
     };
-    let transports = [transport(Signal::Traces)?, transport(Signal::Metrics)?, transport(Signal::Logs)?];
-    Ok((transports, protocols))
+    let [traces, metrics, logs] = [transport(Signal::Traces)?, transport(Signal::Metrics)?, transport(Signal::Logs)?];
+    Ok(([traces.0, metrics.0, logs.0], [traces.1, metrics.1, logs.1]))
 }
 
 fn settings(
@@ -114,7 +133,10 @@ fn settings(
     environment: &ExportVariables,
 ) -> Result<(Protocol, TransportConfig), BuildError> {
     let endpoint = endpoint(signal, options, environment);
-    let protocol = options.protocol.or(environment.protocol).unwrap_or_else(|| protocol_of_port(endpoint.as_ref()));
+    let protocol = options.protocol.or(environment.protocol).unwrap_or_else(|| match &endpoint {
+        Some((url, EndpointScope::General)) => protocol_of_port(url),
+        _ => Protocol::HttpProtobuf,
+    });
     let is_plaintext = endpoint.as_ref().is_none_or(|(url, _)| url.starts_with("http://"));
     let endpoints = match endpoint {
         Some((url, EndpointScope::Signal)) => Endpoints::exact(signal, url),
@@ -140,14 +162,15 @@ fn settings(
         None if is_plaintext => None,
         None => tls_from_files(environment)?,
     };
+    if let Some(name) = options.server_name.as_ref().filter(|_| !is_plaintext) {
+        config.tls = Some(config.tls.unwrap_or_default().or_server_name(name));
+    }
     Ok((protocol, config))
 }
 
-fn protocol_of_port(endpoint: Option<&(String, EndpointScope)>) -> Protocol {
-    match endpoint {
-        Some((url, EndpointScope::General)) if url.trim_end_matches('/').ends_with(":4317") => Protocol::Grpc,
-        _ => Protocol::HttpProtobuf,
-    }
+/// The protocol of a general endpoint where nobody said it.
+pub(crate) fn protocol_of_port(url: &str) -> Protocol {
+    if url.trim_end_matches('/').ends_with(":4317") { Protocol::Grpc } else { Protocol::HttpProtobuf }
 }
 
 /// The headers of the environment that code does not set, and those of code. Credentials that code sets replace the

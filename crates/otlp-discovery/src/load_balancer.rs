@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use otlp_reliability::{BreakDuration, CircuitBreakerConfig, ConfigError, Observer};
+use otlp_reliability::{BreakDuration, CircuitBreakerConfig, ConfigError, Event, Observer};
 
 use crate::{
     Balance, Endpoint, LoadBalancingStrategy,
@@ -41,7 +41,7 @@ pub struct LoadBalancer {
     pub(crate) check_timeout: Duration,
     pub(crate) check: Arc<dyn CheckHealth>,
     passive: Passive,
-    observer: Option<MakeObserver>,
+    observers: Vec<MakeObserver>,
 }
 
 /// What was said of passive health.
@@ -61,7 +61,7 @@ impl Default for LoadBalancer {
             check_timeout: Duration::from_secs(5),
             check: Arc::new(TcpCheck),
             passive: Passive::Unsaid,
-            observer: None,
+            observers: Vec::new(),
         }
     }
 }
@@ -116,9 +116,9 @@ impl LoadBalancer {
         self
     }
 
-    /// Lets an observer hear of the circuit breaker of each endpoint; `make` is called when an endpoint is found.
+    /// Lets one more observer hear of the circuit breaker of each endpoint; `make` is called when an endpoint is found.
     pub fn with_observers(mut self, make: impl Fn(&Endpoint) -> Arc<dyn Observer> + Send + Sync + 'static) -> Self {
-        self.observer = Some(Arc::new(make));
+        self.observers.push(Arc::new(make));
         self
     }
 
@@ -147,10 +147,7 @@ impl LoadBalancer {
     }
 
     pub(crate) fn observer(&self, endpoint: &Endpoint) -> Arc<dyn Observer> {
-        match &self.observer {
-            Some(make) => make(endpoint),
-            None => Arc::new(()),
-        }
+        Arc::new(All(self.observers.iter().map(|make| make(endpoint)).collect()))
     }
 
     pub(crate) fn validate(&self) -> Result<(), ConfigError> {
@@ -161,6 +158,15 @@ impl LoadBalancer {
             return Err(ConfigError::new("health_check_timeout", self.check_timeout, "more than zero"));
         }
         self.circuit_breaker().map_or(Ok(()), |settings| settings.validate())
+    }
+}
+
+/// Tells each of them.
+struct All(Vec<Arc<dyn Observer>>);
+
+impl Observer for All {
+    fn on_event(&self, event: Event) {
+        self.0.iter().for_each(|observer| observer.on_event(event));
     }
 }
 

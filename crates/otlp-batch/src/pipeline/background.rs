@@ -18,9 +18,20 @@ pub(super) type OnTick = Box<dyn Fn() + Send>;
 pub(super) type OnHurry = Box<dyn Fn() + Send + Sync>;
 
 pub(super) enum Command {
-    Flush { deadline: Instant, reply: Reply },
-    Persist { deadline: Instant, reply: Reply },
-    ShutDown { deadline: Instant, reply: Reply },
+    Flush {
+        deadline: Instant,
+        reply: Reply,
+    },
+    Persist {
+        deadline: Instant,
+        reply: Reply,
+    },
+    ShutDown {
+        deadline: Instant,
+        reply: Reply,
+    },
+    /// Metrics are to be collected that often from now on.
+    CollectEvery(Duration),
 }
 
 pub(super) type Reply = Box<dyn FnOnce(Report) + Send>;
@@ -56,8 +67,7 @@ impl Background {
         let mut ticks = tokio::time::interval(tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut swept = Instant::now();
-        let mut collections = tokio::time::interval_at(Instant::now() + self.metric_interval, self.metric_interval);
-        collections.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut collections = every(self.metric_interval);
         let (deadline, reply) = loop {
             tokio::select! {
                 biased;
@@ -68,6 +78,7 @@ impl Background {
                     Some(Command::Persist { deadline, reply }) => {
                         tokio::spawn(wait_until_durable(self.intake.clone(), self.persist(), deadline, reply));
                     }
+                    Some(Command::CollectEvery(interval)) => collections = every(interval),
                     Some(Command::ShutDown { deadline, reply }) => break (deadline, Some(reply)),
                     None => break (Instant::now(), None),
                 },
@@ -106,10 +117,13 @@ impl Background {
         let last_report = Report::now(&self.intake, u64::MAX);
         let mut replies: Vec<Reply> = reply.into_iter().collect();
         inbox.close();
-        while let Ok(Command::Flush { reply, .. } | Command::Persist { reply, .. } | Command::ShutDown { reply, .. }) =
-            inbox.try_recv()
-        {
-            replies.push(reply);
+        while let Ok(command) = inbox.try_recv() {
+            match command {
+                Command::Flush { reply, .. } | Command::Persist { reply, .. } | Command::ShutDown { reply, .. } => {
+                    replies.push(reply);
+                }
+                Command::CollectEvery(_) => {}
+            }
         }
         replies.into_iter().for_each(|reply| reply(last_report.clone()));
     }
@@ -193,4 +207,11 @@ async fn all_lanes(intake: &Intake, deadline: Instant, is_so: impl Fn(&Lane) -> 
         }
     }
     true
+}
+
+/// The times at which metrics are collected: the first after one interval.
+fn every(interval: Duration) -> tokio::time::Interval {
+    let mut times = tokio::time::interval_at(Instant::now() + interval, interval);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    times
 }

@@ -4,6 +4,7 @@ mod background;
 mod builder;
 #[cfg(test)]
 mod day_tests;
+mod figures;
 mod report;
 
 use std::{
@@ -28,6 +29,7 @@ use self::{
 };
 pub use self::{
     builder::PipelineBuilder,
+    figures::PipelineFigures,
     report::{Report, StartError},
 };
 use crate::{Intake, Ledger, PoolSnapshot, QueueDepth, destination::Destination, thread_slots};
@@ -54,6 +56,12 @@ impl Pipeline {
         PipelineBuilder::new(resource)
     }
 
+    /// Changes how often metrics are collected: the next time after this interval from now. 1 ms at least.
+    pub fn set_metric_interval(&self, interval: Duration) {
+        // A pipeline that was shut down collects nothing any more.
+        let _ = self.commands.send(Command::CollectEvery(interval.max(Duration::from_millis(1))));
+    }
+
     /// Where records enter.
     pub fn intake(&self) -> &Intake {
         &self.intake
@@ -64,6 +72,11 @@ impl Pipeline {
     /// runs then is dropped where it waits.
     pub fn runtime(&self) -> &runtime::Handle {
         &self.runtime
+    }
+
+    /// How it stands, for whoever watches it.
+    pub fn figures(&self) -> PipelineFigures {
+        PipelineFigures::new(self.intake.clone())
     }
 
     /// Where every item is now, for each destination.

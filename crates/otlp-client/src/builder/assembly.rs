@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use otlp_batch::{DeliveryObserver, Pipeline, Settled};
 use otlp_core::Signal;
+use otlp_discovery::ServicePool;
 use otlp_exporters::ConsoleExporter;
 use otlp_sdk::{clock::Clock, logs::LoggerProvider, metrics::MeterProvider, trace::TracerProvider};
 
@@ -12,12 +13,16 @@ use crate::{
     builder::{
         destinations::{Assembled, Destinations},
         environment::Targets,
-        logging, propagation,
+        logging,
+        policies::longest_retry,
+        propagation,
     },
+    client::Parts,
     diagnostics::{DiagnosticSeverity, Diagnostics},
     endpoints,
     environment::Environment,
     logging::Message,
+    monitoring::{self, EndpointAddress, Monitoring, Observations},
     policies::Policies,
     resource::resource,
 };
@@ -46,21 +51,36 @@ impl ClientBuilder {
             diagnostics.say(DiagnosticSeverity::Warning, notice);
         }
         let disk_queue = self.said.settle(self.disk_queue)?;
+        let listening = self.monitoring.validate()?.map(EndpointAddress::listen).transpose()?;
+        let observations = Arc::new(Observations::new(disk_queue.is_some()));
         let mut policies = Policies::new(self.is_in_registry);
         let (retry, retryable) = self.retry.settle(disk_queue.is_some())?;
-        let assembly =
-            Destinations { export: &self.export, retry, retryable, diagnostics: &diagnostics, policies: &mut policies };
-        let Assembled { otlp, transports, customs, breakers, hurry } =
-            assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
-
+        let (repeated, longest_retry) = (retryable.clone(), longest_retry(disk_queue.is_some()));
         let resource = resource(
             environment.resource_attributes,
             environment.service_name,
             self.resource_attributes,
             self.service_name,
         );
+        let prepared = self.receivers.prepare(&self.export, &environment.export, resource.service_name())?;
+        let assembly = Destinations {
+            export: &self.export,
+            prepared: prepared.as_ref(),
+            retry,
+            retryable,
+            diagnostics: &diagnostics,
+            policies: &mut policies,
+            observations: &observations,
+            #[cfg(feature = "kafka")]
+            kafka: self.kafka,
+        };
+        let assembled = assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
+        let Assembled { otlp, transports, receivers, customs, breakers, hurry, .. } = assembled;
+        #[cfg(feature = "kafka")]
+        let kafka = assembled.kafka;
+        let (flushed, is_balanced) = (receivers.clone(), receivers.is_some());
         let clock = Arc::new(Clock::system());
-        let ticking = Arc::clone(&clock);
+        let (ticking, turning) = (Arc::clone(&clock), Arc::clone(&observations));
         let at_drop = Arc::clone(&diagnostics);
         let mut pipeline = Pipeline::builder(resource)
             .batch(self.batch.unwrap_or_default())
@@ -68,9 +88,13 @@ impl ClientBuilder {
             .memory(self.memory)
             .zero_copy(self.zero_copy)
             .observer(observers(Arc::clone(&diagnostics), self.observer))
-            .on_tick(move || ticking.resync())
+            .on_tick(move || {
+                ticking.resync();
+                turning.turned();
+            })
             .on_hurry(move || {
                 endpoints::probe(&breakers);
+                flushed.iter().for_each(ServicePool::probe);
                 hurry.now();
             })
             .on_drop(move |report| {
@@ -89,15 +113,21 @@ impl ClientBuilder {
         for exporter in customs {
             pipeline = pipeline.destination(exporter);
         }
+        #[cfg(feature = "kafka")]
+        if let Some(kafka) = kafka {
+            // Its name tells the brokers, which may be others by the time a backlog is sent.
+            pipeline = pipeline.destination_known_as("kafka", kafka);
+        }
         if targets.console.contains(&true) {
             let console = Arc::new(ConsoleExporter::new());
             pipeline = pipeline.destination_in_memory(console).taking(Targets::signals(targets.console));
         }
         if let Some(disk_queue) = disk_queue {
-            let disk_says = Arc::clone(&diagnostics);
-            pipeline = pipeline
-                .with_disk_queue(disk_queue)
-                .on_disk_event(move |destination, event| disk_says.disk(destination, event));
+            let (disk_says, disk_is) = (Arc::clone(&diagnostics), Arc::clone(&observations));
+            pipeline = pipeline.with_disk_queue(disk_queue).on_disk_event(move |destination, event| {
+                disk_says.disk(destination, event);
+                disk_is.disk(destination, event);
+            });
         }
         if let Some(interval) = self.metric_interval {
             pipeline = pipeline.metric_interval(interval);
@@ -111,6 +141,7 @@ impl ClientBuilder {
             let _entered = pipeline.runtime().enter();
             transports.iter().for_each(|transport| transport.start());
         }
+        let discovery = prepared.map(|prepared| prepared.run(pipeline.runtime(), receivers, &diagnostics));
         for (destination, signal, limit) in pipeline.in_flight_limits() {
             policies.add(format!("{destination}/{}/bulkhead", signal.name()), Some(limit));
         }
@@ -124,7 +155,7 @@ impl ClientBuilder {
         let mut metrics = self.metrics;
         metrics.temporality = self.temporality.unwrap_or(metrics.temporality);
         let intake = pipeline.intake();
-        let meters = Arc::new(MeterProvider::new(intake.clone(), Arc::clone(&clock), metrics));
+        let meters = Arc::new(MeterProvider::new(intake.clone(), Arc::clone(&clock), metrics.clone()));
         if targets.any(Signal::Metrics) {
             intake.register(meters.clone());
         }
@@ -137,7 +168,7 @@ impl ClientBuilder {
         log.is_enabled = targets.any(Signal::Logs);
         log.is_structured = self.logging.as_ref().is_none_or(|logging| logging.enable_structured_logging);
         log.aggregation = logging::aggregation(self.logging.as_ref(), self.log_aggregation);
-        let loggers = LoggerProvider::new(intake.clone(), clock, log);
+        let loggers = LoggerProvider::new(intake.clone(), Arc::clone(&clock), log);
         intake.register(Arc::new(loggers.clone()));
         diagnostics.say_with(DiagnosticSeverity::Debug, || {
             let destinations: Vec<String> = pipeline.ledgers().into_iter().map(|ledger| ledger.destination).collect();
@@ -145,7 +176,31 @@ impl ClientBuilder {
             Message::from(text).field("version", env!("CARGO_PKG_VERSION"))
         });
         let propagator = propagation::propagator(self.is_propagating, self.propagator, environment.propagator);
-        Ok(EnhancedOtlpClient::new(pipeline, policies, diagnostics, tracers, meters, loggers, propagator))
+        let reloading = self.said.reloading(policies.retries(), repeated, longest_retry, self.export.auth);
+        let monitoring = Monitoring::start(monitoring::Parts {
+            settings: self.monitoring,
+            listening,
+            observations,
+            policies: policies.clone(),
+            is_balanced,
+            diagnostics: Arc::clone(&diagnostics),
+            pipeline: &pipeline,
+            clock,
+            metrics,
+        })?;
+        let parts = Parts {
+            pipeline,
+            policies,
+            reloading,
+            discovery,
+            diagnostics,
+            tracers,
+            meters,
+            loggers,
+            propagator,
+            monitoring,
+        };
+        Ok(EnhancedOtlpClient::new(parts))
     }
 }
 

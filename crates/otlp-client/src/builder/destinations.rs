@@ -3,16 +3,22 @@
 use std::{sync::Arc, time::Duration};
 
 use otlp_batch::BatchExporter;
+use otlp_discovery::ServicePool;
 use otlp_exporters::{EndpointBreaker, Exporter, Hurry, OwnedDataExporter, RetryableKinds, Retrying};
 use otlp_reliability::{CircuitBreakerConfig, Controlled, RetryPolicy, Timeout};
 use otlp_transport::AnyTransport;
+
+#[cfg(feature = "kafka")]
+use {super::kafka, otlp_exporters::kafka::KafkaConfig};
 
 use crate::{
     BuildError,
     diagnostics::Diagnostics,
     endpoints::Endpoints,
     environment::ExportVariables,
+    monitoring::{Component, Observations},
     policies::Policies,
+    receivers::{Balanced, Parts, Prepared},
     settings::{self, Export, ExportOptions},
     transport_events,
 };
@@ -20,18 +26,26 @@ use crate::{
 /// What all destinations have in common.
 pub(super) struct Destinations<'a> {
     pub(super) export: &'a ExportOptions,
+    pub(super) prepared: Option<&'a Prepared>,
     pub(super) retry: RetryPolicy,
     pub(super) retryable: RetryableKinds,
     pub(super) diagnostics: &'a Arc<Diagnostics>,
     pub(super) policies: &'a mut Policies,
+    #[cfg(feature = "kafka")]
+    pub(super) kafka: Option<KafkaConfig>,
+    pub(super) observations: &'a Observations,
 }
 
 /// The destinations, and what a flush tells them by.
 pub(super) struct Assembled {
     pub(super) otlp: Arc<dyn BatchExporter>,
-    /// What it sends each signal by.
-    pub(super) transports: [Arc<AnyTransport>; 3],
+    /// What it sends each signal by, if it sends to one endpoint.
+    pub(super) transports: Vec<Arc<AnyTransport>>,
+    /// What it balances over, if it sends to several.
+    pub(super) receivers: Option<ServicePool>,
     pub(super) customs: Vec<Arc<dyn BatchExporter>>,
+    #[cfg(feature = "kafka")]
+    pub(super) kafka: Option<Arc<dyn BatchExporter>>,
     pub(super) breakers: Vec<(String, EndpointBreaker)>,
     pub(super) hurry: Hurry,
 }
@@ -43,19 +57,45 @@ impl Destinations<'_> {
         custom_exporters: Vec<Box<dyn Exporter>>,
         environment: &[ExportVariables; 3],
     ) -> Result<Assembled, BuildError> {
-        let Destinations { export, retry, retryable, diagnostics, policies } = self;
+        #[cfg(feature = "kafka")]
+        let kafka = self.kafka;
+        let Destinations { export, prepared, retry, retryable, diagnostics, policies, observations, .. } = self;
         let hurry = Hurry::new();
         let retry = retry.build().map_err(BuildError::Retry)?;
-        let mut endpoints = Endpoints::new(circuit_breaker, Arc::clone(diagnostics));
+        let mut endpoints = Endpoints::new(circuit_breaker.clone(), Arc::clone(diagnostics));
         let events = transport_events::hook(Arc::clone(diagnostics));
-        let Export { exporter: otlp, endpoints: urls, transports } = settings::export(export, environment, &events)?;
-        let [traces, metrics, logs] = urls.map(|url| endpoints.breaker(&url).map_err(BuildError::CircuitBreaker));
-        let otlp = Retrying::new(otlp, retry.clone(), hurry.clone())
-            .with_retryable(retryable.clone())
-            .with_circuit_breakers([traces?, metrics?, logs?])
-            .with_observer(diagnostics.clone());
-        policies.add_exporter(&otlp);
-        let otlp: Arc<dyn BatchExporter> = Arc::new(otlp);
+        let parts = Parts {
+            export,
+            environment,
+            events: &events,
+            retry: retry.clone(),
+            retryable: retryable.clone(),
+            hurry: hurry.clone(),
+            circuit_breaker,
+            diagnostics,
+            policies,
+            observations,
+        };
+        let balanced = prepared.map_or(Ok(None), |prepared| prepared.exporter(parts))?;
+        let (otlp, transports, receivers): (Arc<dyn BatchExporter>, _, _) = match balanced {
+            Some(Balanced { exporter, pool }) => {
+                policies.add_exporter(&exporter);
+                (Arc::new(exporter), Vec::new(), Some(pool))
+            }
+            None => {
+                let Export { exporter, endpoints: urls, protocols, transports } =
+                    settings::export(export, environment, &events)?;
+                let component = Component::otlp(protocols, &urls);
+                let [traces, metrics, logs] =
+                    urls.map(|url| endpoints.breaker(&url).map_err(BuildError::CircuitBreaker));
+                let otlp = Retrying::new(exporter, retry.clone(), hurry.clone())
+                    .with_retryable(retryable.clone())
+                    .with_circuit_breakers([traces?, metrics?, logs?])
+                    .with_observer(Arc::new(observations.next_destination(component, diagnostics)));
+                policies.add_exporter(&otlp);
+                (Arc::new(otlp), transports.into(), None)
+            }
+        };
         let mut customs: Vec<Arc<dyn BatchExporter>> = Vec::new();
         for custom in custom_exporters {
             let custom = Retrying::new(OwnedDataExporter::new(custom), retry.clone(), hurry.clone())
@@ -65,15 +105,31 @@ impl Destinations<'_> {
             if let Some(limit) = attempt_timeout(export.timeout) {
                 custom = custom.with_timeout(limit);
             }
-            let custom = custom.with_observer(diagnostics.clone());
+            let component = Component::custom(&custom.name());
+            let custom = custom.with_observer(Arc::new(observations.next_destination(component, diagnostics)));
             policies.add_exporter(&custom);
             customs.push(Arc::new(custom));
         }
+        #[cfg(feature = "kafka")]
+        let kafka = {
+            let (hurry, endpoints) = (hurry.clone(), &mut endpoints);
+            let shared = kafka::Shared { retry, retryable, hurry, endpoints, diagnostics, policies, observations };
+            kafka.map(|config| kafka::destination(config, shared)).transpose()?
+        };
         let breakers = endpoints.into_breakers();
         for (endpoint, breaker) in &breakers {
-            policies.add(format!("{endpoint}/circuit_breaker"), breaker.control());
+            policies.add_circuit_breaker(endpoint, breaker.control());
         }
-        Ok(Assembled { otlp, transports, customs, breakers, hurry })
+        Ok(Assembled {
+            otlp,
+            transports,
+            receivers,
+            customs,
+            #[cfg(feature = "kafka")]
+            kafka,
+            breakers,
+            hurry,
+        })
     }
 }
 

@@ -4,8 +4,12 @@ mod assembly;
 mod connection;
 mod delivery;
 mod destinations;
+mod discovery;
 mod environment;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod logging;
+mod monitoring;
 mod policies;
 mod production;
 mod propagation;
@@ -23,15 +27,18 @@ use otlp_sdk::{
     trace::{Sampler, SpanLimits, TraceConfig},
 };
 
+pub use self::policies::default_retry;
 use self::{policies::RetryChoice, production::Said};
 use crate::{
-    LoggingConfig, endpoints::default_circuit_breaker, environment::Environment, logging::Sink, settings::ExportOptions,
+    LoggingConfig, endpoints::default_circuit_breaker, environment::Environment, logging::Sink,
+    monitoring::MonitoringSettings, receivers::Receivers, settings::ExportOptions,
 };
 
 /// Settings of an [`EnhancedOtlpClient`]. What is set here beats the environment.
 #[must_use]
 pub struct ClientBuilder {
     export: ExportOptions,
+    receivers: Receivers,
     service_name: Option<String>,
     resource_attributes: Vec<KeyValue>,
     batch: Option<BatchConfig>,
@@ -55,12 +62,15 @@ pub struct ClientBuilder {
     otlp_signals: Option<[bool; 3]>,
     log: LogConfig,
     custom_exporters: Vec<Box<dyn Exporter>>,
+    #[cfg(feature = "kafka")]
+    kafka: Option<otlp_exporters::kafka::KafkaConfig>,
     console: bool,
     observer: Option<Arc<dyn DeliveryObserver>>,
     diagnostics: Option<Sink>,
     logging: Option<LoggingConfig>,
     log_aggregation: Option<LogAggregation>,
     drop_deadline: Option<Duration>,
+    monitoring: MonitoringSettings,
     environment: Option<Environment>,
     said: Said,
 }
@@ -69,6 +79,7 @@ impl ClientBuilder {
     pub(crate) fn new() -> Self {
         ClientBuilder {
             export: ExportOptions::default(),
+            receivers: Receivers::default(),
             service_name: None,
             resource_attributes: Vec::new(),
             batch: None,
@@ -91,14 +102,25 @@ impl ClientBuilder {
             otlp_signals: None,
             log: LogConfig::default(),
             custom_exporters: Vec::new(),
+            #[cfg(feature = "kafka")]
+            kafka: None,
             console: false,
             observer: None,
             diagnostics: None,
             logging: None,
             log_aggregation: None,
             drop_deadline: None,
+            monitoring: MonitoringSettings::default(),
             environment: None,
             said: Said::default(),
         }
+    }
+
+    /// Whether Kafka is a destination.
+    fn has_kafka(&self) -> bool {
+        #[cfg(feature = "kafka")]
+        return self.kafka.is_some();
+        #[cfg(not(feature = "kafka"))]
+        return false;
     }
 }

@@ -1,13 +1,19 @@
 //! The settings of a client in production, from one structure.
 
+use std::{sync::Arc, time::Duration};
+
 use otlp_batch::{DiskQueueConfig, EncryptionKey};
 use otlp_core::KeyValue;
-use otlp_transport::{ClientIdentity, ConnectionPoolConfig, TlsOptions};
+use otlp_exporters::RetryableKinds;
+use otlp_reliability::Control;
+use otlp_transport::{Auth, ClientIdentity, ConnectionPoolConfig, TlsOptions};
+use parking_lot::Mutex;
 
 use super::policies::RetryChoice;
 use crate::{
     BuildError, ClientBuilder, EnhancedOtlpClient,
     config::{ClientConfig, FieldError, Process, ProductionConfig, SecurityConfig, TlsConfig},
+    reload::Reloading,
 };
 
 /// What a configuration said that is looked at when the client is built.
@@ -19,6 +25,8 @@ pub(super) struct Said {
     key: Option<EncryptionKey>,
     /// Whether the disk queue is to be encrypted.
     is_encrypted: bool,
+    /// The configuration, with references followed.
+    config: Option<ProductionConfig>,
     /// What is set and has no effect.
     pub(super) notices: Vec<String>,
 }
@@ -54,7 +62,8 @@ impl ClientBuilder {
         self.or_refused(|builder| {
             let config = config.resolved(&Process)?;
             builder.said.key = config.security.key("security")?;
-            builder.apply(config);
+            builder.apply(config.clone());
+            builder.said.config = Some(config);
             Ok(())
         })
     }
@@ -116,9 +125,9 @@ impl ClientBuilder {
         self.export.timeout = Some(connection.request_timeout);
         self.batch = Some(batch);
         self.retry = RetryChoice::Config(retry);
-        self.metric_interval = Some(monitoring.metrics_export_interval);
+        self.configure_monitoring(&monitoring);
         if security.enable_authentication {
-            self.export.headers.push(("authorization".to_owned(), format!("Bearer {}", security.auth_token)));
+            self.export.auth = Some(Auth::bearer(security.auth_token.as_str()));
         }
         self.logging = Some(logging);
         self.said.notices.extend(idle(&security));
@@ -127,13 +136,29 @@ impl ClientBuilder {
 }
 
 impl Said {
+    /// What a reload reaches, if there is a configuration to reload.
+    pub(super) fn reloading(
+        &mut self,
+        retries: Vec<Arc<dyn Control>>,
+        retryable: RetryableKinds,
+        longest_retry: Option<Duration>,
+        auth: Option<Auth>,
+    ) -> Option<Reloading> {
+        let config = self.config.take()?;
+        let auth = auth.filter(|_| config.security.enable_authentication);
+        Some(Reloading { in_force: Mutex::new(config), retries, retryable, longest_retry, auth })
+    }
+
     /// What was refused, and what the key has to encrypt: the disk queue as it has to be.
-    pub(super) fn settle(self, disk_queue: Option<DiskQueueConfig>) -> Result<Option<DiskQueueConfig>, BuildError> {
-        if let Some(refused) = self.refused {
+    pub(super) fn settle(
+        &mut self,
+        disk_queue: Option<DiskQueueConfig>,
+    ) -> Result<Option<DiskQueueConfig>, BuildError> {
+        if let Some(refused) = self.refused.take() {
             return Err(refused);
         }
         let contradiction = |field, reason| Err(FieldError::contradiction(field, reason).into());
-        match (disk_queue, self.key) {
+        match (disk_queue, self.key.take()) {
             (Some(disk_queue), Some(key)) => Ok(Some(disk_queue.with_encryption_key(key))),
             (Some(disk_queue), None) if self.is_encrypted && !disk_queue.is_encrypted() => contradiction(
                 "security.encryption_key",
@@ -172,4 +197,35 @@ fn tls_options(tls: &TlsConfig) -> TlsOptions {
         options = options.with_identity(ClientIdentity::from_files(&tls.cert_file, &tls.key_file));
     }
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ConnectionConfig;
+
+    #[test]
+    fn connections_are_as_many_and_as_long_as_the_configuration_says() {
+        let seconds = Duration::from_secs;
+        let connection = ConnectionConfig {
+            connect_timeout: seconds(1),
+            request_timeout: seconds(2),
+            keep_alive_timeout: seconds(3),
+            max_idle_connections: 4,
+            max_connections: 5,
+        };
+        let mut config = ProductionConfig::new("https://127.0.0.1:1", "shop");
+        config.connection = connection;
+        config.security.enable_encryption = true;
+        let builder = EnhancedOtlpClient::builder().with_production_config(config);
+        let pool = ConnectionPoolConfig {
+            max_connections: 5,
+            connection_timeout: seconds(1),
+            idle_timeout: seconds(3),
+            ..ConnectionPoolConfig::default()
+        };
+        assert_eq!(builder.export.pool, pool);
+        assert_eq!((builder.export.timeout, builder.export.max_idle_connections), (Some(seconds(2)), Some(4)));
+        assert!(builder.export.require_tls);
+    }
 }

@@ -10,6 +10,8 @@ mod disk_queue;
 mod field_error;
 mod file;
 mod formats;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod logging;
 mod monitoring;
 mod production;
@@ -36,3 +38,4 @@ pub(crate) use self::{
     field_error::{Check, check, in_range},
     reference::Process,
 };
+pub use crate::{builder::default_retry, endpoints::default_circuit_breaker};

@@ -5,11 +5,15 @@
 mod backends;
 mod batches;
 mod config;
+mod connections;
 mod content;
+mod discovery;
 mod disk;
 mod logging;
+mod monitoring;
 mod outages;
 mod policies;
+mod reconnect;
 mod runtimes;
 mod setup;
 mod signals;

@@ -12,7 +12,7 @@ use crate::Endpoint;
 #[derive(Debug, Clone)]
 pub struct ServiceInstance {
     service: String,
-    endpoint: Endpoint,
+    endpoint: Option<Endpoint>,
     pub(super) id: String,
     tags: Vec<String>,
     pub(super) ttl: Duration,
@@ -27,11 +27,16 @@ impl ServiceInstance {
     /// letters, digits and `-` alone. Of metadata Consul takes 64 pairs, with keys of up to 128 letters of ASCII, digits,
     /// `-` and `_`, and values of up to 512 bytes. A weight is 1 to 65535.
     pub fn new(service: impl Into<String>, endpoint: Endpoint) -> Self {
+        ServiceInstance { endpoint: Some(endpoint), ..ServiceInstance::without_address(service) }
+    }
+
+    /// An instance of `service` of which others see that it runs, and not where.
+    pub fn without_address(service: impl Into<String>) -> Self {
         let service = service.into();
         ServiceInstance {
             id: format!("{service}-{:016x}", fastrand::u64(..)),
             service,
-            endpoint,
+            endpoint: None,
             tags: Vec::new(),
             ttl: Duration::from_secs(30),
             deregister_after: Duration::from_secs(60),
@@ -79,6 +84,11 @@ impl ServiceInstance {
         &self.id
     }
 
+    /// Where others reach it, unless they are not to know.
+    pub fn address(&self) -> Option<&Endpoint> {
+        self.endpoint.as_ref()
+    }
+
     /// Checks everything that an agent would refuse, or accept and change.
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         checked_name("service", &self.service)?;
@@ -86,45 +96,11 @@ impl ServiceInstance {
         checked_range("service_ttl", self.ttl, 1..=600, "1 second to 10 minutes")?;
         let accepted = "1 minute, the least that Consul takes, to 7 days";
         checked_range("service_deregister_after", self.deregister_after, 60..=604_800, accepted)?;
-        let Endpoint { host, port, weight, priority, server_name, metadata } = &self.endpoint;
-        if !super::health::is_host(host) || *port == 0 {
-            let accepted = "the host and port at which others reach this service, as in 10.0.0.7:8080";
-            return Err(ConfigError::new("service_address", self.endpoint.to_string(), accepted));
-        }
-        if host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_unspecified()) {
-            let accepted = "an address that others can connect to, not the one to listen on";
-            return Err(ConfigError::new("service_address", self.endpoint.to_string(), accepted));
-        }
-        if !(1..=65_535).contains(weight) {
-            return Err(ConfigError::new("service_weight", weight, "1 to 65535"));
-        }
-        if *priority != 0 {
-            return Err(ConfigError::new(
-                "service_priority",
-                priority,
-                "0, as Consul knows no priorities; use the weight",
-            ));
-        }
-        if let Some(name) = server_name {
-            let accepted = "nothing, as Consul has no place for it; use the address or the metadata";
-            return Err(ConfigError::new("service_server_name", name, accepted));
-        }
         if let Some(tag) = self.tags.iter().find(|tag| tag.is_empty() || tag.len() > 255) {
             let shown: String = tag.chars().take(255).collect();
             return Err(ConfigError::new("service_tag", shown, "1 to 255 bytes"));
         }
-        let is_key = |key: &str| {
-            (1..=128).contains(&key.len())
-                && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-        };
-        let refused = metadata.iter().find(|(key, value)| !is_key(key) || value.len() > 512);
-        if refused.is_some() || metadata.len() > 64 {
-            let shown =
-                refused.map_or_else(|| format!("{} pairs", metadata.len()), |(key, _)| key.chars().take(128).collect());
-            let accepted = "up to 64 pairs, with keys of 1 to 128 of A-Z a-z 0-9 - _ and values of up to 512 bytes";
-            return Err(ConfigError::new("service_metadata", shown, accepted));
-        }
-        Ok(())
+        self.endpoint.as_ref().map_or(Ok(()), validate_endpoint)
     }
 
     /// The id of the check that it must confirm.
@@ -134,14 +110,15 @@ impl ServiceInstance {
 
     /// The body of `/v1/agent/service/register`.
     pub(super) fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let endpoint = self.endpoint.as_ref();
         serde_json::to_vec(&Registration {
             id: &self.id,
             name: &self.service,
-            address: &self.endpoint.host,
-            port: self.endpoint.port,
+            address: endpoint.map(|endpoint| endpoint.host.as_str()),
+            port: endpoint.map(|endpoint| endpoint.port),
             tags: &self.tags,
-            meta: &self.endpoint.metadata,
-            weights: Weights { passing: self.endpoint.weight, warning: 1 },
+            meta: endpoint.map(|endpoint| &endpoint.metadata),
+            weights: Weights { passing: endpoint.map_or(1, |endpoint| endpoint.weight), warning: 1 },
             check: Check {
                 check_id: self.check_id(),
                 name: "alive",
@@ -154,16 +131,53 @@ impl ServiceInstance {
     }
 }
 
+/// Checks where it is to be found, and what is registered with it.
+fn validate_endpoint(endpoint: &Endpoint) -> Result<(), ConfigError> {
+    let Endpoint { host, port, weight, priority, server_name, metadata } = endpoint;
+    if !super::health::is_host(host) || *port == 0 {
+        let accepted = "the host and port at which others reach this service, as in 10.0.0.7:8080";
+        return Err(ConfigError::new("service_address", endpoint.to_string(), accepted));
+    }
+    if host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_unspecified()) {
+        let accepted = "an address that others can connect to, not the one to listen on";
+        return Err(ConfigError::new("service_address", endpoint.to_string(), accepted));
+    }
+    if !(1..=65_535).contains(weight) {
+        return Err(ConfigError::new("service_weight", weight, "1 to 65535"));
+    }
+    if *priority != 0 {
+        return Err(ConfigError::new("service_priority", priority, "0, as Consul knows no priorities; use the weight"));
+    }
+    if let Some(name) = server_name {
+        let accepted = "nothing, as Consul has no place for it; use the address or the metadata";
+        return Err(ConfigError::new("service_server_name", name, accepted));
+    }
+    let is_key = |key: &str| {
+        (1..=128).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    let refused = metadata.iter().find(|(key, value)| !is_key(key) || value.len() > 512);
+    if refused.is_some() || metadata.len() > 64 {
+        let shown =
+            refused.map_or_else(|| format!("{} pairs", metadata.len()), |(key, _)| key.chars().take(128).collect());
+        let accepted = "up to 64 pairs, with keys of 1 to 128 of A-Z a-z 0-9 - _ and values of up to 512 bytes";
+        return Err(ConfigError::new("service_metadata", shown, accepted));
+    }
+    Ok(())
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Registration<'a> {
     #[serde(rename = "ID")]
     id: &'a str,
     name: &'a str,
-    address: &'a str,
-    port: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
     tags: &'a [String],
-    meta: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<&'a BTreeMap<String, String>>,
     weights: Weights,
     check: Check,
 }

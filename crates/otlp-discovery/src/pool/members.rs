@@ -4,7 +4,10 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
 };
 
@@ -22,12 +25,15 @@ pub(crate) struct Members {
     known: RwLock<Known>,
     next_id: AtomicU64,
     news: Notify,
+    /// How much news there was.
+    changes: AtomicU64,
 }
 
 #[derive(Debug, Clone)]
 struct Known {
     list: Arc<[Arc<Member>]>,
-    is_found: bool,
+    /// How often the source has answered.
+    generation: u64,
     failure: Option<ResolveError>,
 }
 
@@ -38,9 +44,10 @@ impl Members {
             service,
             balance: balancer.balance(),
             balancer,
-            known: RwLock::new(Known { list: Arc::new([]), is_found: false, failure: None }),
+            known: RwLock::new(Known { list: Arc::new([]), generation: 0, failure: None }),
             next_id: AtomicU64::new(0),
             news: Notify::new(),
+            changes: AtomicU64::new(0),
         }
     }
 
@@ -52,10 +59,14 @@ impl Members {
         Arc::clone(&self.known.read().list)
     }
 
+    pub(super) fn generation(&self) -> u64 {
+        self.known.read().generation
+    }
+
     /// Why the source could not say more, if so; and whether it ever could.
     pub(super) fn failure(&self) -> (Option<ResolveError>, bool) {
         let known = self.known.read();
-        (known.failure.clone(), known.is_found)
+        (known.failure.clone(), known.generation > 0)
     }
 
     /// The endpoints are these now. Those that were there stay as they are.
@@ -70,7 +81,7 @@ impl Members {
             }
         };
         let list = endpoints.iter().map(member).collect();
-        *known = Known { list, is_found: true, failure: None };
+        *known = Known { list, generation: known.generation + 1, failure: None };
         drop(known);
         self.changed();
     }
@@ -82,11 +93,16 @@ impl Members {
 
     /// Wakes whoever waits for an endpoint.
     pub(crate) fn changed(&self) {
+        self.changes.fetch_add(1, Release);
         self.news.notify_waiters();
     }
 
     pub(super) fn news(&self) -> &Notify {
         &self.news
+    }
+
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Acquire)
     }
 
     fn state_of(&self, endpoint: &Endpoint) -> State {

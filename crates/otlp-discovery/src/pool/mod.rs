@@ -17,7 +17,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, pin::pin, sync::Arc};
 
 use tokio::runtime;
 
@@ -144,10 +144,31 @@ impl ServicePool {
         self.members().changed();
     }
 
-    /// Completes at the next change of what is known: endpoints that come, go, or are well again. Changes before the
-    /// first poll are not seen.
-    pub async fn changed(&self) {
-        self.members().news().notified().await;
+    /// How often what is known has changed: endpoints that come, go, fail, or are well again, and sources that fail.
+    pub fn changes(&self) -> u64 {
+        self.members().changes()
+    }
+
+    /// Completes when what is known has changed more often than `seen`, a number that [`ServicePool::changes`] gave.
+    pub async fn changed_since(&self, seen: u64) {
+        loop {
+            let mut news = pin!(self.members().news().notified());
+            news.as_mut().enable();
+            if self.changes() != seen {
+                return;
+            }
+            news.await;
+        }
+    }
+
+    /// A number that grows with each answer of the source.
+    pub fn generation(&self) -> u64 {
+        self.members().generation()
+    }
+
+    /// The endpoints that there are now, as in [`Picked::id`].
+    pub fn ids(&self) -> Vec<u64> {
+        self.members().list().iter().map(|member| member.state.id).collect()
     }
 
     /// What is known now, for people.

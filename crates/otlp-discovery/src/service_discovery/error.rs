@@ -23,6 +23,9 @@ pub enum DiscoveryError {
     /// There is no tokio runtime to watch on.
     #[error("service discovery watches in the background: start it inside of a tokio runtime")]
     NoRuntime,
+    /// This service could not be taken out of the registry.
+    #[error("this service is still registered, and is taken for dead when its time to live has run out: {0}")]
+    Deregistration(String),
 }
 
 fn named(known: &[String]) -> String {

@@ -1,6 +1,7 @@
 //! Where services are found: settings.
 
 mod error;
+mod registration;
 mod running;
 mod source;
 
@@ -8,8 +9,14 @@ use std::{fmt, sync::Arc};
 
 use tokio::runtime;
 
-use self::source::Source;
 pub use self::{error::DiscoveryError, running::Discovery};
+use self::{registration::OwnService, source::Source};
+#[cfg(feature = "consul")]
+use crate::ConsulConfig;
+#[cfg(feature = "dns")]
+use crate::DnsConfig;
+#[cfg(all(doc, feature = "dns"))]
+use crate::DnsResolver;
 use crate::{Endpoint, LoadBalancer, Resolve};
 
 /// Where the instances of services are found, and whether this service is to be found as well.
@@ -33,6 +40,11 @@ use crate::{Endpoint, LoadBalancer, Resolve};
 #[must_use]
 pub struct ServiceDiscovery {
     services: Vec<(String, Source)>,
+    #[cfg(feature = "consul")]
+    consul: Option<ConsulConfig>,
+    #[cfg(feature = "dns")]
+    dns: DnsConfig,
+    own: OwnService,
     receiver_service: Option<String>,
 }
 
@@ -56,9 +68,43 @@ impl ServiceDiscovery {
         self.with(service, Source::Fixed(endpoints.into_iter().collect()))
     }
 
+    /// The instances of `service` are the addresses of `name`, with `port` ([`DnsResolver::addresses`]).
+    #[cfg(feature = "dns")]
+    pub fn with_dns(self, service: impl Into<String>, name: impl Into<String>, port: u16) -> Self {
+        self.with(service, Source::Addresses(name.into(), port))
+    }
+
+    /// The instances of `service` are what the SRV records of `name` say ([`DnsResolver::srv`]).
+    #[cfg(feature = "dns")]
+    pub fn with_dns_srv(self, service: impl Into<String>, name: impl Into<String>) -> Self {
+        self.with(service, Source::Services(name.into()))
+    }
+
+    /// Sets how [`with_dns`](Self::with_dns) and [`with_dns_srv`](Self::with_dns_srv) ask.
+    #[cfg(feature = "dns")]
+    pub fn with_dns_config(mut self, config: DnsConfig) -> Self {
+        self.dns = config;
+        self
+    }
+
     /// The instances of `service` are what `resolver` finds.
     pub fn with_resolver(self, service: impl Into<String>, resolver: impl Resolve + 'static) -> Self {
         self.with(service, Source::Watched(Arc::new(resolver)))
+    }
+
+    /// Looks in Consul for services that have no other source, through the agent at this URL, for instance
+    /// `http://localhost:8500`.
+    #[cfg(feature = "consul")]
+    pub fn with_consul_endpoint(self, url: impl Into<String>) -> Self {
+        self.with_consul(ConsulConfig::new(url))
+    }
+
+    /// As [`with_consul_endpoint`](Self::with_consul_endpoint), with all that can be set: token, datacenter, stale reads,
+    /// tags, TLS.
+    #[cfg(feature = "consul")]
+    pub fn with_consul(mut self, config: ConsulConfig) -> Self {
+        self.consul = Some(config);
+        self
     }
 
     /// The receivers of the telemetry are the instances of `service`: batches are balanced over them. For a client of
@@ -108,6 +154,7 @@ impl fmt::Debug for ServiceDiscovery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServiceDiscovery")
             .field("services", &self.services)
+            .field("own", &self.own)
             .field("receiver_service", &self.receiver_service)
             .finish_non_exhaustive()
     }

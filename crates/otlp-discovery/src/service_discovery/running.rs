@@ -1,11 +1,13 @@
 //! Discovery as it runs: a pool for each service that somebody asked for.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use tokio::runtime;
+use tokio::{runtime, task::AbortHandle};
 
-use super::{DiscoveryError, ServiceDiscovery, source::Ready};
+use super::{DiscoveryError, ServiceDiscovery, registration::Registration, source::Ready};
+#[cfg(feature = "consul")]
+use crate::{ConsulRegistration, ConsulResolver};
 use crate::{LoadBalancer, ServicePool};
 
 /// Finds services, and keeps what it found up to date. Clones are the same.
@@ -16,6 +18,9 @@ pub struct Discovery {
 
 struct Inner {
     sources: BTreeMap<String, Ready>,
+    /// Where all other services are looked for.
+    elsewhere: Option<Ready>,
+    registration: Arc<Registration>,
     balancer: LoadBalancer,
     state: Mutex<State>,
 }
@@ -26,19 +31,31 @@ struct State {
     pools: BTreeMap<String, ServicePool>,
     /// What is watched as soon as there is a runtime.
     waiting: Vec<(ServicePool, Ready)>,
+    registering: Option<AbortHandle>,
 }
 
 impl Discovery {
     pub(super) fn new(settings: ServiceDiscovery, balancer: LoadBalancer) -> Result<Self, DiscoveryError> {
         balancer.validate()?;
+        #[cfg(feature = "dns")]
+        settings.dns.validate()?;
         let mut sources = BTreeMap::new();
         for (service, source) in &settings.services {
-            sources.insert(service.clone(), source.ready()?);
+            sources.insert(service.clone(), source.ready(&settings)?);
         }
-        if let Some(service) = settings.receiver_service.as_ref().filter(|service| !sources.contains_key(*service)) {
-            return Err(unknown(service, &sources));
+        #[cfg(feature = "consul")]
+        let elsewhere = match &settings.consul {
+            Some(config) => Some(Ready::Watched(Arc::new(ConsulResolver::new(config)?))),
+            None => None,
+        };
+        #[cfg(not(feature = "consul"))]
+        let elsewhere = None;
+        let registration = Arc::new(Registration::new(&settings)?);
+        let inner = Inner { sources, elsewhere, registration, balancer, state: Mutex::default() };
+        if let Some(service) = &settings.receiver_service {
+            inner.source(service)?;
         }
-        Ok(Discovery { inner: Arc::new(Inner { sources, balancer, state: Mutex::default() }) })
+        Ok(Discovery { inner: Arc::new(inner) })
     }
 
     /// Begins to watch on `runtime` what was asked for and what will be. Of several calls the first counts.
@@ -51,6 +68,7 @@ impl Discovery {
         for (pool, source) in std::mem::take(&mut state.waiting) {
             watch(runtime, &pool, &source);
         }
+        state.registering = Some(runtime.spawn(Arc::clone(&self.inner.registration).run()).abort_handle());
     }
 
     /// The endpoints of `service`, the same pool at each call. What has to be asked for is not there at once: see
@@ -73,8 +91,7 @@ impl Discovery {
         if let Some(pool) = state.pools.get(service) {
             return Ok(pool.clone());
         }
-        let sources = &self.inner.sources;
-        let source = sources.get(service).ok_or_else(|| unknown(service, sources))?;
+        let source = self.inner.source(service)?;
         let pool = ServicePool::new(service.to_owned(), balancer)?;
         if let Ready::Fixed(endpoints) = source {
             pool.found(endpoints);
@@ -85,6 +102,26 @@ impl Discovery {
         }
         state.pools.insert(service.to_owned(), pool.clone());
         Ok(pool)
+    }
+
+    /// Takes this service out of the registry, if it is there; waits for at most `timeout`. The watching goes on.
+    ///
+    /// # Errors
+    ///
+    /// The registry could not be told. It finds out when the signs of life are missing.
+    pub async fn deregister(&self, timeout: Duration) -> Result<(), DiscoveryError> {
+        self.inner.registration.end(timeout).await
+    }
+
+    /// Whether this service is to be found in a registry.
+    pub fn is_registered(&self) -> bool {
+        self.inner.registration.is_wanted()
+    }
+
+    /// Our own entry in the registry, if there is to be one.
+    #[cfg(feature = "consul")]
+    pub fn registration(&self) -> Option<&ConsulRegistration> {
+        self.inner.registration.entry()
     }
 
     /// The services that somebody asked for.
@@ -101,8 +138,21 @@ fn watch(runtime: &runtime::Handle, pool: &ServicePool, source: &Ready) {
     pool.watch_on(runtime, resolver);
 }
 
-fn unknown(service: &str, sources: &BTreeMap<String, Ready>) -> DiscoveryError {
-    DiscoveryError::UnknownService { service: service.to_owned(), known: sources.keys().cloned().collect() }
+impl Inner {
+    fn source(&self, service: &str) -> Result<&Ready, DiscoveryError> {
+        self.sources.get(service).or(self.elsewhere.as_ref()).ok_or_else(|| DiscoveryError::UnknownService {
+            service: service.to_owned(),
+            known: self.sources.keys().cloned().collect(),
+        })
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(registering) = &self.state.get_mut().registering {
+            registering.abort();
+        }
+    }
 }
 
 impl fmt::Debug for Discovery {

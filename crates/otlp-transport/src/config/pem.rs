@@ -1,11 +1,15 @@
 //! Where PEM text comes from: memory, or a file that is read again when it changes. Nothing of the content
 //! is ever shown.
 
-use std::{fmt, io, path::PathBuf};
+#[cfg(feature = "tls")]
+use std::io;
+use std::{fmt, path::PathBuf};
 
+#[cfg(feature = "tls")]
 use super::read_file;
 
 /// More than any chain of certificates or bundle of authorities has.
+#[cfg(feature = "tls")]
 const LARGEST_FILE: u64 = 4 << 20;
 
 /// PEM text, or the file that holds it.
@@ -19,6 +23,7 @@ pub enum PemSource {
     File(PathBuf),
 }
 
+#[cfg(feature = "tls")]
 impl PemSource {
     /// The text as it is now.
     pub(crate) fn read(&self) -> io::Result<Vec<u8>> {

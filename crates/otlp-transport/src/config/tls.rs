@@ -76,6 +76,12 @@ impl TlsOptions {
         TlsOptions { server_name: Some(name.into()), ..self }
     }
 
+    /// Takes `name` for [`with_server_name`](Self::with_server_name) if none was given.
+    pub fn or_server_name(self, name: impl Into<String>) -> Self {
+        let server_name = self.server_name.clone().or_else(|| Some(name.into()));
+        TlsOptions { server_name, ..self }
+    }
+
     /// The oldest version that is spoken; default TLS 1.2.
     pub fn with_min_version(self, version: TlsVersion) -> Self {
         TlsOptions { min_version: version, ..self }

@@ -1,8 +1,10 @@
 //! The configuration as data: what files say, what is refused, and what each field does at a receiver.
 
 mod bad_input;
+mod effects;
 
 mod files;
+mod reload;
 mod secrets;
 
 use std::time::Duration;
