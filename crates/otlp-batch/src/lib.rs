@@ -47,7 +47,7 @@ pub use self::{
     fate::{DeliveryObserver, Fate, Settled},
     intake::{Intake, Producer, ScopeHandle},
     ledger::{DropReason, Dropped, Ledger, SignalLedger},
-    pipeline::{Pipeline, PipelineBuilder, Report, StartError},
+    pipeline::{Pipeline, PipelineBuilder, PipelineFigures, Report, StartError},
     pool::PoolSnapshot,
     queue::{Found, MemoryQueue, Queue, QueueDepth, QueueListener},
 };

@@ -89,6 +89,10 @@ impl Shared {
         self.settings.limits.max_record_bytes
     }
 
+    pub(crate) fn max_queue_size(&self) -> usize {
+        self.settings.batch.max_queue_size
+    }
+
     pub(crate) fn destinations(&self) -> &[Destination] {
         &self.destinations
     }
@@ -376,5 +380,10 @@ impl Shared {
     /// How many bytes of telemetry are in memory.
     pub(crate) fn memory_in_use(&self) -> usize {
         self.pool.granted()
+    }
+
+    /// How many bytes of telemetry may be in memory.
+    pub(crate) fn memory_budget(&self) -> usize {
+        self.pool.max_bytes()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    net::SocketAddr,
     sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
@@ -9,7 +10,7 @@ use std::{
 use otlp_batch::{Ledger, Pipeline, PoolSnapshot, QueueDepth, Report};
 use otlp_core::{Signal, data::MetricData, propagation::Propagator};
 use otlp_discovery::Discovery;
-use otlp_reliability::NamedSnapshot;
+use otlp_reliability::{HealthChecker, NamedSnapshot};
 use otlp_sdk::{
     logs::{Logger, LoggerProvider},
     metrics::{Meter, MeterProvider},
@@ -23,6 +24,7 @@ use crate::{
     diagnostics::{DiagnosticSeverity, Diagnostics},
     leaving,
     logging::Message,
+    monitoring::{AlertManager, Monitoring, MonitoringError, PerformanceMonitor},
     policies::Policies,
     reload::Reloading,
 };
@@ -61,6 +63,7 @@ pub(crate) struct Parts {
     pub(crate) meters: Arc<MeterProvider>,
     pub(crate) loggers: LoggerProvider,
     pub(crate) propagator: Arc<dyn Propagator>,
+    pub(crate) monitoring: Monitoring,
 }
 
 impl EnhancedOtlpClient {
@@ -170,6 +173,41 @@ impl EnhancedOtlpClient {
     /// How many bytes of memory the records between call site and acknowledgement occupy.
     pub fn memory_in_use(&self) -> usize {
         self.inner.pipeline.memory_in_use()
+    }
+
+    /// What tells what the client is doing, in figures. They are the same at each call.
+    ///
+    /// # Errors
+    ///
+    /// None so far.
+    pub async fn get_performance_monitor(&self) -> Result<PerformanceMonitor, MonitoringError> {
+        Ok(self.inner.monitoring.performance.clone())
+    }
+
+    /// What tells how the client is: whether its thread runs, its endpoints answer, and its queues, memory and disks have
+    /// room. Checks of your own can be added. It is the same at each call, and runs already if the client has a health
+    /// endpoint; those that are added then run on the client's background thread, and must not block.
+    ///
+    /// # Errors
+    ///
+    /// None so far.
+    pub async fn get_health_checker(&self) -> Result<HealthChecker, MonitoringError> {
+        Ok(self.inner.monitoring.health.clone())
+    }
+
+    /// What watches the figures of the client and tells when something is amiss. It is the same at each call.
+    ///
+    /// # Errors
+    ///
+    /// None so far.
+    pub async fn get_alert_manager(&self) -> Result<AlertManager, MonitoringError> {
+        Ok(self.inner.monitoring.alerts.clone())
+    }
+
+    /// Where the health endpoint listens, if there is one
+    /// ([`with_monitoring`](crate::ClientBuilder::with_monitoring)).
+    pub fn monitoring_address(&self) -> Option<SocketAddr> {
+        self.inner.monitoring.address
     }
 
     /// Delivers everything that was recorded before the call, on all threads, metrics included; waits for at most

@@ -57,6 +57,9 @@ pub enum BuildError {
     /// The disk queue: somebody else has the directory, or it cannot be read.
     #[error(transparent)]
     DiskQueue(otlp_batch::DiskQueueError),
+    /// Monitoring: metrics of the client's own, the health endpoint, alerts.
+    #[error(transparent)]
+    Monitoring(#[from] crate::monitoring::MonitoringError),
     /// The background thread could not be started.
     #[error("cannot start the background thread of the telemetry pipeline: {0}")]
     Thread(io::Error),

@@ -13,6 +13,7 @@ mod environment;
 mod error;
 mod leaving;
 mod logging;
+pub mod monitoring;
 mod policies;
 mod propagation;
 mod receivers;

@@ -11,6 +11,8 @@ pub(crate) struct Policies {
     registry: Registry,
     /// The retries of the destinations.
     retries: Vec<Arc<dyn Control>>,
+    /// The circuit breakers that were there from the start, by what they are of.
+    circuit_breakers: Vec<(String, Arc<dyn Control>)>,
     /// Whether they are to be listed in the registry of the process as well.
     is_wanted_by_process: bool,
     /// Whether there is such a registry.
@@ -19,7 +21,13 @@ pub(crate) struct Policies {
 
 impl Policies {
     pub(crate) fn new(is_wanted_by_process: bool) -> Self {
-        Policies { registry: Registry::new(), retries: Vec::new(), is_wanted_by_process, is_without_registry: false }
+        Policies {
+            registry: Registry::new(),
+            retries: Vec::new(),
+            circuit_breakers: Vec::new(),
+            is_wanted_by_process,
+            is_without_registry: false,
+        }
     }
 
     /// Lists the policies around the attempts of an exporter.
@@ -35,6 +43,18 @@ impl Policies {
     /// The retries of the destinations.
     pub(crate) fn retries(&self) -> Vec<Arc<dyn Control>> {
         self.retries.clone()
+    }
+
+    /// Lists the circuit breaker of an endpoint, or of an exporter that has one of its own.
+    pub(crate) fn add_circuit_breaker(&mut self, endpoint: &str, control: Option<Arc<dyn Control>>) {
+        self.circuit_breakers.extend(control.clone().map(|control| (endpoint.to_owned(), control)));
+        self.add(format!("{endpoint}/circuit_breaker"), control);
+    }
+
+    /// The circuit breakers that were there from the start, by what they are of. Those of endpoints that are found while
+    /// the client runs are among the figures.
+    pub(crate) fn circuit_breakers(&self) -> &[(String, Arc<dyn Control>)] {
+        &self.circuit_breakers
     }
 
     /// Lists a policy.

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use otlp_exporters::RetryableKinds;
 use otlp_reliability::{Control, PolicyConfig};
+use otlp_transport::Auth;
 use parking_lot::Mutex;
 use thiserror::Error;
 
@@ -12,6 +13,8 @@ use crate::{
     EnhancedOtlpClient,
     config::{FieldError, Process, ProductionConfig},
 };
+
+const TOKEN: &str = "security.auth_token";
 
 /// What became of a [`EnhancedOtlpClient::reload`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,6 +33,9 @@ pub enum ReloadError {
     /// A field cannot be used.
     #[error(transparent)]
     Field(#[from] FieldError),
+    /// The token cannot be sent.
+    #[error("security.auth_token: {0}")]
+    Token(otlp_transport::ConfigError),
     /// There is nothing that the configuration could replace.
     #[error(
         "the client was built without a configuration: build it by with_production_config or with_client_config, and it \
@@ -47,11 +53,13 @@ pub(crate) struct Reloading {
     pub(crate) retryable: RetryableKinds,
     /// How long attempts without a limit go on.
     pub(crate) longest_retry: Option<Duration>,
+    /// What the token is sent by, if one is.
+    pub(crate) auth: Option<Auth>,
 }
 
 impl EnhancedOtlpClient {
-    /// Changes what can be changed while the client runs: `retry`, `logging.log_level`, `logging.log_format` and
-    /// `monitoring.metrics_export_interval`. References are followed anew, so a file that changed is read. Batches that
+    /// Changes what can be changed while the client runs: `retry`, `logging.log_level`, `logging.log_format`,
+    /// `monitoring.metrics_export_interval` and `security.auth_token`. References are followed anew, so a file that changed is read. Batches that
     /// are being retried go on by the new settings from their next failure on. Whatever else differs from what the client
     /// was built with is named, and takes effect with the next client. Nothing that was accepted is lost.
     ///
@@ -67,9 +75,15 @@ impl EnhancedOtlpClient {
         // Held to the end: of two reloads at a time, one is whole before the other.
         let mut in_force = reloading.in_force.lock();
         let changed = changes(&in_force, &new);
+        let is_authenticated = reloading.auth.is_some() && new.security.enable_authentication;
         let (applied, needs_restart): (Vec<String>, Vec<String>) =
-            changed.into_iter().partition(|path| can_change(path));
+            changed.into_iter().partition(|path| can_change(path) || (is_authenticated && path == TOKEN));
         let concerns = |part: &str| applied.iter().any(|path| path.starts_with(part));
+        // First, for it is the only one that may fail.
+        if let Some(auth) = reloading.auth.as_ref().filter(|_| concerns(TOKEN)) {
+            auth.exchange_bearer(new.security.auth_token.as_str()).map_err(ReloadError::Token)?;
+            in_force.security.auth_token = new.security.auth_token;
+        }
         if concerns("retry.") {
             let policy = PolicyConfig::Retry(new.retry.policy(reloading.longest_retry));
             for retry in &reloading.retries {

@@ -43,6 +43,8 @@ pub(crate) struct Export {
     pub(crate) exporter: OtlpExporter,
     /// The endpoint of each signal as it may be shown.
     pub(crate) endpoints: [String; 3],
+    /// How each signal is sent.
+    pub(crate) protocols: [Protocol; 3],
     /// What the exporter sends each signal by.
     pub(crate) transports: [Arc<AnyTransport>; 3],
 }
@@ -61,17 +63,17 @@ pub(crate) fn export(
     environment: &[ExportVariables; 3],
     events: &EventHook,
 ) -> Result<Export, BuildError> {
-    let (transports, mut protocols) = transports(options, environment, events)?;
-    protocols.dedup();
-    let protocols: Vec<String> = protocols.iter().map(Protocol::to_string).collect();
+    let (transports, protocols) = transports(options, environment, events)?;
+    let mut names = protocols.map(|protocol| protocol.to_string()).to_vec();
+    names.dedup();
     let endpoints = Signal::ALL.map(|signal| {
         let environment = &environment[signal.index()];
         let endpoint = endpoint(signal, options, environment);
         shown(endpoint.as_ref().map_or_else(|| default_endpoint(options, environment), |(url, _)| url.as_str()))
             .to_owned()
     });
-    let exporter = OtlpExporter::new(format!("otlp ({})", protocols.join(", ")), transports.clone());
-    Ok(Export { exporter, endpoints, transports })
+    let exporter = OtlpExporter::new(format!("otlp ({})", names.join(", ")), transports.clone());
+    Ok(Export { exporter, endpoints, protocols, transports })
 }
 
 /// A URL without its query, which may hold a key. The transport has refused one with a user in it.
@@ -108,23 +110,21 @@ fn transports(
     options: &ExportOptions,
     environment: &[ExportVariables; 3],
     events: &EventHook,
-) -> Result<([Arc<AnyTransport>; 3], Vec<Protocol>), BuildError> {
-    let mut protocols = Vec::new();
+) -> Result<([Arc<AnyTransport>; 3], [Protocol; 3]), BuildError> {
     let mut made: Vec<((Protocol, TransportConfig), Arc<AnyTransport>)> = Vec::new();
-    let mut transport = |signal: Signal| -> Result<Arc<AnyTransport>, BuildError> {
+    let mut transport = |signal: Signal| -> Result<(Arc<AnyTransport>, Protocol), BuildError> {
         let settings = settings(signal, options, &environment[signal.index()])?;
-        protocols.push(settings.0);
         if let Some((_, same)) = made.iter().find(|(known, _)| *known == settings) {
-            return Ok(Arc::clone(same));
+            return Ok((Arc::clone(same), settings.0));
         }
         let (protocol, mut config) = settings.clone();
         config.events = events.clone();
         let new = Arc::new(AnyTransport::new(protocol, config)?);
         made.push((settings, Arc::clone(&new)));
-        Ok(new)
+        Ok((new, protocol))
     };
-    let transports = [transport(Signal::Traces)?, transport(Signal::Metrics)?, transport(Signal::Logs)?];
-    Ok((transports, protocols))
+    let [traces, metrics, logs] = [transport(Signal::Traces)?, transport(Signal::Metrics)?, transport(Signal::Logs)?];
+    Ok(([traces.0, metrics.0, logs.0], [traces.1, metrics.1, logs.1]))
 }
 
 fn settings(

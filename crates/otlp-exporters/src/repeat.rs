@@ -4,11 +4,14 @@
 //! failure leaves it shut, is no failure of the batch: the batch is put off, back into the queue, and uses up neither
 //! attempts nor time. What the limits of retry end is a batch that fails while its endpoint works.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use otlp_batch::{Attempts, Batch, BatchExporter, Exported};
 use otlp_core::{ExportError, Outcome, Signal};
-use otlp_reliability::{Control, Controlled, Retry};
+use otlp_reliability::{Clock, Control, Controlled, Retry, TokioClock};
 use parking_lot::Mutex;
 
 use crate::{
@@ -17,10 +20,17 @@ use crate::{
     route::{Route, Tried},
 };
 
-/// Hears of attempts that failed, also of those that are repeated.
+/// Hears of attempts, also of those that are repeated. Called where batches are delivered: it must be quick.
 pub trait AttemptObserver: Send + Sync {
     /// An attempt to deliver to `destination` failed and may be repeated.
     fn failed(&self, destination: &str, signal: Signal, error: &ExportError);
+
+    /// An attempt ended as `outcome` says, after `took`. Attempts that are abandoned in the middle are not told.
+    fn attempted(&self, _destination: &str, _signal: Signal, _outcome: &Outcome, _took: Duration) {}
+
+    /// A batch, or a part of one, will not be tried again here; `took` is the time since its first attempt began, waits
+    /// included. One that is put off is not told: it comes back.
+    fn concluded(&self, _destination: &str, _signal: Signal, _outcome: &Outcome, _took: Duration) {}
 }
 
 /// An exporter whose policies can be looked at.
@@ -63,24 +73,40 @@ impl Repeat {
         };
         // The error of the last attempt, after which the route was still open.
         let last_error = Mutex::new(None);
+        let first_began = Mutex::new(None);
         let once = || async {
+            let began = TokioClock.now();
             let Some(Tried { outcome, was_up }) = route.attempt(batch, &course, attempts).await else {
                 return Exported::PutOff { error: last_error.lock().take(), was_up: true };
             };
+            first_began.lock().get_or_insert(began);
+            self.tell(|observer| observer.attempted(&self.name, signal, &outcome, since(began)));
             if let Outcome::Retry(failure) = &outcome {
-                if let Some(observer) = &self.observer {
-                    observer.failed(&self.name, signal, &failure.error);
-                }
+                self.tell(|observer| observer.failed(&self.name, signal, &failure.error));
                 *last_error.lock() = Some(failure.error.clone());
             }
             unless_down(outcome, !route.takes_all(signal), was_up)
         };
-        match self.retry.execute(once).await {
+        let exported = match self.retry.execute(once).await {
             // Out of time: but if the endpoint went down during the last wait, that is not the batch's fault.
             Exported::Settled(outcome) => unless_down(outcome, !route.takes_all(signal), true),
             put_off => put_off,
+        };
+        if let (Exported::Settled(outcome), Some(began)) = (&exported, *first_began.lock()) {
+            self.tell(|observer| observer.concluded(&self.name, signal, outcome, since(began)));
+        }
+        exported
+    }
+
+    fn tell(&self, what: impl FnOnce(&dyn AttemptObserver)) {
+        if let Some(observer) = &self.observer {
+            what(&**observer);
         }
     }
+}
+
+fn since(began: Instant) -> Duration {
+    TokioClock.now().saturating_duration_since(began)
 }
 
 /// The outcome of an attempt, or the batch put off: it failed because the endpoint is down. Only that failure counts: one
@@ -96,8 +122,6 @@ fn unless_down(outcome: Outcome, is_down: bool, was_up: bool) -> Exported {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use otlp_core::{ErrorKind, RetryableFailure};
 
     use super::*;

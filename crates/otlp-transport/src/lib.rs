@@ -3,7 +3,11 @@
 //!
 //! - [`Transport`]: the trait. [`GrpcTransport`], [`HttpTransport`], and [`AnyTransport`] for a [`Protocol`] that is
 //!   chosen at run time.
-//! - [`TransportConfig`]: endpoints, headers, compression, limits, TLS. Unusable settings are a [`ConfigError`].
+//! - [`TransportConfig`]: endpoints, headers, compression, limits, connections, TLS, credentials. Unusable settings are a
+//!   [`ConfigError`].
+//! - [`ConnectionPoolConfig`]: how many connections there are, and how long. [`TlsOptions`]: whom to trust and who we are;
+//!   files may rotate. [`Auth`] and [`Authenticate`]: tokens, token files, and hooks that renew credentials.
+//! - [`TransportEvent`]: what happens beside the attempts.
 //!
 //! # What an outcome says
 //!
@@ -16,6 +20,7 @@
 //! | answered RESOURCE_EXHAUSTED | `Retry` with a `RetryInfo`, else `Refused` |
 //! | answered 413, or that the message is too large | `TooLarge` |
 //! | answered anything else, a web page, or gRPC without a status | `Refused` |
+//! | answered 401 or UNAUTHENTICATED to credentials of [`Auth`] | as it answers the request that is sent again with fresher ones; `Refused` if there are none; `Retry` if they cannot be had |
 //! | could not be reached, broke the connection, reset the stream, answered no HTTP, or not in time | `Retry` |
 //!
 //! An answer that is no HTTP at all is retried like a lost connection: it is not among the answers that the
@@ -60,5 +65,6 @@ pub use self::{
     },
     grpc::GrpcTransport,
     http::{HttpEncoding, HttpTransport},
+    payload::PreparedRequest,
     transport::{AnyTransport, Protocol, Transport},
 };

@@ -10,6 +10,7 @@ use crate::{
     connection::Failure,
     grpc::GrpcTransport,
     http::{HttpEncoding, HttpTransport},
+    payload::PreparedRequest,
 };
 
 /// Delivers encoded requests to one receiver, one attempt at a time.
@@ -26,6 +27,12 @@ pub trait Transport: Send + Sync {
     ///
     /// The transports of this crate panic outside of a tokio runtime with I/O and time enabled.
     fn send(&self, request: &EncodedRequest) -> impl Future<Output = Outcome> + Send;
+
+    /// As [`Transport::send`], for a request that may need several attempts: what one of them makes of it, for instance
+    /// by compressing it, the others can use. By default nothing is made of it.
+    fn send_prepared(&self, request: &PreparedRequest) -> impl Future<Output = Outcome> + Send {
+        self.send(request.request())
+    }
 }
 
 /// How OTLP is spoken (`OTEL_EXPORTER_OTLP_PROTOCOL`).
@@ -106,6 +113,13 @@ impl Transport for AnyTransport {
         match self {
             AnyTransport::Grpc(transport) => transport.send(request).await,
             AnyTransport::Http(transport) => transport.send(request).await,
+        }
+    }
+
+    async fn send_prepared(&self, request: &PreparedRequest) -> Outcome {
+        match self {
+            AnyTransport::Grpc(transport) => transport.send_prepared(request).await,
+            AnyTransport::Http(transport) => transport.send_prepared(request).await,
         }
     }
 }

@@ -18,6 +18,7 @@
 //! - [`context`]: the active span, also across `.await`.
 //! - [`propagation`]: trace context and baggage across processes.
 //! - [`config`]: what can be set.
+//! - [`monitoring`]: what the client tells of itself: figures, health, alerts.
 //! - [`delivery`]: the ledger, and how to hear of the fate of every item.
 //! - [`data`], [`wire`], [`json`]: telemetry as structures, as bytes and as JSON, for those who read it.
 //! - [`reliability`]: circuit breaker, retry, timeout, bulkhead and the rest of them, for any service.
@@ -58,6 +59,17 @@ pub mod config {
         AuthError, Authenticate, ClientIdentity, Compression, ConnectionPoolConfig, Credentials, Headers, KeepAlive,
         Protocol, TlsOptions, TlsVersion,
     };
+}
+
+/// What the client tells of itself: figures, health, alerts.
+pub mod monitoring {
+    pub use otlp_client::monitoring::{
+        AlertManager, AlertMetric, AlertNotice, AlertRule, AlertSeverity, AlertSink, AlertState, AlertStatus,
+        AttemptCounts, CircuitBreakerPerformance, Comparison, DestinationPerformance, DiskQueueState, Latency,
+        MemoryPerformance, MonitoringError, PerformanceMonitor, PerformanceSnapshot, SignalPerformance, Throughput,
+        Webhook,
+    };
+    pub use otlp_reliability::{Check, CheckOutcome, Health, HealthChecker, HealthStatus, Probe};
 }
 
 /// Where every item went.

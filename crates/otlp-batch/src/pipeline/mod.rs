@@ -4,6 +4,7 @@ mod background;
 mod builder;
 #[cfg(test)]
 mod day_tests;
+mod figures;
 mod report;
 
 use std::{
@@ -28,6 +29,7 @@ use self::{
 };
 pub use self::{
     builder::PipelineBuilder,
+    figures::PipelineFigures,
     report::{Report, StartError},
 };
 use crate::{Intake, Ledger, PoolSnapshot, QueueDepth, destination::Destination, thread_slots};
@@ -70,6 +72,11 @@ impl Pipeline {
     /// runs then is dropped where it waits.
     pub fn runtime(&self) -> &runtime::Handle {
         &self.runtime
+    }
+
+    /// How it stands, for whoever watches it.
+    pub fn figures(&self) -> PipelineFigures {
+        PipelineFigures::new(self.intake.clone())
     }
 
     /// Where every item is now, for each destination.

@@ -9,7 +9,10 @@ mod ours;
 use std::ops::Range;
 
 use self::ours::Form;
-pub(crate) use self::{floor::encoded_spans, ours::Disk};
+pub(crate) use self::{
+    floor::encoded_spans,
+    ours::{Disk, spans_of},
+};
 use crate::{Failure, catalogue::Subject, stopwatch::Stopwatch};
 
 /// A pipeline that records one kind of item and delivers it.

@@ -22,6 +22,7 @@ use crate::{
     endpoints,
     environment::Environment,
     logging::Message,
+    monitoring::{self, EndpointAddress, Monitoring, Observations},
     policies::Policies,
     resource::resource,
 };
@@ -50,6 +51,8 @@ impl ClientBuilder {
             diagnostics.say(DiagnosticSeverity::Warning, notice);
         }
         let disk_queue = self.said.settle(self.disk_queue)?;
+        let listening = self.monitoring.validate()?.map(EndpointAddress::listen).transpose()?;
+        let observations = Arc::new(Observations::new(disk_queue.is_some()));
         let mut policies = Policies::new(self.is_in_registry);
         let (retry, retryable) = self.retry.settle(disk_queue.is_some())?;
         let (repeated, longest_retry) = (retryable.clone(), longest_retry(disk_queue.is_some()));
@@ -67,12 +70,13 @@ impl ClientBuilder {
             retryable,
             diagnostics: &diagnostics,
             policies: &mut policies,
+            observations: &observations,
         };
         let Assembled { otlp, transports, receivers, customs, breakers, hurry } =
             assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
-        let flushed = receivers.clone();
+        let (flushed, is_balanced) = (receivers.clone(), receivers.is_some());
         let clock = Arc::new(Clock::system());
-        let ticking = Arc::clone(&clock);
+        let (ticking, turning) = (Arc::clone(&clock), Arc::clone(&observations));
         let at_drop = Arc::clone(&diagnostics);
         let mut pipeline = Pipeline::builder(resource)
             .batch(self.batch.unwrap_or_default())
@@ -80,7 +84,10 @@ impl ClientBuilder {
             .memory(self.memory)
             .zero_copy(self.zero_copy)
             .observer(observers(Arc::clone(&diagnostics), self.observer))
-            .on_tick(move || ticking.resync())
+            .on_tick(move || {
+                ticking.resync();
+                turning.turned();
+            })
             .on_hurry(move || {
                 endpoints::probe(&breakers);
                 flushed.iter().for_each(ServicePool::probe);
@@ -107,10 +114,11 @@ impl ClientBuilder {
             pipeline = pipeline.destination_in_memory(console).taking(Targets::signals(targets.console));
         }
         if let Some(disk_queue) = disk_queue {
-            let disk_says = Arc::clone(&diagnostics);
-            pipeline = pipeline
-                .with_disk_queue(disk_queue)
-                .on_disk_event(move |destination, event| disk_says.disk(destination, event));
+            let (disk_says, disk_is) = (Arc::clone(&diagnostics), Arc::clone(&observations));
+            pipeline = pipeline.with_disk_queue(disk_queue).on_disk_event(move |destination, event| {
+                disk_says.disk(destination, event);
+                disk_is.disk(destination, event);
+            });
         }
         if let Some(interval) = self.metric_interval {
             pipeline = pipeline.metric_interval(interval);
@@ -138,7 +146,7 @@ impl ClientBuilder {
         let mut metrics = self.metrics;
         metrics.temporality = self.temporality.unwrap_or(metrics.temporality);
         let intake = pipeline.intake();
-        let meters = Arc::new(MeterProvider::new(intake.clone(), Arc::clone(&clock), metrics));
+        let meters = Arc::new(MeterProvider::new(intake.clone(), Arc::clone(&clock), metrics.clone()));
         if targets.any(Signal::Metrics) {
             intake.register(meters.clone());
         }
@@ -151,7 +159,7 @@ impl ClientBuilder {
         log.is_enabled = targets.any(Signal::Logs);
         log.is_structured = self.logging.as_ref().is_none_or(|logging| logging.enable_structured_logging);
         log.aggregation = logging::aggregation(self.logging.as_ref(), self.log_aggregation);
-        let loggers = LoggerProvider::new(intake.clone(), clock, log);
+        let loggers = LoggerProvider::new(intake.clone(), Arc::clone(&clock), log);
         intake.register(Arc::new(loggers.clone()));
         diagnostics.say_with(DiagnosticSeverity::Debug, || {
             let destinations: Vec<String> = pipeline.ledgers().into_iter().map(|ledger| ledger.destination).collect();
@@ -159,9 +167,30 @@ impl ClientBuilder {
             Message::from(text).field("version", env!("CARGO_PKG_VERSION"))
         });
         let propagator = propagation::propagator(self.is_propagating, self.propagator, environment.propagator);
-        let reloading = self.said.reloading(policies.retries(), repeated, longest_retry);
-        let parts =
-            Parts { pipeline, policies, reloading, discovery, diagnostics, tracers, meters, loggers, propagator };
+        let reloading = self.said.reloading(policies.retries(), repeated, longest_retry, self.export.auth);
+        let monitoring = Monitoring::start(monitoring::Parts {
+            settings: self.monitoring,
+            listening,
+            observations,
+            policies: policies.clone(),
+            is_balanced,
+            diagnostics: Arc::clone(&diagnostics),
+            pipeline: &pipeline,
+            clock,
+            metrics,
+        })?;
+        let parts = Parts {
+            pipeline,
+            policies,
+            reloading,
+            discovery,
+            diagnostics,
+            tracers,
+            meters,
+            loggers,
+            propagator,
+            monitoring,
+        };
         Ok(EnhancedOtlpClient::new(parts))
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     diagnostics::Diagnostics,
     endpoints::Endpoints,
     environment::ExportVariables,
+    monitoring::{Component, Observations},
     policies::Policies,
     receivers::{Balanced, Parts, Prepared},
     settings::{self, Export, ExportOptions},
@@ -27,6 +28,7 @@ pub(super) struct Destinations<'a> {
     pub(super) retryable: RetryableKinds,
     pub(super) diagnostics: &'a Arc<Diagnostics>,
     pub(super) policies: &'a mut Policies,
+    pub(super) observations: &'a Observations,
 }
 
 /// The destinations, and what a flush tells them by.
@@ -48,7 +50,7 @@ impl Destinations<'_> {
         custom_exporters: Vec<Box<dyn Exporter>>,
         environment: &[ExportVariables; 3],
     ) -> Result<Assembled, BuildError> {
-        let Destinations { export, prepared, retry, retryable, diagnostics, policies } = self;
+        let Destinations { export, prepared, retry, retryable, diagnostics, policies, observations } = self;
         let hurry = Hurry::new();
         let retry = retry.build().map_err(BuildError::Retry)?;
         let mut endpoints = Endpoints::new(circuit_breaker.clone(), Arc::clone(diagnostics));
@@ -63,6 +65,7 @@ impl Destinations<'_> {
             circuit_breaker,
             diagnostics,
             policies,
+            observations,
         };
         let balanced = prepared.map_or(Ok(None), |prepared| prepared.exporter(parts))?;
         let (otlp, transports, receivers): (Arc<dyn BatchExporter>, _, _) = match balanced {
@@ -71,13 +74,15 @@ impl Destinations<'_> {
                 (Arc::new(exporter), Vec::new(), Some(pool))
             }
             None => {
-                let Export { exporter, endpoints: urls, transports } = settings::export(export, environment, &events)?;
+                let Export { exporter, endpoints: urls, protocols, transports } =
+                    settings::export(export, environment, &events)?;
+                let component = Component::otlp(protocols, &urls);
                 let [traces, metrics, logs] =
                     urls.map(|url| endpoints.breaker(&url).map_err(BuildError::CircuitBreaker));
                 let otlp = Retrying::new(exporter, retry.clone(), hurry.clone())
                     .with_retryable(retryable.clone())
                     .with_circuit_breakers([traces?, metrics?, logs?])
-                    .with_observer(diagnostics.clone());
+                    .with_observer(Arc::new(observations.next_destination(component, diagnostics)));
                 policies.add_exporter(&otlp);
                 (Arc::new(otlp), transports.into(), None)
             }
@@ -91,13 +96,14 @@ impl Destinations<'_> {
             if let Some(limit) = attempt_timeout(export.timeout) {
                 custom = custom.with_timeout(limit);
             }
-            let custom = custom.with_observer(diagnostics.clone());
+            let component = Component::custom(&custom.name());
+            let custom = custom.with_observer(Arc::new(observations.next_destination(component, diagnostics)));
             policies.add_exporter(&custom);
             customs.push(Arc::new(custom));
         }
         let breakers = endpoints.into_breakers();
         for (endpoint, breaker) in &breakers {
-            policies.add(format!("{endpoint}/circuit_breaker"), breaker.control());
+            policies.add_circuit_breaker(endpoint, breaker.control());
         }
         Ok(Assembled { otlp, transports, receivers, customs, breakers, hurry })
     }

@@ -7,6 +7,7 @@ mod destinations;
 mod discovery;
 mod environment;
 mod logging;
+mod monitoring;
 mod policies;
 mod production;
 mod propagation;
@@ -26,8 +27,8 @@ use otlp_sdk::{
 
 use self::{policies::RetryChoice, production::Said};
 use crate::{
-    LoggingConfig, endpoints::default_circuit_breaker, environment::Environment, logging::Sink, receivers::Receivers,
-    settings::ExportOptions,
+    LoggingConfig, endpoints::default_circuit_breaker, environment::Environment, logging::Sink,
+    monitoring::MonitoringSettings, receivers::Receivers, settings::ExportOptions,
 };
 
 /// Settings of an [`EnhancedOtlpClient`]. What is set here beats the environment.
@@ -64,6 +65,7 @@ pub struct ClientBuilder {
     logging: Option<LoggingConfig>,
     log_aggregation: Option<LogAggregation>,
     drop_deadline: Option<Duration>,
+    monitoring: MonitoringSettings,
     environment: Option<Environment>,
     said: Said,
 }
@@ -101,6 +103,7 @@ impl ClientBuilder {
             logging: None,
             log_aggregation: None,
             drop_deadline: None,
+            monitoring: MonitoringSettings::default(),
             environment: None,
             said: Said::default(),
         }

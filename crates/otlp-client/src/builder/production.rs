@@ -6,7 +6,7 @@ use otlp_batch::{DiskQueueConfig, EncryptionKey};
 use otlp_core::KeyValue;
 use otlp_exporters::RetryableKinds;
 use otlp_reliability::Control;
-use otlp_transport::{ClientIdentity, ConnectionPoolConfig, TlsOptions};
+use otlp_transport::{Auth, ClientIdentity, ConnectionPoolConfig, TlsOptions};
 use parking_lot::Mutex;
 
 use super::policies::RetryChoice;
@@ -125,9 +125,9 @@ impl ClientBuilder {
         self.export.timeout = Some(connection.request_timeout);
         self.batch = Some(batch);
         self.retry = RetryChoice::Config(retry);
-        self.metric_interval = Some(monitoring.metrics_export_interval);
+        self.configure_monitoring(&monitoring);
         if security.enable_authentication {
-            self.export.headers.push(("authorization".to_owned(), format!("Bearer {}", security.auth_token)));
+            self.export.auth = Some(Auth::bearer(security.auth_token.as_str()));
         }
         self.logging = Some(logging);
         self.said.notices.extend(idle(&security));
@@ -142,9 +142,11 @@ impl Said {
         retries: Vec<Arc<dyn Control>>,
         retryable: RetryableKinds,
         longest_retry: Option<Duration>,
+        auth: Option<Auth>,
     ) -> Option<Reloading> {
-        let in_force = Mutex::new(self.config.take()?);
-        Some(Reloading { in_force, retries, retryable, longest_retry })
+        let config = self.config.take()?;
+        let auth = auth.filter(|_| config.security.enable_authentication);
+        Some(Reloading { in_force: Mutex::new(config), retries, retryable, longest_retry, auth })
     }
 
     /// What was refused, and what the key has to encrypt: the disk queue as it has to be.

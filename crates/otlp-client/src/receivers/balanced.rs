@@ -14,6 +14,7 @@ use crate::{
     diagnostics::Diagnostics,
     endpoints,
     environment::ExportVariables,
+    monitoring::{Component, Observations},
     policies::Policies,
     settings::{self, Export, ExportOptions},
 };
@@ -29,6 +30,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) circuit_breaker: Option<CircuitBreakerConfig>,
     pub(crate) diagnostics: &'a Arc<Diagnostics>,
     pub(crate) policies: &'a Policies,
+    pub(crate) observations: &'a Observations,
 }
 
 /// The exporter, and the pool that it balances over.
@@ -50,7 +52,10 @@ impl Prepared {
         for signal in &mut environment {
             signal.protocol.get_or_insert(protocol);
         }
-        let name = settings::export(&options, &environment, parts.events)?.exporter_name();
+        let first = settings::export(&options, &environment, parts.events)?;
+        // Each batch has a server of its own.
+        let component = Component::otlp(first.protocols, &Default::default());
+        let name = first.exporter_name();
 
         let (diagnostics, shown_by) = (Arc::clone(parts.diagnostics), template.clone());
         let watched = self.balancer.clone().or_circuit_breaker(parts.circuit_breaker).with_observers(move |endpoint| {
@@ -74,7 +79,7 @@ impl Prepared {
         };
         let exporter = BalancedExporter::new(name, pool.clone(), connect, parts.retry, parts.hurry)
             .with_retryable(parts.retryable)
-            .with_observer(parts.diagnostics.clone());
+            .with_observer(Arc::new(parts.observations.next_destination(component, parts.diagnostics)));
         Ok(Some(Balanced { exporter, pool }))
     }
 }

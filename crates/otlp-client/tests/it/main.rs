@@ -10,6 +10,7 @@ mod content;
 mod discovery;
 mod disk;
 mod logging;
+mod monitoring;
 mod outages;
 mod policies;
 mod runtimes;

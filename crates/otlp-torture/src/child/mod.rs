@@ -113,7 +113,7 @@ fn end(
     if report.durable && given_up(&ledger) == 0 {
         journal.write(&Entry::Durable(recorded))?;
     }
-    journal.write(&Entry::Ended(Box::new(ledger)))?;
+    journal.write(&Entry::Ended(Box::new(ledger), report.durable))?;
     say(&Answer::Done);
     Ok(())
 }

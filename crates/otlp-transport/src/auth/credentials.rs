@@ -3,6 +3,7 @@
 use std::{error::Error, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 
 use super::{session::Session, source::Source};
 use crate::config::{ConfigError, Headers};
@@ -75,9 +76,9 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// A bearer token that does not change: `authorization: Bearer <token>`.
+    /// A bearer token that changes only by [`Auth::exchange_bearer`]: `authorization: Bearer <token>`.
     pub fn bearer(token: impl Into<String>) -> Self {
-        Auth::of(Source::Token(token.into()))
+        Auth::of(Source::Token(Mutex::new(token.into())))
     }
 
     /// A bearer token in a file of at most 64 KiB, without the white space around it. The file is read when the transport
@@ -90,6 +91,15 @@ impl Auth {
     /// Credentials from a hook.
     pub fn hook(hook: Arc<dyn Authenticate>) -> Self {
         Auth::of(Source::Hook(hook))
+    }
+
+    /// Sends another bearer token from the next request on, on all transports that have a clone of this.
+    ///
+    /// # Errors
+    ///
+    /// This was not made by [`Auth::bearer`], or the token cannot be sent. The old one stays.
+    pub fn exchange_bearer(&self, token: impl Into<String>) -> Result<(), ConfigError> {
+        self.session.exchange(token.into())
     }
 
     fn of(source: Source) -> Self {

@@ -82,6 +82,15 @@ impl Session {
         Ok(())
     }
 
+    /// Grants another token, if the source is one.
+    pub(super) fn exchange(&self, token: String) -> Result<(), ConfigError> {
+        let refused = |reason| ConfigError::Auth { field: "bearer token", reason };
+        let got = self.source.exchange(token);
+        let got = got.ok_or_else(|| refused("there is none that could be exchanged: give one at first".to_owned()))?;
+        self.grant(got.map_err(refused)?, Instant::now());
+        Ok(())
+    }
+
     /// What to send.
     ///
     /// # Errors

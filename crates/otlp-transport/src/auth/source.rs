@@ -8,6 +8,7 @@ use std::{
 };
 
 use http::HeaderMap;
+use parking_lot::Mutex;
 
 use super::{Authenticate, Credentials, caught::caught};
 use crate::{config::read_file, response::quoted};
@@ -20,7 +21,8 @@ const LARGEST_TOKEN: u64 = 64 << 10;
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) enum Source {
-    Token(String),
+    /// One that can be exchanged.
+    Token(Mutex<String>),
     File(PathBuf),
     Hook(Arc<dyn Authenticate>),
 }
@@ -42,7 +44,7 @@ impl Source {
     /// Why there is nothing, without a secret.
     pub(super) fn ask_now(&self) -> Option<Result<Got, String>> {
         match self {
-            Source::Token(token) => Some(bearer(token).map(Got::forever)),
+            Source::Token(token) => Some(bearer(&token.lock()).map(Got::forever)),
             Source::File(path) => Some(token_file(path)),
             Source::Hook(_) => None,
         }
@@ -55,7 +57,7 @@ impl Source {
     /// Why there is nothing, without a secret.
     pub(super) async fn ask(&self) -> Result<Got, String> {
         match self {
-            Source::Token(token) => bearer(token).map(Got::forever),
+            Source::Token(token) => bearer(&token.lock()).map(Got::forever),
             Source::File(path) => {
                 let file = path.clone();
                 let reading = tokio::task::spawn_blocking(move || token_file(&file));
@@ -74,6 +76,20 @@ impl Source {
                 }
             }
         }
+    }
+
+    /// Makes another token the one that is given from now on; `None` if there is none to exchange.
+    ///
+    /// # Errors
+    ///
+    /// Why it is none, without it. The old one stays.
+    pub(super) fn exchange(&self, token: String) -> Option<Result<Got, String>> {
+        let Source::Token(current) = self else { return None };
+        let got = bearer(&token).map(Got::forever);
+        if got.is_ok() {
+            *current.lock() = token;
+        }
+        Some(got)
     }
 
     /// Whether asking takes so little that requests may wait for it though they could go without.

@@ -87,7 +87,6 @@ impl Pool {
         Arc::new(Pool {
             max,
             min: config.pool.min_connections,
-            // Without keep-alive an HTTP/1.1 connection is over when its request is; the receiver is told so.
             max_idle: config.max_idle_connections.unwrap_or(max),
             idle_timeout: config.pool.idle_timeout,
             state: Mutex::default(),

@@ -18,7 +18,7 @@ use crate::{
     auth::{Answered, Authentication, Granted},
     config::{ConfigError, TransportConfig},
     connection::{Deadline, Route, Routes},
-    payload::{Compressor, ContentEncoding},
+    payload::{Compressor, ContentEncoding, PreparedRequest},
     transport::{Transport, lost, too_large, uncompressed},
 };
 
@@ -90,9 +90,18 @@ impl GrpcTransport {
     }
 
     /// The message to send with its prefix in front, or why there is none.
-    fn message(&self, route: &Route, request: &EncodedRequest) -> Result<Vec<Bytes>, Outcome> {
+    fn message(
+        &self,
+        route: &Route,
+        request: &EncodedRequest,
+        prepared: Option<&PreparedRequest>,
+    ) -> Result<Vec<Bytes>, Outcome> {
         too_large(&route.target, request.len(), self.max_request_bytes)?;
-        let message = self.compressor.compress(request.segments().to_vec()).map_err(uncompressed)?;
+        let make = || self.compressor.compress(request.segments().to_vec()).map_err(uncompressed);
+        let message = match prepared {
+            Some(prepared) => prepared.form(self.compressor.form(false), make)?,
+            None => make()?,
+        };
         let len = message.iter().map(Bytes::len).sum();
         too_large(&route.target, len, self.max_request_bytes)?;
         let mut prefix = [0; PREFIX];
@@ -105,10 +114,11 @@ impl GrpcTransport {
         Ok(segments)
     }
 
-    async fn attempt(&self, request: &EncodedRequest) -> Result<Outcome, Outcome> {
+    /// What was `prepared` is of the same request.
+    async fn attempt(&self, request: &EncodedRequest, prepared: Option<&PreparedRequest>) -> Result<Outcome, Outcome> {
         let deadline = Deadline::after(self.request_timeout);
         let route = self.routes.of(request.signal())?;
-        let message = self.message(route, request)?;
+        let message = self.message(route, request, prepared)?;
         let granted = self.authentication.granted(&route.target, deadline).await?;
         let answered = self.exchange(route, request, &message, granted.as_deref(), deadline).await?;
         match self.authentication.after(&answered, granted, &route.target, deadline).await? {
@@ -144,7 +154,11 @@ impl GrpcTransport {
 
 impl Transport for GrpcTransport {
     async fn send(&self, request: &EncodedRequest) -> Outcome {
-        self.attempt(request).await.unwrap_or_else(|outcome| outcome)
+        self.attempt(request, None).await.unwrap_or_else(|outcome| outcome)
+    }
+
+    async fn send_prepared(&self, request: &PreparedRequest) -> Outcome {
+        self.attempt(request.request(), Some(request)).await.unwrap_or_else(|outcome| outcome)
     }
 }
 

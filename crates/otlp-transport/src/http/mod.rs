@@ -18,7 +18,7 @@ use crate::{
     auth::{Answered, Authentication, Granted},
     config::{ConfigError, TransportConfig},
     connection::{Deadline, Route, Routes},
-    payload::{Compressor, ContentEncoding},
+    payload::{Compressor, ContentEncoding, PreparedRequest},
     transport::{Transport, lost, too_large, uncompressed},
 };
 
@@ -28,8 +28,7 @@ pub enum HttpEncoding {
     /// Binary protobuf: the bytes as they are.
     #[default]
     Protobuf,
-    /// OTLP JSON: each attempt reads the protobuf and writes it anew, several times the size. For receivers and
-    /// debugging that need it.
+    /// OTLP JSON, several times the size of the protobuf that it is made of. For receivers and debugging that need it.
     Json,
 }
 
@@ -92,23 +91,35 @@ impl HttpTransport {
     }
 
     /// The body to send, or why there is none.
-    fn body(&self, route: &Route, request: &EncodedRequest) -> Result<Vec<Bytes>, Outcome> {
+    fn body(
+        &self,
+        route: &Route,
+        request: &EncodedRequest,
+        prepared: Option<&PreparedRequest>,
+    ) -> Result<Vec<Bytes>, Outcome> {
         too_large(&route.target, request.len(), self.max_request_bytes)?;
-        let segments = match self.encoding {
-            HttpEncoding::Protobuf => request.segments().to_vec(),
-            HttpEncoding::Json => vec![json(request)?],
+        let make = || {
+            let segments = match self.encoding {
+                HttpEncoding::Protobuf => request.segments().to_vec(),
+                HttpEncoding::Json => vec![json(request)?],
+            };
+            let len = segments.iter().map(Bytes::len).sum();
+            too_large(&route.target, len, self.max_request_bytes)?;
+            self.compressor.compress(segments).map_err(uncompressed)
         };
-        let len = segments.iter().map(Bytes::len).sum();
-        too_large(&route.target, len, self.max_request_bytes)?;
-        let segments = self.compressor.compress(segments).map_err(uncompressed)?;
+        let segments = match prepared {
+            Some(prepared) => prepared.form(self.compressor.form(self.encoding == HttpEncoding::Json), make)?,
+            None => make()?,
+        };
         too_large(&route.target, segments.iter().map(Bytes::len).sum(), self.max_request_bytes)?;
         Ok(segments)
     }
 
-    async fn attempt(&self, request: &EncodedRequest) -> Result<Outcome, Outcome> {
+    /// What was `prepared` is of the same request.
+    async fn attempt(&self, request: &EncodedRequest, prepared: Option<&PreparedRequest>) -> Result<Outcome, Outcome> {
         let deadline = Deadline::after(self.request_timeout);
         let route = self.routes.of(request.signal())?;
-        let body = self.body(route, request)?;
+        let body = self.body(route, request, prepared)?;
         let granted = self.authentication.granted(&route.target, deadline).await?;
         let answered = self.exchange(route, request, &body, granted.as_deref(), deadline).await?;
         match self.authentication.after(&answered, granted, &route.target, deadline).await? {
@@ -149,7 +160,11 @@ fn json(request: &EncodedRequest) -> Result<Bytes, Outcome> {
 
 impl Transport for HttpTransport {
     async fn send(&self, request: &EncodedRequest) -> Outcome {
-        self.attempt(request).await.unwrap_or_else(|outcome| outcome)
+        self.attempt(request, None).await.unwrap_or_else(|outcome| outcome)
+    }
+
+    async fn send_prepared(&self, request: &PreparedRequest) -> Outcome {
+        self.attempt(request.request(), Some(request)).await.unwrap_or_else(|outcome| outcome)
     }
 }
 

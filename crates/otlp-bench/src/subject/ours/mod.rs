@@ -60,6 +60,11 @@ pub(crate) fn producer(form: Form, kind: Kind, setup: &Setup) -> Result<Box<dyn 
     })
 }
 
+/// Trees of spans, recorded by a client that was made elsewhere.
+pub(crate) fn spans_of(client: EnhancedOtlpClient) -> impl Producer {
+    spans::Spans::new(client)
+}
+
 /// A bound counter of ours.
 pub(crate) fn bound_counter(setup: &Setup) -> Result<Box<dyn BoundCounter>, Failure> {
     Ok(Box::new(metrics::Bound::new(client(Form::GRPC, setup)?)))

@@ -63,6 +63,40 @@ fn the_interval_of_metrics_changes_while_the_client_runs() {
 }
 
 #[test]
+fn the_token_changes_while_the_client_runs_also_if_its_file_does() {
+    let receiver = receiver();
+    let file = std::env::temp_dir().join(format!("otlp-reload-token-{}", std::process::id()));
+    let sent = |client: &EnhancedOtlpClient| {
+        spans(client, 1);
+        assert!(client.flush_blocking(DEADLINE).complete);
+        receiver.requests().last().unwrap().header("authorization").map(str::to_owned)
+    };
+    std::fs::write(&file, "first").unwrap();
+    let mut config = config(&receiver);
+    config.security.enable_authentication = true;
+    config.security.auth_token = format!("${{file:{}}}", file.display());
+    let client = client(config.clone());
+    assert_eq!(sent(&client).as_deref(), Some("Bearer first"));
+    std::fs::write(&file, "second").unwrap();
+    assert_eq!(client.reload(&config).unwrap().applied, ["security.auth_token"]);
+    assert_eq!(sent(&client).as_deref(), Some("Bearer second"));
+
+    std::fs::write(&file, "not one").unwrap();
+    config.retry.max_attempts = 7;
+    let error = client.reload(&config).unwrap_err().to_string();
+    assert!(error.starts_with("security.auth_token: ") && !error.contains("not one"), "{error}");
+    assert_eq!(sent(&client).as_deref(), Some("Bearer second"), "as it was");
+    std::fs::write(&file, "second").unwrap();
+    assert_eq!(client.reload(&config).unwrap().applied, ["retry.max_attempts"], "had not been applied");
+
+    config.security.enable_authentication = false;
+    let waits = client.reload(&config).unwrap().needs_restart;
+    assert!(waits.contains(&"security.enable_authentication".to_owned()), "{waits:?}");
+    assert_eq!(sent(&client).as_deref(), Some("Bearer second"));
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
 fn the_level_of_messages_changes_while_the_client_runs() {
     let receiver = receiver();
     let count = Arc::new(AtomicUsize::new(0));
