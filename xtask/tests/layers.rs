@@ -107,6 +107,14 @@ fn the_two_lowest_crates_stay_nearly_free_of_dependencies() {
 }
 
 #[test]
+fn discovery_has_the_policies_and_nothing_else_of_ours() {
+    let tree = tree_of("otlp-discovery");
+    let ours: BTreeSet<&str> =
+        tree.lines().skip(1).filter(|line| line.contains("otlp") || line.contains("telemetry")).collect();
+    assert_eq!(ours, BTreeSet::from(["otlp_reliability"]));
+}
+
+#[test]
 fn the_example_service_has_the_policies_and_nothing_else_of_ours() {
     let tree = tree_of("resilient-service");
     let ours: BTreeSet<&str> =

@@ -33,10 +33,7 @@ pub use self::{
 };
 pub use otlp_batch::{DiskQueueConfig, Durability, EncryptionKey};
 
-/// Finding services and balancing over them.
-pub mod discovery {
-    pub use otlp_discovery::*;
-}
+pub use otlp_discovery as discovery;
 
 /// The bodies of the fuzz targets for configuration files.
 #[cfg(any(test, fuzzing))]

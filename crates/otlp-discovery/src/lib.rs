@@ -7,6 +7,8 @@
 mod balance;
 #[cfg(feature = "consul")]
 mod consul;
+#[cfg(feature = "dns")]
+mod dns;
 mod endpoint;
 mod health;
 mod load_balancer;
@@ -21,6 +23,8 @@ pub use otlp_reliability::{ConfigError, Verdict};
 pub use self::consul::{
     ConsulConfig, ConsulError, ConsulRegistration, ConsulResolver, RegistrationStatus, ServiceInstance,
 };
+#[cfg(feature = "dns")]
+pub use self::dns::{DnsConfig, DnsResolver};
 pub use self::{
     balance::{Balance, Candidate, LeastLoaded, LoadBalancingStrategy, Random, Rendezvous, RoundRobin, Weighted},
     endpoint::Endpoint,

@@ -18,6 +18,7 @@
 //! - [`context`]: the active span, also across `.await`.
 //! - [`propagation`]: trace context and baggage across processes.
 //! - [`config`]: what can be set.
+//! - [`discovery`]: services and receivers that are found, and balanced over.
 //! - [`monitoring`]: what the client tells of itself: figures, health, alerts.
 //! - [`delivery`]: the ledger, and how to hear of the fate of every item.
 //! - [`data`], [`wire`], [`json`]: telemetry as structures, as bytes and as JSON, for those who read it.
@@ -58,6 +59,17 @@ pub mod config {
     pub use otlp_transport::{
         AuthError, Authenticate, ClientIdentity, Compression, ConnectionPoolConfig, Credentials, Headers, KeepAlive,
         Protocol, TlsOptions, TlsVersion,
+    };
+}
+
+/// Finding services and balancing over them: the receivers of the telemetry, and a program's own.
+pub mod discovery {
+    pub use otlp_discovery::{
+        Balance, Candidate, CheckHealth, Checking, ConsulConfig, ConsulError, ConsulRegistration, ConsulResolver,
+        Discovery, DiscoveryError, DnsConfig, DnsResolver, Endpoint, EndpointStatus, Found, HttpCheck, LeastLoaded,
+        LoadBalancer, LoadBalancingStrategy, NoEndpoint, PickRequest, Picked, PoolSnapshot, Publisher, Random,
+        RegistrationStatus, Rendezvous, Resolve, ResolveError, RoundRobin, ServiceDiscovery, ServiceInstance,
+        ServicePool, StaticResolver, TcpCheck, Verdict, Watching, Weighted,
     };
 }
 

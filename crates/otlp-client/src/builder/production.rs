@@ -198,3 +198,34 @@ fn tls_options(tls: &TlsConfig) -> TlsOptions {
     }
     options
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ConnectionConfig;
+
+    #[test]
+    fn connections_are_as_many_and_as_long_as_the_configuration_says() {
+        let seconds = Duration::from_secs;
+        let connection = ConnectionConfig {
+            connect_timeout: seconds(1),
+            request_timeout: seconds(2),
+            keep_alive_timeout: seconds(3),
+            max_idle_connections: 4,
+            max_connections: 5,
+        };
+        let mut config = ProductionConfig::new("https://127.0.0.1:1", "shop");
+        config.connection = connection;
+        config.security.enable_encryption = true;
+        let builder = EnhancedOtlpClient::builder().with_production_config(config);
+        let pool = ConnectionPoolConfig {
+            max_connections: 5,
+            connection_timeout: seconds(1),
+            idle_timeout: seconds(3),
+            ..ConnectionPoolConfig::default()
+        };
+        assert_eq!(builder.export.pool, pool);
+        assert_eq!((builder.export.timeout, builder.export.max_idle_connections), (Some(seconds(2)), Some(4)));
+        assert!(builder.export.require_tls);
+    }
+}

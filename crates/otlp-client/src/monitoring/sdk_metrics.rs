@@ -191,9 +191,9 @@ fn created(meter: &Meter, source: &Arc<Source>) {
         .with_description("The number of logs submitted to enabled SDK Loggers.")
         .with_unit("{log_record}")
         .with_callback(move |observer| {
-            // Each destination has all of them.
-            let accepted = source.pipeline.ledgers().first().map_or(0, |ledger| ledger.logs.accepted);
-            observer.observe(accepted, &());
+            // Each destination that takes logs has all of them.
+            let accepted = source.pipeline.ledgers().iter().map(|ledger| ledger.logs.accepted).max();
+            observer.observe(accepted.unwrap_or(0), &());
         })
         .init();
 }

@@ -1,5 +1,7 @@
 //! The check that a path answers with success.
 
+use std::pin::pin;
+
 use http_body_util::Empty;
 use hyper::{Request, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
@@ -37,15 +39,17 @@ impl HttpCheck {
             .header(header::HOST, asked.to_string())
             .header(header::CONNECTION, "close")
             .body(Empty::<Bytes>::new())?;
-        let answer = async move { sender.send_request(request).await };
+        let mut answer = pin!(sender.send_request(request));
         // The connection is driven here and not in a task, so that a check that is dropped leaves nothing behind.
-        let status = tokio::select! {
-            answer = answer => answer?.status(),
+        let answer = tokio::select! {
+            biased;
+            answer = &mut answer => answer,
             ended = connection => {
                 ended?;
-                return Err("the connection ended without an answer".into());
+                answer.await
             }
         };
+        let status = answer?.status();
         if status.is_success() { Ok(()) } else { Err(format!("GET {} is answered with {status}", self.path).into()) }
     }
 }

@@ -3,6 +3,8 @@
 mod http;
 mod rounds;
 mod tcp;
+#[cfg(test)]
+mod tests;
 
 use std::{future::Future, pin::Pin};
 

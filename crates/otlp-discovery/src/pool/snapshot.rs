@@ -31,6 +31,8 @@ pub struct EndpointStatus {
     pub picked: u64,
     /// How long it is still left alone, if it is.
     pub rests_for: Option<Duration>,
+    /// Whether it gets no requests, while there are others, because of its checks.
+    pub is_failing_checks: bool,
     /// Why its last check failed, if it did.
     pub check_failure: Option<String>,
     /// The figures of its circuit breaker, unless there is none.
@@ -45,6 +47,7 @@ impl PoolSnapshot {
             in_flight: member.state.in_flight.load(Relaxed),
             picked: member.state.picked.load(Relaxed),
             rests_for: member.state.rest(),
+            is_failing_checks: member.state.is_failing_checks(),
             check_failure: member.state.check_failure(),
             circuit_breaker: member.state.breaker.as_ref().map(|breaker| breaker.snapshot()),
         });

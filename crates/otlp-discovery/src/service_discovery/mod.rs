@@ -13,6 +13,10 @@ pub use self::{error::DiscoveryError, running::Discovery};
 use self::{registration::OwnService, source::Source};
 #[cfg(feature = "consul")]
 use crate::ConsulConfig;
+#[cfg(feature = "dns")]
+use crate::DnsConfig;
+#[cfg(all(doc, feature = "dns"))]
+use crate::DnsResolver;
 use crate::{Endpoint, LoadBalancer, Resolve};
 
 /// Where the instances of services are found, and whether this service is to be found as well.
@@ -38,6 +42,8 @@ pub struct ServiceDiscovery {
     services: Vec<(String, Source)>,
     #[cfg(feature = "consul")]
     consul: Option<ConsulConfig>,
+    #[cfg(feature = "dns")]
+    dns: DnsConfig,
     own: OwnService,
     receiver_service: Option<String>,
 }
@@ -60,6 +66,25 @@ impl ServiceDiscovery {
     /// The instances of `service` are always these.
     pub fn with_endpoints(self, service: impl Into<String>, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
         self.with(service, Source::Fixed(endpoints.into_iter().collect()))
+    }
+
+    /// The instances of `service` are the addresses of `name`, with `port` ([`DnsResolver::addresses`]).
+    #[cfg(feature = "dns")]
+    pub fn with_dns(self, service: impl Into<String>, name: impl Into<String>, port: u16) -> Self {
+        self.with(service, Source::Addresses(name.into(), port))
+    }
+
+    /// The instances of `service` are what the SRV records of `name` say ([`DnsResolver::srv`]).
+    #[cfg(feature = "dns")]
+    pub fn with_dns_srv(self, service: impl Into<String>, name: impl Into<String>) -> Self {
+        self.with(service, Source::Services(name.into()))
+    }
+
+    /// Sets how [`with_dns`](Self::with_dns) and [`with_dns_srv`](Self::with_dns_srv) ask.
+    #[cfg(feature = "dns")]
+    pub fn with_dns_config(mut self, config: DnsConfig) -> Self {
+        self.dns = config;
+        self
     }
 
     /// The instances of `service` are what `resolver` finds.

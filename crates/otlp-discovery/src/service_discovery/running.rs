@@ -37,9 +37,11 @@ struct State {
 impl Discovery {
     pub(super) fn new(settings: ServiceDiscovery, balancer: LoadBalancer) -> Result<Self, DiscoveryError> {
         balancer.validate()?;
+        #[cfg(feature = "dns")]
+        settings.dns.validate()?;
         let mut sources = BTreeMap::new();
         for (service, source) in &settings.services {
-            sources.insert(service.clone(), source.ready()?);
+            sources.insert(service.clone(), source.ready(&settings)?);
         }
         #[cfg(feature = "consul")]
         let elsewhere = match &settings.consul {

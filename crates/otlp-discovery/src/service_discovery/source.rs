@@ -4,6 +4,9 @@ use std::{fmt, sync::Arc};
 
 use otlp_reliability::ConfigError;
 
+use super::ServiceDiscovery;
+#[cfg(feature = "dns")]
+use crate::DnsResolver;
 use crate::{Endpoint, Resolve};
 
 /// What settings say of a service.
@@ -12,6 +15,10 @@ pub(super) enum Source {
     /// Endpoints that are not read yet.
     Texts(Vec<String>),
     Fixed(Vec<Endpoint>),
+    #[cfg(feature = "dns")]
+    Addresses(String, u16),
+    #[cfg(feature = "dns")]
+    Services(String),
     Watched(Arc<dyn Resolve>),
 }
 
@@ -23,13 +30,21 @@ pub(super) enum Ready {
 }
 
 impl Source {
-    pub(super) fn ready(&self) -> Result<Ready, ConfigError> {
+    pub(super) fn ready(&self, settings: &ServiceDiscovery) -> Result<Ready, ConfigError> {
         Ok(match self {
             Source::Texts(texts) => {
                 let read: Result<Vec<Endpoint>, _> = texts.iter().map(|text| text.parse()).collect();
                 Ready::Fixed(distinct(read?).into())
             }
             Source::Fixed(endpoints) => Ready::Fixed(distinct(endpoints.clone()).into()),
+            #[cfg(feature = "dns")]
+            Source::Addresses(name, port) => {
+                Ready::Watched(Arc::new(DnsResolver::addresses(name, *port)?.with_config(settings.dns.clone())?))
+            }
+            #[cfg(feature = "dns")]
+            Source::Services(name) => {
+                Ready::Watched(Arc::new(DnsResolver::srv(name)?.with_config(settings.dns.clone())?))
+            }
             Source::Watched(resolver) => Ready::Watched(Arc::clone(resolver)),
         })
     }
@@ -47,6 +62,10 @@ impl fmt::Debug for Source {
         match self {
             Source::Texts(texts) => texts.fmt(f),
             Source::Fixed(endpoints) => endpoints.fmt(f),
+            #[cfg(feature = "dns")]
+            Source::Addresses(name, port) => write!(f, "{name}:{port}"),
+            #[cfg(feature = "dns")]
+            Source::Services(name) => f.write_str(name),
             Source::Watched(resolver) => f.write_str(&resolver.name()),
         }
     }

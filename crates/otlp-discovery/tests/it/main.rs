@@ -4,3 +4,4 @@
 
 #[cfg(feature = "consul")]
 mod consul;
+mod services;

@@ -94,11 +94,7 @@ impl AlertMetric {
             AlertMetric::AttemptLatencyP50 => latency(source, 0.5)?,
             AlertMetric::AttemptLatencyP95 => latency(source, 0.95)?,
             AlertMetric::AttemptLatencyP99 => latency(source, 0.99)?,
-            AlertMetric::AcceptedPerSecond => {
-                // Each destination has all of them.
-                let accepted = |at: usize, _, counts: &Counts| if at == 0 { counts.ledger.accepted } else { 0 };
-                source.history.lock().pace(PACE, accepted)?
-            }
+            AlertMetric::AcceptedPerSecond => accepted(source)?,
             AlertMetric::DeliveredPerSecond => {
                 source.history.lock().pace(PACE, |_, _, counts| counts.ledger.delivered)?
             }
@@ -110,6 +106,17 @@ impl fmt::Display for AlertMetric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// Each destination that takes a signal has all of its items.
+fn accepted(source: &Source) -> Option<f64> {
+    let destinations = source.pipeline.ledgers().len();
+    let history = source.history.lock();
+    let of = |signal: Signal| {
+        let rate = |destination| history.rate(destination, signal, PACE, |counts| counts.ledger.accepted);
+        (0..destinations).filter_map(rate).reduce(f64::max)
+    };
+    Signal::ALL.into_iter().map(of).sum()
 }
 
 fn rise(source: &Source, of: fn(&Counts) -> u64) -> Option<u64> {

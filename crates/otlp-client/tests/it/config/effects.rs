@@ -5,10 +5,7 @@ use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 use otlp_batch::{BatchConfig, DiskQueueConfig, DropReason, Durability};
 use otlp_client::{
     ClientBuilder, EnhancedOtlpClient,
-    config::{
-        ClientConfig, ErrorType, LogLevel, MonitoringConfig, ProductionConfig, RetryConfig, TlsConfig,
-        TransportProtocol,
-    },
+    config::{ClientConfig, ErrorType, LogLevel, ProductionConfig, RetryConfig, TlsConfig, TransportProtocol},
 };
 use otlp_core::{Signal, data::Severity};
 use otlp_receiver::{Encoding, Fault, GrpcCode, Protocol, Receiver};
@@ -24,6 +21,9 @@ pub(super) fn config(receiver: &Receiver) -> ProductionConfig {
     let mut config = ProductionConfig::new(receiver.grpc_endpoint(), "shop");
     config.transport.protocol = TransportProtocol::Grpc;
     config.logging.log_level = LogLevel::Off;
+    // What the client tells of itself would be among the requests that are counted.
+    config.monitoring.enable_performance_metrics = false;
+    config.monitoring.enable_resource_metrics = false;
     config.retry.initial_interval = Duration::from_millis(1);
     config.retry.max_interval = Duration::from_millis(10);
     config
@@ -164,15 +164,51 @@ fn an_attempt_takes_no_longer_than_the_request_timeout() {
 fn metrics_are_sent_at_the_interval_of_the_configuration() {
     let receiver = receiver();
     let mut config = config(&receiver);
-    config.monitoring = MonitoringConfig {
-        enable_performance_metrics: false,
-        enable_resource_metrics: false,
-        metrics_export_interval: Duration::from_millis(20),
-        ..MonitoringConfig::default()
-    };
+    config.monitoring.metrics_export_interval = Duration::from_millis(20);
     let client = client(config);
     client.meter("test").u64_counter("work").init().add(1, &[("region", "eu")]);
     receiver.requests().wait_for_blocking(|requests| requests.totals().requests >= 2, DEADLINE).unwrap();
+}
+
+#[test]
+fn health_is_served_and_custom_metrics_are_recorded_if_the_configuration_says_so() {
+    for is_enabled in [true, false] {
+        let receiver = receiver();
+        let mut config = config(&receiver);
+        config.monitoring.enable_custom_metrics = is_enabled;
+        config.monitoring.health_check_endpoint = is_enabled.then(|| "http://127.0.0.1:0/health".to_owned());
+        let client = client(config);
+        assert_eq!(client.monitoring_address().is_some(), is_enabled);
+        client.meter("test").u64_counter("work").init().add(1, &[("region", "eu")]);
+        assert!(client.shutdown_blocking(DEADLINE).complete);
+        assert_eq!(receiver.store().metrics().is_empty(), !is_enabled);
+    }
+}
+
+#[test]
+fn attributes_of_log_records_are_text_unless_they_are_structured() {
+    for is_structured in [true, false] {
+        let receiver = receiver();
+        let mut config = config(&receiver);
+        config.logging.enable_structured_logging = is_structured;
+        let client = client(config);
+        client.logger("test").record(Severity::Info).body("work").attribute("number", 7).emit();
+        assert!(client.shutdown_blocking(DEADLINE).complete);
+        let logs = receiver.store().logs();
+        assert_eq!(logs[0].attributes.get("number").is_some(), is_structured);
+    }
+}
+
+#[test]
+fn identical_log_records_are_one_if_the_configuration_says_so() {
+    let receiver = receiver();
+    let mut config = config(&receiver);
+    config.logging.enable_log_aggregation = true;
+    let client = client(config);
+    (0..5).for_each(|_| client.logger("test").record(Severity::Info).body("work").emit());
+    assert!(client.shutdown_blocking(DEADLINE).complete);
+    assert_eq!(receiver.store().logs().len() as u64 + client.folded_log_records(), 5);
+    assert!(client.folded_log_records() > 0);
 }
 
 #[test]

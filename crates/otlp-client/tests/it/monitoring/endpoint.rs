@@ -2,11 +2,11 @@
 
 use std::{net::TcpListener, time::Duration};
 
-use otlp_client::MonitoringConfig;
+use otlp_client::{EnhancedOtlpClient, MonitoringConfig};
 use otlp_reliability::CircuitBreakerConfig;
 
 use super::{get, request, served, wait_until};
-use crate::setup::{builder, receiver, spans};
+use crate::setup::{DEADLINE, builder, receiver, spans};
 
 #[test]
 fn a_healthy_client_answers_at_its_paths_and_nowhere_else() {
@@ -59,6 +59,43 @@ fn an_endpoint_that_is_down_degrades_the_client_or_makes_it_unready_if_that_is_a
         assert_eq!(get(address, "/ready").status, if is_required { 503 } else { 200 });
         assert_eq!(get(address, "/health").status, 200, "a restart would not help");
     }
+}
+
+#[test]
+fn of_receivers_that_are_balanced_over_one_that_works_is_enough() {
+    let (first, second) = (receiver(), receiver());
+    let breaker = CircuitBreakerConfig::new()
+        .with_failure_rate(None)
+        .with_consecutive_failures(1)
+        .with_break_duration(Duration::from_secs(3600));
+    let client = EnhancedOtlpClient::builder()
+        .without_environment()
+        .with_endpoints([first.grpc_endpoint(), second.grpc_endpoint()])
+        .with_grpc_transport()
+        .with_circuit_breaker(breaker)
+        .with_diagnostics(|_| {})
+        .with_monitoring(served())
+        .with_endpoints_required_for_readiness(true)
+        .build_blocking()
+        .unwrap();
+    let address = client.monitoring_address().unwrap();
+    spans(&client, 1);
+    assert!(client.flush_blocking(DEADLINE).complete);
+    wait_until("the checks have run", || get(address, "/ready").status == 200);
+    second.kill_blocking();
+    wait_until("one is seen to be down", || {
+        spans(&client, 1);
+        client.flush_blocking(Duration::from_millis(20));
+        get(address, "/ready").body.contains("1 of 2 receivers are down")
+    });
+    assert_eq!(get(address, "/ready").status, 200);
+    first.kill_blocking();
+    wait_until("both are seen to be down", || {
+        spans(&client, 1);
+        client.flush_blocking(Duration::from_millis(20));
+        get(address, "/ready").status == 503
+    });
+    assert!(get(address, "/ready").body.contains("all receivers are down"));
 }
 
 #[test]

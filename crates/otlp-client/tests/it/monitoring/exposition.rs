@@ -134,6 +134,7 @@ fn page(client: &EnhancedOtlpClient) -> Page {
     let answer = get(client.monitoring_address().unwrap(), "/metrics");
     assert_eq!(answer.status, 200);
     assert!(answer.head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{}", answer.head);
+    // For `promtool check metrics`, where there is one.
     if let Ok(path) = std::env::var("OTLP_KEEP_METRICS_PAGE") {
         std::fs::write(path, &answer.body).unwrap();
     }
