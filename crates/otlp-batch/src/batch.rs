@@ -141,10 +141,12 @@ impl Batch {
                 (first.to_vec(), second.to_vec())
             }
         };
-        let part = |fragments| {
-            Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments).copying(self.is_copied)
-        };
-        (!first.is_empty() && !second.is_empty()).then(|| (part(first), part(second)))
+        (!first.is_empty() && !second.is_empty()).then(|| (self.with_fragments(first), self.with_fragments(second)))
+    }
+
+    /// A part of the batch.
+    pub(crate) fn with_fragments(&self, fragments: Vec<Fragment>) -> Batch {
+        Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments).copying(self.is_copied)
     }
 
     /// How many bytes of the memory budget it takes. The buffers of small fragments are mostly empty, and count in full.

@@ -18,6 +18,7 @@
 
 mod batch;
 mod batcher;
+mod by_trace;
 mod chunk;
 mod config;
 mod destination;

@@ -15,9 +15,11 @@ use crate::{
     logging::Message,
 };
 
+/// When an endpoint counts as down unless the builder is told otherwise, to change a part of it.
+///
 /// Five failures in a row are an endpoint that is down. It is asked again after a second, and less and less often, as
 /// one probe: enough to notice a restart soon, and too little to keep a backend from coming up.
-pub(crate) fn default_circuit_breaker() -> CircuitBreakerConfig {
+pub fn default_circuit_breaker() -> CircuitBreakerConfig {
     let breaks = BreakDuration::growing(Duration::from_secs(1), Duration::from_secs(30));
     CircuitBreakerConfig::new()
         .with_failure_rate(None)

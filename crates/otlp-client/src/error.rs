@@ -57,6 +57,10 @@ pub enum BuildError {
     /// The disk queue: somebody else has the directory, or it cannot be read.
     #[error(transparent)]
     DiskQueue(otlp_batch::DiskQueueError),
+    /// The Kafka exporter.
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    Kafka(#[from] otlp_exporters::kafka::KafkaConfigError),
     /// Monitoring: metrics of the client's own, the health endpoint, alerts.
     #[error(transparent)]
     Monitoring(#[from] crate::monitoring::MonitoringError),

@@ -1,4 +1,5 @@
-//! Where batches end: [`OtlpExporter`], [`ConsoleExporter`], and the user's own [`Exporter`].
+//! Where batches end: [`OtlpExporter`], [`ConsoleExporter`], the user's own [`Exporter`], and with the feature `kafka` a
+//! Kafka cluster.
 //!
 //! A destination that can fail in passing implements [`Attempt`], one try at a time; [`Retrying`] repeats it, and asks the
 //! circuit breaker of the endpoint before each try; [`BalancedExporter`] does so over several endpoints, and goes on to
@@ -9,6 +10,8 @@ mod console;
 mod custom;
 mod endpoint;
 mod hurry;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod otlp;
 pub mod owned;
 mod repeat;

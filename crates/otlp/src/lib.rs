@@ -47,9 +47,11 @@ pub mod config {
         config::{
             ClientConfig, ConfigFileError, ConnectionConfig, ErrorType, FieldError, FieldProblem, LogFormat, LogLevel,
             LoggingConfig, MonitoringConfig, Place, ProductionConfig, RetryConfig, SecurityConfig, TlsConfig,
-            TransportConfig, TransportProtocol, literal,
+            TransportConfig, TransportProtocol, default_circuit_breaker, default_retry, literal,
         },
     };
+    #[cfg(feature = "kafka")]
+    pub use otlp_exporters::kafka::{KafkaCompression, KafkaConfig, KafkaConfigError};
     pub use otlp_reliability::{BreakDuration, CircuitBreakerConfig, RetryPolicy};
     pub use otlp_sdk::{
         logs::{LogAggregation, LogLimits},

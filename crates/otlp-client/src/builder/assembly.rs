@@ -71,9 +71,13 @@ impl ClientBuilder {
             diagnostics: &diagnostics,
             policies: &mut policies,
             observations: &observations,
+            #[cfg(feature = "kafka")]
+            kafka: self.kafka,
         };
-        let Assembled { otlp, transports, receivers, customs, breakers, hurry } =
-            assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
+        let assembled = assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
+        let Assembled { otlp, transports, receivers, customs, breakers, hurry, .. } = assembled;
+        #[cfg(feature = "kafka")]
+        let kafka = assembled.kafka;
         let (flushed, is_balanced) = (receivers.clone(), receivers.is_some());
         let clock = Arc::new(Clock::system());
         let (ticking, turning) = (Arc::clone(&clock), Arc::clone(&observations));
@@ -108,6 +112,11 @@ impl ClientBuilder {
         pipeline = pipeline.destination_known_as("otlp", otlp).taking(Targets::signals(targets.otlp));
         for exporter in customs {
             pipeline = pipeline.destination(exporter);
+        }
+        #[cfg(feature = "kafka")]
+        if let Some(kafka) = kafka {
+            // Its name tells the brokers, which may be others by the time a backlog is sent.
+            pipeline = pipeline.destination_known_as("kafka", kafka);
         }
         if targets.console.contains(&true) {
             let console = Arc::new(ConsoleExporter::new());

@@ -8,6 +8,9 @@ use otlp_exporters::{EndpointBreaker, Exporter, Hurry, OwnedDataExporter, Retrya
 use otlp_reliability::{CircuitBreakerConfig, Controlled, RetryPolicy, Timeout};
 use otlp_transport::AnyTransport;
 
+#[cfg(feature = "kafka")]
+use {super::kafka, otlp_exporters::kafka::KafkaConfig};
+
 use crate::{
     BuildError,
     diagnostics::Diagnostics,
@@ -28,6 +31,8 @@ pub(super) struct Destinations<'a> {
     pub(super) retryable: RetryableKinds,
     pub(super) diagnostics: &'a Arc<Diagnostics>,
     pub(super) policies: &'a mut Policies,
+    #[cfg(feature = "kafka")]
+    pub(super) kafka: Option<KafkaConfig>,
     pub(super) observations: &'a Observations,
 }
 
@@ -39,6 +44,8 @@ pub(super) struct Assembled {
     /// What it balances over, if it sends to several.
     pub(super) receivers: Option<ServicePool>,
     pub(super) customs: Vec<Arc<dyn BatchExporter>>,
+    #[cfg(feature = "kafka")]
+    pub(super) kafka: Option<Arc<dyn BatchExporter>>,
     pub(super) breakers: Vec<(String, EndpointBreaker)>,
     pub(super) hurry: Hurry,
 }
@@ -50,7 +57,9 @@ impl Destinations<'_> {
         custom_exporters: Vec<Box<dyn Exporter>>,
         environment: &[ExportVariables; 3],
     ) -> Result<Assembled, BuildError> {
-        let Destinations { export, prepared, retry, retryable, diagnostics, policies, observations } = self;
+        #[cfg(feature = "kafka")]
+        let kafka = self.kafka;
+        let Destinations { export, prepared, retry, retryable, diagnostics, policies, observations, .. } = self;
         let hurry = Hurry::new();
         let retry = retry.build().map_err(BuildError::Retry)?;
         let mut endpoints = Endpoints::new(circuit_breaker.clone(), Arc::clone(diagnostics));
@@ -101,11 +110,26 @@ impl Destinations<'_> {
             policies.add_exporter(&custom);
             customs.push(Arc::new(custom));
         }
+        #[cfg(feature = "kafka")]
+        let kafka = {
+            let (hurry, endpoints) = (hurry.clone(), &mut endpoints);
+            let shared = kafka::Shared { retry, retryable, hurry, endpoints, diagnostics, policies, observations };
+            kafka.map(|config| kafka::destination(config, shared)).transpose()?
+        };
         let breakers = endpoints.into_breakers();
         for (endpoint, breaker) in &breakers {
             policies.add_circuit_breaker(endpoint, breaker.control());
         }
-        Ok(Assembled { otlp, transports, receivers, customs, breakers, hurry })
+        Ok(Assembled {
+            otlp,
+            transports,
+            receivers,
+            customs,
+            #[cfg(feature = "kafka")]
+            kafka,
+            breakers,
+            hurry,
+        })
     }
 }
 

@@ -78,7 +78,7 @@ impl ClientBuilder {
         Targets {
             otlp: self.otlp_signals.unwrap_or_else(|| selected.map(|one| one.is_none_or(|one| one.otlp))),
             console: selected.map(|one| self.console || one.is_some_and(|one| one.console)),
-            has_custom: !self.custom_exporters.is_empty(),
+            has_custom: !self.custom_exporters.is_empty() || self.has_kafka(),
         }
     }
 

@@ -6,6 +6,8 @@ mod delivery;
 mod destinations;
 mod discovery;
 mod environment;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod logging;
 mod monitoring;
 mod policies;
@@ -25,6 +27,7 @@ use otlp_sdk::{
     trace::{Sampler, SpanLimits, TraceConfig},
 };
 
+pub use self::policies::default_retry;
 use self::{policies::RetryChoice, production::Said};
 use crate::{
     LoggingConfig, endpoints::default_circuit_breaker, environment::Environment, logging::Sink,
@@ -59,6 +62,8 @@ pub struct ClientBuilder {
     otlp_signals: Option<[bool; 3]>,
     log: LogConfig,
     custom_exporters: Vec<Box<dyn Exporter>>,
+    #[cfg(feature = "kafka")]
+    kafka: Option<otlp_exporters::kafka::KafkaConfig>,
     console: bool,
     observer: Option<Arc<dyn DeliveryObserver>>,
     diagnostics: Option<Sink>,
@@ -97,6 +102,8 @@ impl ClientBuilder {
             otlp_signals: None,
             log: LogConfig::default(),
             custom_exporters: Vec::new(),
+            #[cfg(feature = "kafka")]
+            kafka: None,
             console: false,
             observer: None,
             diagnostics: None,
@@ -107,5 +114,13 @@ impl ClientBuilder {
             environment: None,
             said: Said::default(),
         }
+    }
+
+    /// Whether Kafka is a destination.
+    fn has_kafka(&self) -> bool {
+        #[cfg(feature = "kafka")]
+        return self.kafka.is_some();
+        #[cfg(not(feature = "kafka"))]
+        return false;
     }
 }

@@ -33,10 +33,12 @@ impl RetryChoice {
     }
 }
 
+/// How failed requests are repeated unless the builder is told otherwise, to change a part of it.
+///
 /// Any number of attempts within five minutes: a batch that fails while the endpoint works does not take up a place for
 /// ever. An endpoint that is down uses up none of it, for then the circuit breaker is open. With a disk queue there is
 /// room to wait in, and no limit.
-pub(super) fn default_retry(is_on_disk: bool) -> RetryPolicy {
+pub fn default_retry(is_on_disk: bool) -> RetryPolicy {
     RetryPolicy::new()
         .with_max_attempts(None)
         .with_initial_delay(Duration::from_millis(200))

@@ -38,3 +38,4 @@ pub(crate) use self::{
     field_error::{Check, check, in_range},
     reference::Process,
 };
+pub use crate::{builder::default_retry, endpoints::default_circuit_breaker};

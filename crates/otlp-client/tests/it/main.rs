@@ -13,6 +13,7 @@ mod logging;
 mod monitoring;
 mod outages;
 mod policies;
+mod reconnect;
 mod runtimes;
 mod setup;
 mod signals;

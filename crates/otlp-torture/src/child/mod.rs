@@ -30,8 +30,6 @@ use crate::{
 
 /// How long a `persist` may take before the parent is told that it does not end.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How long a child waits between two.
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// Does what the parent orders, until it is told to stop.
 pub(crate) fn run(orders: &str) -> Result<(), Failure> {
@@ -48,10 +46,12 @@ fn obey(orders: Orders) -> Result<(), Failure> {
     say(&Answer::Ready);
     let words = listen();
     let mut producers = Producers::start(&orders, &client, &journal);
+    // Each `persist` collects the metrics: more often than batches are made, that would be the load.
+    let pause = Duration::from_millis(orders.batch_milliseconds) / 2;
     let mut is_stuck = false;
     let mut given_up_before = 0;
     loop {
-        match words.recv_timeout(PAUSE) {
+        match words.recv_timeout(pause) {
             Ok(Word::Hush) => producers.stop(),
             Ok(Word::Stop(milliseconds)) => {
                 producers.stop();
