@@ -4,20 +4,26 @@
 //! amount of memory. What it answers is not read. URL and headers may be secrets: only the host is ever shown.
 
 use std::{
+    error::Error,
     fmt,
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
-use otlp_reliability::{Decision, Retry, RetryPolicy};
-use reqwest::{
-    Client, StatusCode, Url,
+use http::{
+    Request, StatusCode, Uri,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
-    redirect,
 };
+use http_body_util::Full;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use otlp_reliability::{Decision, Retry, RetryPolicy};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 
 use super::{
     super::{MonitoringError, error::refused},
@@ -88,14 +94,20 @@ impl Webhook {
         self
     }
 
+    fn url(&self) -> Option<Uri> {
+        self.url.parse().ok()
+    }
+
     /// Checks all settings, and makes what sends.
     pub(super) fn build(&self, service: Option<&str>) -> Result<Sender, MonitoringError> {
-        let Ok(url) = Url::parse(&self.url) else {
+        let url = self.url().filter(|url| url.scheme().is_some() && url.host().is_some());
+        let Some(url) = url else {
             return Err(refused("alert webhook", "no URL", "a URL such as https://alerts.example.com/hook").into());
         };
         let host = shown(&url);
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return Err(refused("alert webhook", url.scheme(), "a URL that begins with http:// or https://").into());
+        let scheme = url.scheme_str().unwrap_or_default();
+        if !matches!(scheme, "http" | "https") {
+            return Err(refused("alert webhook", scheme, "a URL that begins with http:// or https://").into());
         }
         if !(Duration::from_millis(1)..=Duration::from_secs(300)).contains(&self.timeout) {
             return Err(refused("alert webhook timeout", format_args!("{:?}", self.timeout), "1 ms to 5 min").into());
@@ -112,28 +124,24 @@ impl Webhook {
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let retry = self.retry.clone().build().map_err(|error| unusable(error.to_string()))?;
-        let client = Client::builder()
-            .timeout(self.timeout)
-            .redirect(redirect::Policy::none())
-            .default_headers(headers)
-            .tls_backend_preconfigured(tls(url.scheme() == "https").map_err(&unusable)?)
-            .build()
-            .map_err(|error| unusable(error.without_url().to_string()))?;
-        Ok(Sender { client, url, host, retry, service: service.map(str::to_owned) })
+        let tls = tls(scheme == "https").map_err(&unusable)?;
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
+        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+        Ok(Sender { client, url, headers, host, timeout: self.timeout, retry, service: service.map(str::to_owned) })
     }
 }
 
 impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = Url::parse(&self.url).map_or_else(|_| String::from("no URL"), |url| shown(&url));
+        let host = self.url().map_or_else(|| String::from("no URL"), |url| shown(&url));
         f.debug_struct("Webhook").field("host", &host).field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }
 
 /// Where a URL leads, without what may be secret.
-fn shown(url: &Url) -> String {
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
+fn shown(url: &Uri) -> String {
+    let port = url.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}", url.scheme_str().unwrap_or_default(), url.host().unwrap_or_default())
 }
 
 /// Trusts the roots of the system, which are read only if they are needed.
@@ -153,9 +161,11 @@ fn tls(is_needed: bool) -> Result<ClientConfig, String> {
 /// Sends notices to one server.
 #[derive(Clone)]
 pub(super) struct Sender {
-    client: Client,
-    url: Url,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    url: Uri,
+    headers: HeaderMap,
     host: String,
+    timeout: Duration,
     retry: Retry,
     service: Option<String>,
 }
@@ -208,13 +218,15 @@ impl Sender {
     }
 
     async fn send(&self, body: Bytes) -> Result<(), Failure> {
-        let response = self
-            .client
-            .post(self.url.clone())
-            .body(body)
-            .send()
-            .await
-            .map_err(|error| Failure { message: error.without_url().to_string(), decision: Decision::Retry })?;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = self.url.clone();
+        *request.headers_mut() = self.headers.clone();
+        let failed = |message: String| Failure { message, decision: Decision::Retry };
+        let answer = timeout(self.timeout, self.client.request(request)).await;
+        let response = answer
+            .map_err(|_| failed(format!("no answer within {:?}", self.timeout)))?
+            .map_err(|error| failed(causes(&error)))?;
         let status = response.status();
         if status.is_success() {
             return Ok(());
@@ -229,6 +241,12 @@ impl Sender {
         };
         Err(Failure { message: format!("it answered {status}"), decision })
     }
+}
+
+/// The error with all its causes: the last one is what the operating system said.
+fn causes(error: &(dyn Error + 'static)) -> String {
+    let all = std::iter::successors(Some(error), |&error| error.source());
+    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]
