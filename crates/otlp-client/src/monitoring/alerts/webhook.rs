@@ -4,7 +4,6 @@
 //! amount of memory. What it answers is not read. URL and headers may be secrets: only the host is ever shown.
 
 use std::{
-    error::Error,
     fmt,
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
@@ -19,11 +18,12 @@ use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
+    rt::TokioExecutor,
 };
 use otlp_reliability::{Decision, Retry, RetryPolicy};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::{sync::mpsc, time::timeout};
+use url::Url;
 
 use super::{
     super::{MonitoringError, error::refused},
@@ -94,20 +94,18 @@ impl Webhook {
         self
     }
 
-    fn url(&self) -> Option<Uri> {
-        self.url.parse().ok()
-    }
-
     /// Checks all settings, and makes what sends.
     pub(super) fn build(&self, service: Option<&str>) -> Result<Sender, MonitoringError> {
-        let url = self.url().filter(|url| url.scheme().is_some() && url.host().is_some());
-        let Some(url) = url else {
+        let Ok(url) = Url::parse(&self.url) else {
             return Err(refused("alert webhook", "no URL", "a URL such as https://alerts.example.com/hook").into());
         };
         let host = shown(&url);
-        let scheme = url.scheme_str().unwrap_or_default();
-        if !matches!(scheme, "http" | "https") {
-            return Err(refused("alert webhook", scheme, "a URL that begins with http:// or https://").into());
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(refused("alert webhook", url.scheme(), "a URL that begins with http:// or https://").into());
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            let accepted = "a URL without user and password: give them as the header \"authorization\"";
+            return Err(refused("alert webhook", "a URL with credentials", accepted).into());
         }
         if !(Duration::from_millis(1)..=Duration::from_secs(300)).contains(&self.timeout) {
             return Err(refused("alert webhook timeout", format_args!("{:?}", self.timeout), "1 ms to 5 min").into());
@@ -124,24 +122,27 @@ impl Webhook {
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let retry = self.retry.clone().build().map_err(|error| unusable(error.to_string()))?;
-        let tls = tls(scheme == "https").map_err(&unusable)?;
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
-        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
-        Ok(Sender { client, url, headers, host, timeout: self.timeout, retry, service: service.map(str::to_owned) })
+        let uri = Uri::try_from(url.as_str()).map_err(|error| unusable(error.to_string()))?;
+        let is_https = url.scheme() == "https";
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls(is_https).map_err(&unusable)?);
+        let connector = if is_https { connector.https_only() } else { connector.https_or_http() };
+        let client = Client::builder(TokioExecutor::new()).build(connector.enable_http1().build());
+        let (timeout, service) = (self.timeout, service.map(str::to_owned));
+        Ok(Sender { client, uri, headers, timeout, host, retry, service })
     }
 }
 
 impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = self.url().map_or_else(|| String::from("no URL"), |url| shown(&url));
+        let host = Url::parse(&self.url).map_or_else(|_| String::from("no URL"), |url| shown(&url));
         f.debug_struct("Webhook").field("host", &host).field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }
 
 /// Where a URL leads, without what may be secret.
-fn shown(url: &Uri) -> String {
-    let port = url.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{}{port}", url.scheme_str().unwrap_or_default(), url.host().unwrap_or_default())
+fn shown(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
 }
 
 /// Trusts the roots of the system, which are read only if they are needed.
@@ -162,10 +163,10 @@ fn tls(is_needed: bool) -> Result<ClientConfig, String> {
 #[derive(Clone)]
 pub(super) struct Sender {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    url: Uri,
+    uri: Uri,
     headers: HeaderMap,
-    host: String,
     timeout: Duration,
+    host: String,
     retry: Retry,
     service: Option<String>,
 }
@@ -218,15 +219,15 @@ impl Sender {
     }
 
     async fn send(&self, body: Bytes) -> Result<(), Failure> {
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = self.url.clone();
+        let again = |message: String| Failure { message, decision: Decision::Retry };
+        let mut request = Request::post(self.uri.clone())
+            .body(Full::new(body))
+            .map_err(|error| Failure { message: error.to_string(), decision: Decision::Done })?;
         *request.headers_mut() = self.headers.clone();
-        let failed = |message: String| Failure { message, decision: Decision::Retry };
-        let answer = timeout(self.timeout, self.client.request(request)).await;
-        let response = answer
-            .map_err(|_| failed(format!("no answer within {:?}", self.timeout)))?
-            .map_err(|error| failed(causes(&error)))?;
+        let response = timeout(self.timeout, self.client.request(request))
+            .await
+            .map_err(|_| again(format!("it did not answer within {:?}", self.timeout)))?
+            .map_err(|error| again(cause(&error)))?;
         let status = response.status();
         if status.is_success() {
             return Ok(());
@@ -243,10 +244,15 @@ impl Sender {
     }
 }
 
-/// The error with all its causes: the last one is what the operating system said.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let all = std::iter::successors(Some(error), |&error| error.source());
-    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+/// What an error says, and what it comes of.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
 }
 
 #[cfg(test)]
@@ -258,6 +264,7 @@ mod tests {
         for (webhook, message) in [
             (Webhook::new("token-secret"), "a URL such as https://"),
             (Webhook::new("ftp://example.com/secret"), "alert webhook is ftp, but takes a URL that begins with http"),
+            (Webhook::new("http://u:secret@example.com/"), "a URL without user and password"),
             (Webhook::new("http://example.com/secret").with_timeout(Duration::ZERO), "timeout is 0ns"),
             (Webhook::new("http://example.com/secret").with_header("a b", "secret"), "\"a b\" is no name"),
             (Webhook::new("http://example.com/secret").with_header("a", "secret\n"), "header a has characters"),
