@@ -3,11 +3,6 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use otlp::{
-    config as _, context as _, core as _, data as _, delivery as _, discovery as _, logs as _, metrics as _,
-    monitoring as _, propagation as _, reliability as _, trace as _,
-};
-
 /// A file below the root of the workspace; the tests in it; the names whose effect each shows.
 type Shown = (&'static str, &'static [(&'static str, &'static [&'static str])]);
 
