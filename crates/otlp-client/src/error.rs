@@ -35,14 +35,6 @@ pub enum BuildError {
     /// The circuit breaker.
     #[error("circuit breaker: {0}")]
     CircuitBreaker(otlp_reliability::ConfigError),
-    /// A file that a setting names cannot be read.
-    #[error("cannot read {path}: {error}")]
-    File {
-        /// The file.
-        path: String,
-        /// Why not.
-        error: io::Error,
-    },
     /// A client certificate without its key, or the reverse.
     #[error(
         "OTEL_EXPORTER_OTLP_CLIENT_{set} is set, but CLIENT_{missing} is not: a client certificate needs both (set the \

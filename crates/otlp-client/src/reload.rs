@@ -38,8 +38,8 @@ pub enum ReloadError {
     Token(otlp_transport::ConfigError),
     /// There is nothing that the configuration could replace.
     #[error(
-        "the client was built without a configuration: build it by with_production_config or with_client_config, and it \
-         can be reloaded"
+        "the client was built without a configuration: build it by with_production_config or with_client_config, and \
+         it can be reloaded"
     )]
     NotConfigured,
 }
@@ -59,9 +59,10 @@ pub(crate) struct Reloading {
 
 impl EnhancedOtlpClient {
     /// Changes what can be changed while the client runs: `retry`, `logging.log_level`, `logging.log_format`,
-    /// `monitoring.metrics_export_interval` and `security.auth_token`. References are followed anew, so a file that changed is read. Batches that
-    /// are being retried go on by the new settings from their next failure on. Whatever else differs from what the client
-    /// was built with is named, and takes effect with the next client. Nothing that was accepted is lost.
+    /// `monitoring.metrics_export_interval` and `security.auth_token`. References are followed anew, so a file that
+    /// changed is read. Batches that are being retried go on by the new settings from their next failure on. Whatever
+    /// else differs from what the client was built with is named, and takes effect with the next client. Nothing that
+    /// was accepted is lost.
     ///
     /// A setting that code made after the configuration is replaced by the first reload that changes its field.
     ///

@@ -22,8 +22,8 @@ impl RetryableKinds {
         RetryableKinds(Arc::new(AtomicU8::new(u8::MAX)))
     }
 
-    /// These of [`ErrorKind::Network`], [`ErrorKind::Timeout`], [`ErrorKind::Unavailable`], [`ErrorKind::Throttled`] and
-    /// [`ErrorKind::Destination`], and all that are not among the five.
+    /// These of [`ErrorKind::Network`], [`ErrorKind::Timeout`], [`ErrorKind::Unavailable`], [`ErrorKind::Throttled`]
+    /// and [`ErrorKind::Destination`], and all that are not among the five.
     pub fn only(kinds: impl IntoIterator<Item = ErrorKind>) -> Self {
         let bits = kinds.into_iter().fold(0, |bits, kind| bits | bit(kind));
         RetryableKinds(Arc::new(AtomicU8::new(bits)))

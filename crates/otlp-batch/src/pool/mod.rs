@@ -91,7 +91,8 @@ impl BufferPool {
     }
 
     pub(crate) fn snapshot(&self) -> PoolSnapshot {
-        self.stock.lock().snapshot()
+        let waiting_threads = self.freed.line.lock().tickets.len();
+        PoolSnapshot { waiting_threads, ..self.stock.lock().snapshot() }
     }
 
     /// Sets a part of the budget aside for [`BufferPool::acquire_reserved`], so that new records cannot keep out what

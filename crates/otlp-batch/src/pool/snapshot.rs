@@ -13,6 +13,8 @@ pub struct PoolSnapshot {
     pub held: usize,
     /// How many bytes of buffers hold telemetry. Buffers count in full.
     pub in_use: usize,
+    /// How many threads wait for memory, which only [`OnFull::Block`](crate::OnFull::Block) makes them do.
+    pub waiting_threads: usize,
     /// How many times the pool has grown.
     pub growths: u64,
     /// How many times the pool has shrunk because too much of it was idle.

@@ -160,16 +160,18 @@ impl Stock {
         self.counts.growths += 1;
     }
 
-    /// Idle buffers beyond the pool's size, the largest first.
+    /// Idle buffers beyond the pool's size: the largest first, and of a class those that were used longest ago.
     fn surplus(&mut self) -> Vec<Vec<u8>> {
         let mut surplus = Vec::new();
         for class in (0..self.classes.count()).rev() {
-            while self.in_use + self.idle > self.size
-                && let Some(buffer) = self.free[class].pop()
-            {
-                self.idle -= self.classes.size(class);
-                surplus.push(buffer);
+            let excess = (self.in_use + self.idle).saturating_sub(self.size);
+            if excess == 0 {
+                break;
             }
+            let size = self.classes.size(class);
+            let count = excess.div_ceil(size).min(self.free[class].len());
+            self.idle -= count * size;
+            surplus.extend(self.free[class].drain(..count));
         }
         surplus
     }

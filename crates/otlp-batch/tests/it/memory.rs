@@ -135,36 +135,41 @@ fn the_memory_settings_are_checked() {
 }
 
 #[test]
-fn a_record_nearly_as_large_as_the_budget_gets_its_turn_among_small_ones() {
+fn a_record_nearly_as_large_as_the_budget_gets_its_turn_before_small_ones_that_came_later() {
     let memory = MemoryPoolConfig {
         initial_size: 16 << 10,
         max_size: 256 << 10,
         chunk_size: 16 << 10,
         ..MemoryPoolConfig::default()
     };
-    let exporter = Scripted::accepting().forgetting();
-    let limits = BatchLimits { on_full: OnFull::Block, ..BatchLimits::default() };
-    let config = BatchConfig { batch_timeout: Duration::from_millis(10), ..BatchConfig::default() };
-    let pipeline = pipeline(config, &exporter).limits(limits).memory(memory).start().unwrap();
     const LARGE: usize = 250 << 10;
-    std::thread::scope(|threads| {
-        let is_over = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        for thread in 0..3 {
-            let (pipeline, is_over) = (&pipeline, Arc::clone(&is_over));
-            threads.spawn(move || {
-                while !is_over.load(std::sync::atomic::Ordering::SeqCst) {
-                    spans(pipeline.intake(), thread * 1_000..(thread + 1) * 1_000);
-                }
-            });
+    let (gate, builder) = held_back(memory);
+    let limits = BatchLimits { max_batch_bytes: 16 << 10, on_full: OnFull::Block, ..BatchLimits::default() };
+    let pipeline = builder.limits(limits).start().unwrap();
+    let scope = scope(pipeline.intake());
+    let append =
+        |len: usize| pipeline.intake().append(Signal::Logs, &scope, 1, len, |out| out.resize(out.len() + len, 0));
+    let wait_until = |is_so: &dyn Fn(&PoolSnapshot) -> bool| {
+        while !is_so(&pipeline.memory_pool()) {
+            std::thread::yield_now();
         }
-        let scope = scope(pipeline.intake());
-        for _ in 0..5 {
-            pipeline.intake().append(Signal::Logs, &scope, 1, LARGE, |out| out.resize(out.len() + LARGE, 0));
-        }
-        is_over.store(true, std::sync::atomic::Ordering::SeqCst);
+    };
+    (0..16).for_each(|_| append(16 << 10));
+    assert_eq!(pipeline.memory_pool().in_use, 256 << 10);
+    let overtaken = std::thread::scope(|threads| {
+        threads.spawn(|| append(LARGE));
+        wait_until(&|pool| pool.waiting_threads == 1);
+        gate.add_permits(1);
+        wait_until(&|pool| pool.in_use <= 240 << 10);
+        let small = threads.spawn(|| append(100));
+        wait_until(&|pool| pool.waiting_threads == 2 || small.is_finished());
+        let overtaken = small.is_finished();
+        gate.add_permits(1_000);
+        overtaken
     });
+    assert!(!overtaken, "room for a small one is not yet room for the large one");
     let report = pipeline.shutdown_blocking(DEADLINE);
-    assert_eq!((report.ledgers[0].logs.delivered, report.ledgers[0].lost()), (5, 0), "{report}");
+    assert_eq!((report.ledgers[0].logs.delivered, report.ledgers[0].lost()), (18, 0), "{report}");
 }
 
 /// What arrives of a hundred spans, in bytes, and where each record was written: whether something stood before it.

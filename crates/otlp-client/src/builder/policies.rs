@@ -52,8 +52,8 @@ pub(super) fn longest_retry(is_on_disk: bool) -> Option<Duration> {
 }
 
 impl ClientBuilder {
-    /// Sets how often and how long failed requests are repeated. Default: any number of attempts within five minutes, or
-    /// with a disk queue for as long as it takes, waiting 200 ms to 30 s with full jitter.
+    /// Sets how often and how long failed requests are repeated. Default: any number of attempts within five minutes,
+    /// or with a disk queue for as long as it takes, waiting 200 ms to 30 s with full jitter.
     pub fn with_retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.retry = RetryChoice::Policy(policy);
         self

@@ -45,8 +45,8 @@ impl EnhancedOtlpClient {
 }
 
 impl ClientBuilder {
-    /// Sets all that `config` says, and follows the references in it: variables and files are read here. What is set after
-    /// this beats it. What is wrong with it is an error of [`ClientBuilder::build_blocking`].
+    /// Sets all that `config` says, and follows the references in it: variables and files are read here. What is set
+    /// after this beats it. What is wrong with it is an error of [`ClientBuilder::build_blocking`].
     ///
     /// ```no_run
     /// use otlp_client::{DiskQueueConfig, EnhancedOtlpClient, config::ProductionConfig};
@@ -162,13 +162,13 @@ impl Said {
             (Some(disk_queue), Some(key)) => Ok(Some(disk_queue.with_encryption_key(key))),
             (Some(disk_queue), None) if self.is_encrypted && !disk_queue.is_encrypted() => contradiction(
                 "security.encryption_key",
-                "it is empty, enable_encryption is true, and there is a disk queue, which would not be encrypted: give a \
-                 key",
+                "it is empty, enable_encryption is true, and there is a disk queue, which would not be encrypted: give \
+                 a key",
             ),
             (None, Some(_)) => contradiction(
                 "security.encryption_key",
-                "it encrypts the disk queue, and there is none, so it would encrypt nothing (what is sent is encrypted by \
-                 TLS, without it): add a disk queue (with_disk_queue of the builder), or leave it empty",
+                "it encrypts the disk queue, and there is none, so it would encrypt nothing (what is sent is encrypted \
+                 by TLS, without it): add a disk queue (with_disk_queue of the builder), or leave it empty",
             ),
             (disk_queue, None) => Ok(disk_queue),
         }

@@ -1,5 +1,5 @@
-//! The parts of the configuration that otlp-batch defines, as a file says them. Their structures are named there field by
-//! field, so a field that one of them gains does not compile here until a file can say it.
+//! The parts of the configuration that otlp-batch defines, as a file says them. Their structures are named there field
+//! by field, so a field that one of them gains does not compile here until a file can say it.
 
 use std::time::Duration;
 

@@ -75,8 +75,8 @@ pub(crate) fn read(path: &Path) -> Result<String, ConfigFileError> {
     String::from_utf8(content).map_err(|_| failed(io::Error::new(io::ErrorKind::InvalidData, "it is no UTF-8 text")))
 }
 
-/// Writes a file that only its owner can read, for it may hold secrets. It takes the place of the old one at once: whoever
-/// reads it finds one of them whole.
+/// Writes a file that only its owner can read, for it may hold secrets. It takes the place of the old one at once:
+/// whoever reads it finds one of them whole.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), ConfigFileError> {
     let failed = |error: io::Error| ConfigFileError::Write { problem: format!("{}: {error}", path.display()) };
     let name = path.file_name().ok_or_else(|| failed(io::Error::other("it is the path of no file")))?;

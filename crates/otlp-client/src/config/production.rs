@@ -12,22 +12,23 @@ use super::{
 
 /// The configuration of a client in production.
 ///
-/// Each field acts; what cannot act is refused when the client is built, by an error that names the field, its value and
-/// what is accepted. What is left out in code comes from [`ProductionConfig::new`].
+/// Each field acts; what cannot act is refused when the client is built, by an error that names the field, its value
+/// and what is accepted. What is left out in code comes from [`ProductionConfig::new`].
 ///
 /// # Files
 ///
 /// [`ProductionConfig::from_yaml_file`] reads YAML (or JSON) of at most 1 MiB. What is left out there has the same
-/// defaults; `endpoint` and `service_name` have none. Durations have a unit, `200ms` or `1m 30s`. A field that is not
-/// known or is there twice is refused with its place, as is one that is out of range.
+/// defaults; `endpoint` and `service_name` have none, nor has `transport.protocol` if a reference hides the port.
+/// Durations have a unit, `200ms` or `1m 30s`. A field that is not known or is there twice is refused with its place,
+/// as is one that is out of range.
 ///
 /// # References
 ///
 /// Text may hold references: `${NAME}` is a variable of the environment, `${NAME:-default}` one that may be unset or
-/// empty, `${file:/path}` the content of a file without its last line break. They are followed when the client is built or
-/// reloaded: what [`ProductionConfig::to_yaml`] writes are the references and not what they stand for. `$${` is the text
-/// `${`, and any other `$` is itself; a program that puts values it does not know into a field passes them through
-/// [`literal`](super::literal).
+/// empty, `${file:/path}` the content of a file without its last line break. They are followed when the client is built
+/// or reloaded: what [`ProductionConfig::to_yaml`] writes are the references and not what they stand for. `$${` is the
+/// text `${`, and any other `$` is itself; a program that puts values it does not know into a field passes them
+/// through [`literal`](super::literal).
 ///
 /// ```
 /// use otlp_client::config::ProductionConfig;
@@ -123,6 +124,11 @@ impl ProductionConfig {
     pub(super) fn from_node(node: &yaml::Node, others: &[&'static str]) -> Result<Self, ConfigFileError> {
         let mut config: ProductionConfig = yaml::structure(node, others)?;
         if !node.says("transport.protocol") {
+            check(names_its_port(&config.endpoint), || {
+                let reason = "it is missing, and the port, by which it would be chosen, is in a reference of the \
+                              endpoint: say http, http_json or grpc";
+                FieldError::contradiction("transport.protocol", reason).at(Some(node.place_of("transport.protocol")))
+            })?;
             config.transport.protocol = TransportProtocol::of_endpoint(&config.endpoint);
         }
         config.validate().map_err(|error| {
@@ -132,8 +138,8 @@ impl ProductionConfig {
         Ok(config)
     }
 
-    /// The configuration as YAML that reads back as the same. References stay references; a secret that is written out in
-    /// the configuration is written out here.
+    /// The configuration as YAML that reads back as the same. References stay references; a secret that is written out
+    /// in the configuration is written out here.
     pub fn to_yaml(&self) -> Result<String, ConfigFileError> {
         yaml::write(self)
     }
@@ -207,6 +213,12 @@ impl ProductionConfig {
         config.validate()?;
         Ok(config)
     }
+}
+
+/// Whether the port is known, or its absence, without following references.
+fn names_its_port(endpoint: &str) -> bool {
+    let port = endpoint.trim_end_matches('/').rsplit(':').next().unwrap_or_default();
+    !endpoint.contains("${") || (!port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 /// Whether a URL begins with this scheme, which is compared without case.

@@ -12,7 +12,8 @@ use super::{Check, FieldError, formats, in_range};
 /// How often and when a failed request is repeated.
 ///
 /// An endpoint that is down uses up no attempts: while its circuit breaker is open, batches wait in the queue. What is
-/// counted are failures of an endpoint that answers. A batch whose attempts are used up is dropped, and the ledger says so.
+/// counted are failures of an endpoint that answers. A batch whose attempts are used up is dropped, and the ledger says
+/// so.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryConfig {
@@ -23,7 +24,8 @@ pub struct RetryConfig {
     /// The wait before the second attempt. 1 ms to 1 day; default 200 ms.
     #[serde(with = "formats::duration")]
     pub initial_interval: Duration,
-    /// The longest wait, jitter included; a receiver may ask for a longer one. `initial_interval` to 1 day; default 30 s.
+    /// The longest wait, jitter included; a receiver may ask for a longer one. `initial_interval` to 1 day; default 30
+    /// s.
     #[serde(with = "formats::duration")]
     pub max_interval: Duration,
     /// By what each wait is longer than the one before. 1.0 to 1,000; default 2.0.

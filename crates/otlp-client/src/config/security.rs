@@ -43,8 +43,8 @@ impl SecurityConfig {
 impl Check for SecurityConfig {
     fn check(&self, path: &str) -> Result<(), FieldError> {
         if self.enable_authentication && self.auth_token.trim().is_empty() {
-            let reason = "it is empty, and enable_authentication is true: give the token, for instance as a reference to \
-                          a variable, ${OTLP_TOKEN}, or to a file, ${file:/run/secrets/token}";
+            let reason = "it is empty, and enable_authentication is true: give the token, for instance as a reference \
+                          to a variable, ${OTLP_TOKEN}, or to a file, ${file:/run/secrets/token}";
             return Err(FieldError::contradiction(format!("{path}.auth_token"), reason));
         }
         Ok(())

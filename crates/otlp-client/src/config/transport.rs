@@ -35,7 +35,8 @@ pub enum TransportProtocol {
 
 /// TLS from files. Paths may hold references, see [`ProductionConfig`](super::ProductionConfig).
 ///
-/// An `https` endpoint needs none of it: without files, the system's roots are trusted and no client certificate is shown.
+/// An `https` endpoint needs none of it: without files, the system's roots are trusted and no client certificate is
+/// shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TlsConfig {

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use otlp_batch::BatchConfig;
 use otlp_client::{
     ClientBuilder, EnhancedOtlpClient,
     discovery::{
@@ -213,7 +214,8 @@ fn without_a_receiver_batches_wait_until_one_is_found() {
 fn a_receiver_that_throttles_is_left_alone_and_the_other_takes_its_part() {
     let [a, b] = [receiver(), receiver()];
     a.faults().inject(Fault::throttle(HOUR));
-    let client = over(&[&a, &b]).build_blocking().unwrap();
+    let batch = BatchConfig { batch_timeout: Duration::from_millis(10), ..BatchConfig::default() };
+    let client = over(&[&a, &b]).with_batch_config(batch).build_blocking().unwrap();
     spans(&client, 1);
     b.store().wait_for_items_blocking(Signal::Traces, 1, DEADLINE).unwrap();
     for sent in 2..6 {
@@ -270,6 +272,37 @@ fn each_receiver_has_a_breaker_that_is_shown_under_its_name() {
         let name = format!("http://{}/circuit_breaker", one.grpc_address());
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
+}
+
+#[test]
+fn a_balancer_that_minds_no_failures_leaves_nobody() {
+    let [a, b] = [receiver(), receiver()];
+    let balancer = LoadBalancer::new().without_passive_health();
+    let client = over(&[&a, &b]).with_load_balancer(balancer).build_blocking().unwrap();
+    a.kill_blocking();
+    batches(&client, 6);
+    assert_eq!(got(&b), 6);
+    assert!(client.policies().iter().all(|policy| !policy.name.ends_with("/circuit_breaker")));
+}
+
+#[test]
+fn receivers_are_checked_while_nothing_is_sent() {
+    let [a, b] = [receiver(), receiver()];
+    let balancer = LoadBalancer::new().with_health_check_interval(Duration::from_millis(5));
+    let client = over(&[&a, &b]).with_load_balancer(balancer).build_blocking().unwrap();
+    let begun = Instant::now();
+    while connections(&a) < 3 || connections(&b) < 3 {
+        assert!(begun.elapsed() < DEADLINE);
+        std::thread::yield_now();
+    }
+    let pool = client.service_discovery().unwrap().pools().remove(0);
+    a.kill_blocking();
+    while !pool.snapshot().endpoints.iter().any(|one| one.is_failing_checks) {
+        assert!(begun.elapsed() < DEADLINE, "{:?}", pool.snapshot());
+        std::thread::yield_now();
+    }
+    batches(&client, 4);
+    assert_eq!(got(&b), 4);
 }
 
 #[test]

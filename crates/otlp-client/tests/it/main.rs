@@ -14,6 +14,7 @@ mod monitoring;
 mod outages;
 mod policies;
 mod reconnect;
+mod registry;
 mod runtimes;
 mod setup;
 mod signals;

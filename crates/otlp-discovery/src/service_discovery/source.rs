@@ -31,6 +31,8 @@ pub(super) enum Ready {
 
 impl Source {
     pub(super) fn ready(&self, settings: &ServiceDiscovery) -> Result<Ready, ConfigError> {
+        #[cfg(not(feature = "dns"))]
+        let _ = settings;
         Ok(match self {
             Source::Texts(texts) => {
                 let read: Result<Vec<Endpoint>, _> = texts.iter().map(|text| text.parse()).collect();

@@ -24,8 +24,8 @@ pub enum Jitter {
     Equal,
     /// Between the initial delay and the multiplier times the wait before, at most the largest delay: grows by chance.
     Decorrelated,
-    /// Around `base`, at most the largest delay: as far from it as `permille` thousandths of it, 0 to 1,000. With 100, a
-    /// wait of 1 s is drawn between 0.9 s and 1.1 s.
+    /// Around `base`, at most the largest delay: as far from it as `permille` thousandths of it, 0 to 1,000. With 100,
+    /// a wait of 1 s is drawn between 0.9 s and 1.1 s.
     Around {
         /// How many thousandths.
         permille: u16,

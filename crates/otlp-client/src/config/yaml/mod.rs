@@ -1,8 +1,8 @@
 //! YAML, and with it JSON, into structures and back.
 //!
 //! The text becomes a tree of values with their places, and the tree becomes structures: so an error can name the field
-//! and the place, and a range that is checked later still finds where its field stands. What must hold: no text, however
-//! it is made, takes more than a small multiple of its own size, and none panics.
+//! and the place, and a range that is checked later still finds where its field stands. What must hold: no text,
+//! however it is made, takes more than a small multiple of its own size, and none panics.
 
 mod deserializer;
 mod fault;

@@ -73,7 +73,8 @@ impl Node {
     }
 }
 
-/// A name as it may be shown: what follows a character that is in no name may be a secret that was put there by mistake.
+/// A name as it may be shown: what follows a character that is in no name may be a secret that was put there by
+/// mistake.
 pub(super) fn shown_key(key: &str) -> &str {
     let is_in_names = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
     let end = key.char_indices().take(64).find(|(_, letter)| !is_in_names(*letter));

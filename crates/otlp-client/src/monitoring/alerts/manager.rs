@@ -79,7 +79,7 @@ struct Shared {
 enum Sink {
     Log,
     Callback(Arc<dyn Fn(&AlertNotice) + Send + Sync>),
-    Webhook(Sender),
+    Webhook(Box<Sender>),
 }
 
 impl AlertManager {
@@ -95,7 +95,7 @@ impl AlertManager {
         let sink = |sink: &AlertSink| match &sink.kind {
             SinkKind::Log => Ok(Sink::Log),
             SinkKind::Callback(act) => Ok(Sink::Callback(Arc::clone(act))),
-            SinkKind::Webhook(webhook) => webhook.build(service).map(Sink::Webhook),
+            SinkKind::Webhook(webhook) => webhook.build(service).map(|sender| Sink::Webhook(Box::new(sender))),
         };
         let mut sinks = settings.sinks.iter().map(sink).collect::<Result<Vec<_>, _>>()?;
         if sinks.is_empty() {

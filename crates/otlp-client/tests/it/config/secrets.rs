@@ -51,12 +51,14 @@ proptest! {
     fn no_error_shows_a_secret(
         before in "[ a-z:{}\\[\\]'\"\n-]{0,12}",
         name in select(vec!["auth_token", "encryption_key", "enable_authentication", "auth_tokn", "- x"]),
-        between in select(vec![": ", ":", " ", ": '", ": \"", ": [", ": {a: ", ": !x ", ": !!int ", ": &a ", ": |\n", ": >\n    "]),
+        between in select(vec![": ", ":", " ", ": '", ": \"", ": [", ": {a: ",
+            ": !x ", ": !!int ", ": &a ", ": |\n", ": >\n    "]),
         after in "[ a-z:{}\\[\\]'\"\n-]{0,12}",
         is_indented in any::<bool>(),
     ) {
         let indent = if is_indented { "  " } else { "" };
-        let text = format!("endpoint: https://a\nservice_name: a\n{before}\nsecurity:\n{indent}{name}{between}{SECRET}{after}\n");
+        let begin = "endpoint: https://a\nservice_name: a";
+        let text = format!("{begin}\n{before}\nsecurity:\n{indent}{name}{between}{SECRET}{after}\n");
         for error in [ProductionConfig::from_yaml_str(&text).err(), ClientConfig::from_yaml_str(&text).err()] {
             let shown = error.map(|error| format!("{error} {error:?}")).unwrap_or_default();
             prop_assert!(!shown.contains(SECRET), "{}\n---\n{}", shown, text);
