@@ -34,7 +34,7 @@ use crate::{
     monitoring::MonitoringSettings, receivers::Receivers, settings::ExportOptions,
 };
 
-/// Settings of an [`EnhancedOtlpClient`]. What is set here beats the environment.
+/// Settings of an [`EnhancedOtlpClient`](crate::EnhancedOtlpClient). What is set here beats the environment.
 #[must_use]
 pub struct ClientBuilder {
     export: ExportOptions,

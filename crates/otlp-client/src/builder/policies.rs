@@ -100,7 +100,7 @@ impl ClientBuilder {
 
     /// Sets whether the client's policies (retry, circuit breakers, bulkheads, timeouts) have names of their own in the
     /// registry of the process, so that [`get_metrics`](otlp_reliability::get_metrics) shows which is whose. Default:
-    /// no. [`EnhancedOtlpClient::policies`] shows them in any case.
+    /// no. [`EnhancedOtlpClient::policies`](crate::EnhancedOtlpClient::policies) shows them in any case.
     ///
     /// [`init`](otlp_reliability::init) comes first; without it, building the client says so and goes on.
     pub fn with_reliability_framework_integration(mut self, is_integrated: bool) -> Self {

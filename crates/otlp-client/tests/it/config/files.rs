@@ -212,6 +212,10 @@ prop_compose! {
         (_, _, config.connection.keep_alive_timeout, config.batch.batch_timeout) = waits;
         (config.connection.max_idle_connections, config.connection.max_connections) = connections;
         (config.batch.max_batch_size, config.batch.max_queue_size) = batch;
+        if strategy == BatchStrategy::SizeBased {
+            // A smaller queue could never fill a batch, and is refused.
+            config.batch.max_queue_size = config.batch.max_queue_size.max(config.batch.max_batch_size);
+        }
         config.batch.strategy = strategy;
         config.retry.max_attempts = attempts;
         config.retry.initial_interval = intervals.0;
