@@ -15,6 +15,9 @@ pub(crate) struct Arguments {
     /// Seconds for each target
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+    /// So many inputs for each target instead, however long that takes
+    #[arg(long)]
+    runs: Option<u64>,
     /// Only targets whose name contains this
     #[arg(long)]
     target: Option<String>,
@@ -35,7 +38,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         println!("fuzz {target}");
         let mut fuzz = Command::new(build.join(&triple).join("release").join(&target));
         fuzz.arg(&found).arg(root().join("fuzz/corpus").join(&target));
-        fuzz.args([&format!("-max_total_time={}", arguments.seconds), "-rss_limit_mb=2048", "-verbosity=0"]);
+        fuzz.arg(match arguments.runs {
+            Some(runs) => format!("-runs={runs}"),
+            None => format!("-max_total_time={}", arguments.seconds),
+        });
+        fuzz.args(["-rss_limit_mb=2048", "-verbosity=0"]);
         fuzz.args(["-print_final_stats=1", &format!("-artifact_prefix={}/", found.display())]);
         cargo::run(&mut fuzz)?;
     }

@@ -5,6 +5,7 @@
 mod bench;
 mod cargo;
 mod contract;
+mod counterparts;
 mod demo;
 mod deny;
 mod fuzz;
@@ -33,6 +34,8 @@ enum Command {
     Bench(bench::Arguments),
     /// The contract test at length: every item in exactly one place under random faults
     Contract(contract::Arguments),
+    /// The tests against third-party servers, which are built where this machine can
+    Counterparts(counterparts::Arguments),
     /// Each fuzz target for some time
     Fuzz(fuzz::Arguments),
     /// The state machines in every order of events that the memory model allows
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Test => test::run(),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Contract(arguments) => contract::run(&arguments),
+        Command::Counterparts(arguments) => counterparts::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Loom(arguments) => loom::run(&arguments),
         Command::Torture(arguments) => torture::run(&arguments),

@@ -1,7 +1,12 @@
 //! `cargo xtask torture`: the disk queue under fire. What needs processes is the program `otlp-torture`; power cuts,
-//! faults of a disk and damage are simulated in the tests of the queue, of which this runs longer ones.
+//! faults of a disk, damage, a day of outage and clocks that jump are simulated in the tests of the queue, of which this
+//! runs longer ones.
 
 use crate::cargo::{self, Failure, cargo};
+
+/// The tests of the simulated scenarios, and those of them that turn a clock.
+const SIMULATED: [&str; 2] = ["disk::", "pipeline::day_tests::"];
+const CLOCK: [&str; 1] = ["whatever_the_clock"];
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -21,11 +26,11 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let scenario = arguments.scenario.as_deref();
-    if scenario.is_none_or(|scenario| scenario == "simulated") {
-        cargo::run(&mut simulated(arguments))?;
-    }
-    if scenario == Some("simulated") {
-        return Ok(());
+    match scenario {
+        None => cargo::run(&mut simulated(arguments, &SIMULATED))?,
+        Some("simulated") => return cargo::run(&mut simulated(arguments, &SIMULATED)),
+        Some("clock") => return cargo::run(&mut simulated(arguments, &CLOCK)),
+        Some(_) => {}
     }
     let mut command = cargo(["run", "--quiet", "--release", "--package", "otlp-torture", "--"]);
     let numbers = [("--minutes", arguments.minutes), ("--seed", arguments.seed), ("--kills", arguments.kills)];
@@ -38,9 +43,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     cargo::run(&mut command)
 }
 
-/// The tests of the disk queue, with a disk that fails, loses power and is damaged at every operation.
-fn simulated(arguments: &Arguments) -> std::process::Command {
-    let mut command = cargo(["test", "--release", "--package", "otlp-batch", "--lib", "disk::", "--", "--nocapture"]);
+/// Tests of the disk queue, with a disk that fails, loses power and is damaged at every operation, and in virtual time.
+fn simulated(arguments: &Arguments, tests: &[&str]) -> std::process::Command {
+    let mut command = cargo(["test", "--release", "--package", "otlp-batch", "--lib", "--", "--nocapture"]);
+    command.args(tests);
     if let Some(seed) = arguments.seed {
         command.env("OTLP_DISK_SEED", seed.to_string());
     }

@@ -8,9 +8,10 @@ use std::{
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 
 /// From the bottom up; a crate may depend on crates before it.
-const LAYERS: [&str; 8] = [
+const LAYERS: [&str; 9] = [
     "otlp-core",
     "otlp-reliability",
+    "otlp-discovery",
     "otlp-transport",
     "otlp-batch",
     "otlp-exporters",
@@ -20,10 +21,11 @@ const LAYERS: [&str; 8] = [
 ];
 
 /// What else a layer must not know.
-const FORBIDDEN: [(&str, &[&str]); 3] = [
-    ("otlp-transport", &["otlp-reliability"]),
-    ("otlp-batch", &["otlp-transport"]),
-    ("otlp-sdk", &["otlp-exporters", "otlp-transport", "otlp-reliability"]),
+const FORBIDDEN: [(&str, &[&str]); 4] = [
+    ("otlp-discovery", &["otlp-core"]),
+    ("otlp-transport", &["otlp-reliability", "otlp-discovery"]),
+    ("otlp-batch", &["otlp-transport", "otlp-discovery"]),
+    ("otlp-sdk", &["otlp-exporters", "otlp-transport", "otlp-reliability", "otlp-discovery"]),
 ];
 
 /// Crates that no published crate may depend on.
@@ -102,6 +104,14 @@ fn the_two_lowest_crates_stay_nearly_free_of_dependencies() {
         assert!(all.len() <= 15, "{name} depends on {} crates: {all:?}", all.len());
         assert!(name != "otlp-reliability" || !tree.lines().skip(1).any(|line| line.contains("otlp")), "{all:?}");
     }
+}
+
+#[test]
+fn discovery_has_the_policies_and_nothing_else_of_ours() {
+    let tree = tree_of("otlp-discovery");
+    let ours: BTreeSet<&str> =
+        tree.lines().skip(1).filter(|line| line.contains("otlp") || line.contains("telemetry")).collect();
+    assert_eq!(ours, BTreeSet::from(["otlp_reliability"]));
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub struct Fragment {
     pub(crate) scope: Arc<ScopeEnvelope>,
     pub(crate) entries: Bytes,
     pub(crate) items: u64,
+    /// How many bytes of the memory budget its buffer takes: of one that fragments share, each its part.
+    pub(crate) held: usize,
 }
 
 impl Fragment {
@@ -44,6 +46,8 @@ pub struct Batch {
     items: u64,
     resource: Arc<ResourceEnvelope>,
     fragments: Vec<Fragment>,
+    /// Its requests are copies ([`PipelineBuilder::zero_copy`](crate::PipelineBuilder::zero_copy)).
+    is_copied: bool,
 }
 
 impl Batch {
@@ -54,7 +58,7 @@ impl Batch {
         fragments: Vec<Fragment>,
     ) -> Self {
         let items = fragments.iter().map(|fragment| fragment.items).sum();
-        Batch { signal, sequence, items, resource, fragments }
+        Batch { signal, sequence, items, resource, fragments, is_copied: false }
     }
 
     /// The signal of all records.
@@ -87,7 +91,8 @@ impl Batch {
         &self.fragments
     }
 
-    /// The request: envelope and records in order, the records shared and not copied.
+    /// The request: envelope and records in order, the records shared and not copied; without
+    /// [`PipelineBuilder::zero_copy`](crate::PipelineBuilder::zero_copy) all of it is one copy.
     pub fn to_request(&self) -> EncodedRequest {
         let groups: Vec<&[Fragment]> = self.fragments.chunk_by(|a, b| Arc::ptr_eq(&a.scope, &b.scope)).collect();
         let group_lens: Vec<usize> = groups.iter().map(|group| group_len(group)).collect();
@@ -106,7 +111,9 @@ impl Batch {
             headers.bytes.extend_from_slice(&group[0].scope.suffix);
         }
         headers.bytes.extend_from_slice(&self.resource.suffix);
-        EncodedRequest::new(self.signal, self.items, headers.join())
+        let segments = headers.join();
+        let segments = if self.is_copied { vec![segments.concat().into()] } else { segments };
+        EncodedRequest::new(self.signal, self.items, segments)
     }
 
     /// Two batches with about half of the items each; `None` if there is only one item, which nothing can split.
@@ -115,8 +122,13 @@ impl Batch {
             [one] => {
                 // Entries that cannot be read cannot be split either: they share one fate.
                 let halves = split::halves(self.signal, &one.entries).ok()??;
-                let part = |entries, items| vec![Fragment { scope: Arc::clone(&one.scope), entries, items }];
-                (part(halves.first, halves.first_items), part(halves.second, halves.second_items))
+                let part =
+                    |entries, items, held| vec![Fragment { scope: Arc::clone(&one.scope), entries, items, held }];
+                let held = one.held / 2;
+                (
+                    part(halves.first, halves.first_items, held),
+                    part(halves.second, halves.second_items, one.held - held),
+                )
             }
             fragments => {
                 let mut taken = 0;
@@ -129,8 +141,25 @@ impl Batch {
                 (first.to_vec(), second.to_vec())
             }
         };
-        let part = |fragments| Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments);
-        (!first.is_empty() && !second.is_empty()).then(|| (part(first), part(second)))
+        (!first.is_empty() && !second.is_empty()).then(|| (self.with_fragments(first), self.with_fragments(second)))
+    }
+
+    /// A part of the batch.
+    pub(crate) fn with_fragments(&self, fragments: Vec<Fragment>) -> Batch {
+        Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments).copying(self.is_copied)
+    }
+
+    /// How many bytes of the memory budget it takes. The buffers of small fragments are mostly empty, and count in full.
+    pub(crate) fn held(&self) -> usize {
+        self.fragments.iter().map(|fragment| fragment.held).sum()
+    }
+
+    /// The batch with all records in one buffer that takes `held` bytes of the memory budget.
+    pub(crate) fn in_buffer_of(mut self, held: usize) -> Batch {
+        if let Some(first) = self.fragments.first_mut() {
+            first.held = held;
+        }
+        self
     }
 
     /// The batch with another count of items: what was counted when it was recorded is what the ledger knows.
@@ -147,7 +176,13 @@ impl Batch {
     /// This part of a batch with the one behind it, as one again.
     pub(crate) fn followed_by(&self, next: &Batch) -> Batch {
         let fragments = self.fragments.iter().chain(&next.fragments).cloned().collect();
-        Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments)
+        Batch::new(self.signal, self.sequence, Arc::clone(&self.resource), fragments).copying(self.is_copied)
+    }
+
+    /// The batch, whose requests are copies or not.
+    pub(crate) fn copying(mut self, is_copied: bool) -> Batch {
+        self.is_copied = is_copied;
+        self
     }
 }
 
@@ -157,7 +192,7 @@ impl Batch {
     pub(crate) fn of_items(sequence: u64, items: u64) -> Arc<Batch> {
         let scope = Arc::new(ScopeEnvelope::new(0, Scope::default()));
         let resource = Arc::new(ResourceEnvelope::new(Resource::default()));
-        let fragment = Fragment { scope, entries: [0x12, 0].repeat(items as usize).into(), items };
+        let fragment = Fragment { scope, entries: [0x12, 0].repeat(items as usize).into(), items, held: 4 << 10 };
         Arc::new(Batch::new(Signal::Traces, sequence, resource, vec![fragment]))
     }
 }

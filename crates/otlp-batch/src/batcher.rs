@@ -8,13 +8,14 @@ use std::sync::{
 use otlp_core::Signal;
 use parking_lot::Mutex;
 
-use crate::{Batch, BatchConfig, Fragment, envelope::ResourceEnvelope};
+use crate::{Batch, Fragment, config::Settings, envelope::ResourceEnvelope};
 
 /// Collects the chunks of each signal until they are a batch.
 pub(crate) struct Batcher {
     resource: Arc<ResourceEnvelope>,
     max_items: u64,
     max_bytes: usize,
+    copies: bool,
     /// By [`Signal::index`].
     building: [Mutex<Building>; 3],
     next_sequence: AtomicU64,
@@ -29,11 +30,12 @@ struct Building {
 
 impl Batcher {
     /// The sequences of batches begin above `last_sequence`.
-    pub(crate) fn new(resource: Arc<ResourceEnvelope>, config: &BatchConfig, last_sequence: u64) -> Self {
+    pub(crate) fn new(resource: Arc<ResourceEnvelope>, settings: &Settings, last_sequence: u64) -> Self {
         Batcher {
             resource,
-            max_items: config.max_batch_size as u64,
-            max_bytes: config.max_batch_bytes,
+            max_items: settings.batch.closing_items(),
+            max_bytes: settings.limits.max_batch_bytes,
+            copies: settings.copies,
             building: Default::default(),
             next_sequence: AtomicU64::new(last_sequence + 1),
         }
@@ -63,9 +65,9 @@ impl Batcher {
         }
     }
 
-    /// Closes what there is, complete or not.
-    pub(crate) fn close_all(&self, put: impl Fn(Batch)) {
-        for signal in Signal::ALL {
+    /// Closes what there is of some signals, complete or not.
+    pub(crate) fn close_all(&self, signals: &[Signal], put: impl Fn(Batch)) {
+        for signal in signals.iter().copied() {
             let mut building = self.building[signal.index()].lock();
             if !building.fragments.is_empty() {
                 put(self.close(signal, &mut building));
@@ -82,6 +84,6 @@ impl Batcher {
     fn close(&self, signal: Signal, building: &mut Building) -> Batch {
         let building = std::mem::take(building);
         let sequence = self.next_sequence.fetch_add(1, Ordering::Relaxed);
-        Batch::new(signal, sequence, Arc::clone(&self.resource), building.fragments)
+        Batch::new(signal, sequence, Arc::clone(&self.resource), building.fragments).copying(self.copies)
     }
 }

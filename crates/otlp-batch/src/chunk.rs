@@ -117,6 +117,7 @@ impl Chunk {
             len if len * 8 < self.limit => Sizing::Smaller,
             _ => Sizing::Same,
         };
-        (Fragment { scope: self.scope, entries: self.buffer.freeze(), items: self.items }, sizing)
+        let held = self.buffer.size();
+        (Fragment { scope: self.scope, entries: self.buffer.freeze(), items: self.items, held }, sizing)
     }
 }

@@ -19,6 +19,8 @@ pub(crate) struct Destination {
     pub(crate) name: String,
     pub(crate) exporter: Arc<dyn BatchExporter>,
     lanes: [Arc<Lane>; 3],
+    /// Of the signals, those that it is there for; by [`Signal::index`].
+    taken: [bool; 3],
 }
 
 /// One signal's way to one destination. Signals do not wait for each other: each has a queue and deliveries of its own.
@@ -70,7 +72,17 @@ impl Destination {
             Ok(lane)
         };
         let lanes = [lane(Signal::Traces)?, lane(Signal::Metrics)?, lane(Signal::Logs)?];
-        Ok(Destination { name, exporter, lanes })
+        Ok(Destination { name, exporter, lanes, taken: [true; 3] })
+    }
+
+    /// Limits it to some signals.
+    pub(crate) fn taking(self, taken: [bool; 3]) -> Self {
+        Destination { taken, ..self }
+    }
+
+    /// Whether it gets what is recorded of this signal.
+    pub(crate) fn takes(&self, signal: Signal) -> bool {
+        self.taken[signal.index()]
     }
 
     pub(crate) fn lane(&self, signal: Signal) -> &Arc<Lane> {

@@ -11,7 +11,8 @@ use otlp_core::{
 };
 
 use crate::{
-    BatchConfig, DeliveryObserver,
+    DeliveryObserver,
+    config::Settings,
     destination::Destination,
     envelope::ScopeEnvelope,
     pool::BufferPool,
@@ -28,21 +29,44 @@ pub struct Intake {
 #[derive(Clone, Debug)]
 pub struct ScopeHandle(Arc<ScopeEnvelope>);
 
-/// What makes records when asked: metrics are collected this way.
+/// What makes records when asked: metrics are collected this way, and held-back log records handed on. All of it is called
+/// on the background thread and must not block.
 pub trait Producer: Send + Sync {
-    /// Appends all that there is to report now. Called on the background thread, at each interval and at each flush.
+    /// Appends all that there is to report now. Called at each metric interval, each flush and each persist.
     fn produce(&self, intake: &Intake);
+
+    /// Appends what was held back for long enough. Called about once per batch timeout, and at least once a second.
+    fn tick(&self, intake: &Intake) {
+        let _ = intake;
+    }
+
+    /// Appends all that is held back. Called at each flush and each persist.
+    fn release(&self, intake: &Intake) {
+        let _ = intake;
+    }
+
+    /// Appends all that is held back, and holds nothing back from now on: a shutdown takes no more records.
+    fn close(&self, intake: &Intake) {
+        self.release(intake);
+    }
+}
+
+impl ScopeHandle {
+    /// A number that within the pipeline only handles of equal scopes share.
+    pub fn index(&self) -> usize {
+        self.0.index
+    }
 }
 
 impl Intake {
     pub(crate) fn new(
         resource: Resource,
-        config: BatchConfig,
+        settings: Settings,
         pool: Arc<BufferPool>,
         destinations: Vec<Destination>,
         observer: Option<Arc<dyn DeliveryObserver>>,
     ) -> Self {
-        Intake { shared: Arc::new(Shared::new(resource, config, pool, destinations, observer)) }
+        Intake { shared: Arc::new(Shared::new(resource, settings, pool, destinations, observer)) }
     }
 
     pub(crate) fn shared(&self) -> &Shared {

@@ -18,6 +18,7 @@
 
 mod batch;
 mod batcher;
+mod by_trace;
 mod chunk;
 mod config;
 mod destination;
@@ -37,7 +38,7 @@ mod thread_slots;
 
 pub use self::{
     batch::{Batch, Fragment},
-    config::{BatchConfig, ConfigError, MemoryConfig, OnFull},
+    config::{BatchConfig, BatchLimits, BatchStrategy, ConfigError, MemoryPoolConfig, OnFull},
     disk::{
         DiskEvent, DiskFile, DiskQueueConfig, DiskQueueError, Durability, EncryptionKey, FileSystem, InspectError,
         InspectedSegment, Inspection, LocalDisk, StoredRequest, StoredRequestError, Verification, WaitingSignal,
@@ -47,7 +48,8 @@ pub use self::{
     fate::{DeliveryObserver, Fate, Settled},
     intake::{Intake, Producer, ScopeHandle},
     ledger::{DropReason, Dropped, Ledger, SignalLedger},
-    pipeline::{Pipeline, PipelineBuilder, Report, StartError},
+    pipeline::{Pipeline, PipelineBuilder, PipelineFigures, Report, StartError},
+    pool::PoolSnapshot,
     queue::{Found, MemoryQueue, Queue, QueueDepth, QueueListener},
 };
 

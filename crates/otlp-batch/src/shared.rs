@@ -16,19 +16,20 @@ use otlp_core::{
 use parking_lot::Mutex;
 
 use crate::{
-    Batch, BatchConfig, DeliveryObserver, DropReason, Fate, Fragment, Intake, Ledger, OnFull, Producer, Settled,
+    Batch, DeliveryObserver, DropReason, Fate, Fragment, Ledger, OnFull, Producer, Settled,
     batcher::Batcher,
-    chunk::{Chunk, Lane, Sizing, Slot},
+    chunk::{Chunk, Lane, Sizing, Slot, SlotState},
+    config::Settings,
     destination::{Destination, Lane as DestinationLane, tell},
     envelope::{ResourceEnvelope, ScopeEnvelope},
-    pool::{BufferPool, SMALLEST},
+    pool::{BufferPool, PooledBuffer, SMALLEST},
     thread_slots,
 };
 
 pub(crate) struct Shared {
     /// Tells the slots of different pipelines apart in a thread's list.
     id: u64,
-    config: BatchConfig,
+    settings: Settings,
     pool: Arc<BufferPool>,
     batcher: Batcher,
     destinations: Vec<Destination>,
@@ -54,7 +55,7 @@ pub(crate) struct Record<'a> {
 impl Shared {
     pub(crate) fn new(
         resource: Resource,
-        config: BatchConfig,
+        settings: Settings,
         pool: Arc<BufferPool>,
         destinations: Vec<Destination>,
         observer: Option<Arc<dyn DeliveryObserver>>,
@@ -66,8 +67,8 @@ impl Shared {
         let found = lanes.map(|lane| lane.found()).max().unwrap_or(0);
         Shared {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            batcher: Batcher::new(Arc::new(ResourceEnvelope::new(resource)), &config, found),
-            config,
+            batcher: Batcher::new(Arc::new(ResourceEnvelope::new(resource)), &settings, found),
+            settings,
             pool,
             destinations,
             observer,
@@ -85,7 +86,11 @@ impl Shared {
     }
 
     pub(crate) fn max_record_bytes(&self) -> usize {
-        self.config.max_record_bytes
+        self.settings.limits.max_record_bytes
+    }
+
+    pub(crate) fn max_queue_size(&self) -> usize {
+        self.settings.batch.max_queue_size
     }
 
     pub(crate) fn destinations(&self) -> &[Destination] {
@@ -115,15 +120,24 @@ impl Shared {
         }
     }
 
-    /// Asks every producer for its records.
-    pub(crate) fn produce(&self, intake: &Intake) {
+    /// Asks every producer for something.
+    pub(crate) fn for_each_producer(&self, ask: impl Fn(&dyn Producer)) {
         let producers = self.producers.lock().clone();
-        for producer in producers {
-            producer.produce(intake);
-        }
+        producers.iter().for_each(|producer| ask(&**producer));
     }
 
     pub(crate) fn append(&self, record: &Record<'_>, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.settings.copies && record.len <= self.max_record_bytes() {
+            let mut copied = Vec::with_capacity(record.len);
+            write(&mut copied);
+            return self.append_shared(record, |chunk| chunk.extend_from_slice(&copied));
+        }
+        self.append_shared(record, write);
+    }
+
+    /// Appends a record by writing it where it stays.
+    #[inline]
+    fn append_shared(&self, record: &Record<'_>, write: impl FnOnce(&mut Vec<u8>)) {
         let mut write = Some(write);
         let refused =
             thread_slots::with_slot(self.id, || self.new_slot(), |slot| self.append_to(slot, record, &mut write));
@@ -132,7 +146,7 @@ impl Shared {
             let fragment = write.filter(|_| observer.reads_records()).map(|write| {
                 let mut entries = Vec::with_capacity(record.len);
                 write(&mut entries);
-                Fragment { scope: Arc::clone(record.scope), entries: entries.into(), items: record.items }
+                Fragment { scope: Arc::clone(record.scope), entries: entries.into(), items: record.items, held: 0 }
             });
             let Record { signal, items, .. } = *record;
             let (fate, fragments) = (Fate::Dropped(reason, None), fragment.as_slice());
@@ -149,6 +163,7 @@ impl Shared {
         write: &mut Option<W>,
     ) -> Option<DropReason> {
         let mut may_wait = true;
+        let mut granted = None;
         loop {
             let mut state = slot.lock();
             let closed = state.closed;
@@ -156,12 +171,12 @@ impl Shared {
             let open = lane.chunk(record.scope);
             let reason = match open {
                 _ if closed => DropReason::ShutDown,
-                _ if record.len > self.config.max_record_bytes => DropReason::RecordTooLarge,
+                _ if record.len > self.settings.limits.max_record_bytes => DropReason::RecordTooLarge,
                 Some(index) if lane.open[index].room() >= record.len => {
                     self.write(lane, index, record, write);
                     return None;
                 }
-                _ => match self.open_chunk(lane, open, record) {
+                _ => match self.open_chunk(lane, open, record, &mut granted) {
                     Ok(index) => {
                         self.write(lane, index, record, write);
                         return None;
@@ -170,12 +185,12 @@ impl Shared {
                 },
             };
             let can_change = matches!(reason, DropReason::QueueFull | DropReason::MemoryFull) && may_wait;
-            if !can_change || self.config.on_full == OnFull::DropNewest {
+            if !can_change || self.settings.limits.on_full == OnFull::DropNewest {
                 lane.drop_item(reason, record.items);
                 return Some(reason);
             }
             drop(state);
-            may_wait = self.make_room(record, reason);
+            may_wait = self.make_room(record, reason, &mut granted);
         }
     }
 
@@ -192,24 +207,39 @@ impl Shared {
             chunk.append(record.items, record.len, write);
         }
         lane.accepted += record.items;
-        if chunk.items() >= self.config.max_batch_size as u64 {
+        if chunk.items() >= self.settings.batch.closing_items() {
             self.close_chunk(lane, index, record.signal);
         }
     }
 
-    /// Opens a chunk with room for the record, in place of `full` if there is one.
-    fn open_chunk(&self, lane: &mut Lane, full: Option<usize>, record: &Record<'_>) -> Result<usize, DropReason> {
+    /// Opens a chunk with room for the record, in place of `full` if there is one. In `granted` may be a buffer that was
+    /// waited for.
+    fn open_chunk(
+        &self,
+        lane: &mut Lane,
+        full: Option<usize>,
+        record: &Record<'_>,
+        granted: &mut Option<PooledBuffer>,
+    ) -> Result<usize, DropReason> {
         if let Some(index) = full {
             self.close_chunk(lane, index, record.signal);
         }
         if self.is_queue_full(record.signal) {
             return Err(DropReason::QueueFull);
         }
-        let size = lane.next_size.max(SMALLEST).max(record.len);
-        let buffer = self.pool.acquire(size).or_else(|| self.pool.acquire(record.len)).ok_or(DropReason::MemoryFull)?;
-        let max_bytes = self.config.max_batch_bytes.max(record.len);
+        let buffer = granted.take().or_else(|| self.acquire(lane, record)).ok_or(DropReason::MemoryFull)?;
+        let max_bytes = self.settings.limits.max_batch_bytes.max(record.len);
         lane.open.push(Chunk::new(Arc::clone(record.scope), buffer, max_bytes));
         Ok(lane.open.len() - 1)
+    }
+
+    fn acquire(&self, lane: &Lane, record: &Record<'_>) -> Option<PooledBuffer> {
+        if self.pool.has_line() && !thread_slots::is_background() {
+            return None;
+        }
+        let size = lane.next_size.max(SMALLEST);
+        let preferred = (size > record.len).then(|| self.pool.acquire(size)).flatten();
+        preferred.or_else(|| self.pool.acquire(record.len))
     }
 
     fn close_chunk(&self, lane: &mut Lane, index: usize, signal: Signal) {
@@ -225,20 +255,20 @@ impl Shared {
 
     fn put(&self, batch: Batch) {
         let batch = Arc::new(batch);
-        for destination in &self.destinations {
+        for destination in self.destinations.iter().filter(|destination| destination.takes(batch.signal())) {
             destination.lane(batch.signal()).put(&batch);
         }
     }
 
     fn is_queue_full(&self, signal: Signal) -> bool {
-        let max = self.config.max_queue_size as u64;
+        let max = self.settings.batch.max_queue_size as u64;
         let waiting = self.destinations.iter().map(|destination| destination.lane(signal).waiting()).max();
         waiting.unwrap_or(0) + self.batcher.items(signal) >= max
     }
 
     /// Makes room as [`OnFull`] says; `false` if there is nothing more to try.
-    fn make_room(&self, record: &Record<'_>, reason: DropReason) -> bool {
-        match self.config.on_full {
+    fn make_room(&self, record: &Record<'_>, reason: DropReason, granted: &mut Option<PooledBuffer>) -> bool {
+        match self.settings.limits.on_full {
             OnFull::DropNewest => false,
             OnFull::DropOldest => {
                 let lanes = self.destinations.iter().map(|destination| destination.lane(record.signal));
@@ -246,10 +276,10 @@ impl Shared {
             }
             OnFull::Block if thread_slots::is_background() => false,
             OnFull::Block => {
-                self.pool.wait_until(|| {
-                    self.closed.load(Ordering::SeqCst)
-                        || !self.is_queue_full(record.signal) && self.pool.has_room(record.len)
-                });
+                match reason {
+                    DropReason::MemoryFull => *granted = self.pool.acquire_in_turn(record.len, || self.is_closed()),
+                    _ => self.pool.wait_until_ready(|| self.is_closed() || !self.is_queue_full(record.signal)),
+                }
                 true
             }
         }
@@ -266,25 +296,42 @@ impl Shared {
     /// Closes the chunks of all threads and all batches, so that everything accepted so far is in the queues; the
     /// highest sequence there.
     pub(crate) fn sweep(&self) -> u64 {
+        self.sweep_of(&Signal::ALL)
+    }
+
+    /// As [`Shared::sweep`], of some signals.
+    pub(crate) fn sweep_of(&self, signals: &[Signal]) -> u64 {
+        self.close_chunks(signals, |_| true);
+        self.batcher.close_all(signals, |batch| self.put(batch));
+        self.batcher.last_sequence()
+    }
+
+    /// Closes the chunks of threads that have ended, to which nothing will be added. Their batches stay open.
+    pub(crate) fn retire_threads(&self) {
+        self.close_chunks(&Signal::ALL, |slot| slot.orphaned);
+    }
+
+    fn close_chunks(&self, signals: &[Signal], of: impl Fn(&SlotState) -> bool) {
         let mut slots = self.slots.lock();
         slots.retain(|slot| {
             let mut state = slot.lock();
-            for signal in Signal::ALL {
+            if !of(&state) {
+                return true;
+            }
+            for signal in signals.iter().copied() {
                 let lane = state.lane(signal);
                 while let Some(last) = lane.open.len().checked_sub(1) {
                     self.close_chunk(lane, last, signal);
                 }
             }
-            if state.orphaned {
+            let is_empty = state.lanes.iter().all(|lane| lane.open.is_empty());
+            if state.orphaned && is_empty {
                 for (retired, lane) in self.retired.lock().iter_mut().zip(&state.lanes) {
                     retired.absorb(lane);
                 }
             }
-            !state.orphaned
+            !(state.orphaned && is_empty)
         });
-        drop(slots);
-        self.batcher.close_all(|batch| self.put(batch));
-        self.batcher.last_sequence()
     }
 
     /// Takes nothing more in. What was accepted before is in the queues when this returns.
@@ -316,16 +363,27 @@ impl Shared {
         add(&self.retired.lock());
         slots.iter().for_each(|slot| add(&slot.lock().lanes));
         drop(slots);
-        for ledger in &mut ledgers {
+        for (ledger, destination) in ledgers.iter_mut().zip(&self.destinations) {
             for (signal, lane) in Signal::ALL.into_iter().zip(&intake) {
-                ledger.signal_mut(signal).complete(lane.accepted, lane.dropped);
+                let (accepted, dropped) =
+                    if destination.takes(signal) { (lane.accepted, lane.dropped) } else { Default::default() };
+                ledger.signal_mut(signal).complete(accepted, dropped);
             }
         }
         ledgers
     }
 
+    pub(crate) fn pool(&self) -> &BufferPool {
+        &self.pool
+    }
+
     /// How many bytes of telemetry are in memory.
     pub(crate) fn memory_in_use(&self) -> usize {
         self.pool.granted()
+    }
+
+    /// How many bytes of telemetry may be in memory.
+    pub(crate) fn memory_budget(&self) -> usize {
+        self.pool.max_bytes()
     }
 }

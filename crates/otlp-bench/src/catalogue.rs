@@ -17,6 +17,8 @@ pub(crate) enum Subject {
     OursDisk,
     /// The same with a disk queue that stores each batch at once, unless its acknowledgement is quicker.
     OursDiskAlways,
+    /// The same as the first with copies where none are needed (`with_zero_copy_enabled(false)`).
+    OursCopying,
     /// `opentelemetry_sdk` and `opentelemetry-otlp` over gRPC.
     OtelGrpc,
     /// The same over HTTP/protobuf, with the blocking client that is their default.
@@ -102,7 +104,8 @@ pub(crate) struct Case {
 impl Subject {
     /// Whether it is `otlp` itself.
     pub(crate) fn is_ours(self) -> bool {
-        matches!(self, Subject::OursGrpc | Subject::OursHttp | Subject::OursDisk | Subject::OursDiskAlways)
+        use Subject::*;
+        matches!(self, OursGrpc | OursHttp | OursDisk | OursDiskAlways | OursCopying)
     }
 }
 
@@ -135,7 +138,7 @@ impl Workload {
     pub(crate) fn subjects(self) -> &'static [Subject] {
         use Subject::*;
         match self {
-            Workload::Traces => &[OursGrpc, OursHttp, OursDisk, OursDiskAlways, OtelGrpc, OtelHttp, Floor],
+            Workload::Traces => &[OursGrpc, OursHttp, OursDisk, OursDiskAlways, OursCopying, OtelGrpc, OtelHttp, Floor],
             Workload::Logs | Workload::Collect => &[OursGrpc, OursHttp, OtelGrpc, OtelHttp, Floor],
             Workload::Counter | Workload::Histogram | Workload::Steady => &[OursGrpc, OtelGrpc, Floor],
             Workload::CounterBound => &[OursGrpc, OtelGrpc, Atomic],

@@ -9,6 +9,7 @@ mod catalogue;
 mod content;
 mod counting_allocator;
 mod cpu;
+mod disk;
 mod frame_body;
 mod grpc_client;
 mod measure;
@@ -77,6 +78,11 @@ enum Role {
     /// Receives and counts; what the parent starts first.
     #[command(hide = true)]
     NullReceiver,
+    /// The disk queue: durable items by group commit, recovery of a large queue, a backlog beside live spans
+    Disk(disk::Run),
+    /// Takes one figure of the disk queue; what its parent starts for each.
+    #[command(hide = true)]
+    DiskChild(disk::ChildJob),
     /// Takes one figure; what the parent starts for each.
     #[command(hide = true)]
     Child(ChildJob),
@@ -103,6 +109,8 @@ fn main() -> ExitCode {
     let outcome = match cli.role {
         Some(Role::NullReceiver) => receiver::run().map(|()| ExitCode::SUCCESS),
         Some(Role::Child(job)) => child(job),
+        Some(Role::Disk(run)) => disk::parent(&run).map(|()| ExitCode::SUCCESS),
+        Some(Role::DiskChild(job)) => disk::run(&job).map(|()| ExitCode::SUCCESS),
         None => parent(&cli.run),
     };
     outcome.unwrap_or_else(|failure| {

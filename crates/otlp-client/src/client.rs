@@ -1,17 +1,33 @@
 //! The client.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
 
-use otlp_batch::{Ledger, Pipeline, QueueDepth, Report};
-use otlp_core::{Signal, data::MetricData};
-use otlp_reliability::NamedSnapshot;
+use otlp_batch::{Ledger, Pipeline, PoolSnapshot, QueueDepth, Report};
+use otlp_core::{Signal, data::MetricData, propagation::Propagator};
+use otlp_discovery::Discovery;
+use otlp_reliability::{HealthChecker, NamedSnapshot};
 use otlp_sdk::{
     logs::{Logger, LoggerProvider},
     metrics::{Meter, MeterProvider},
     trace::{Tracer, TracerProvider},
 };
 
-use crate::{ClientBuilder, policies::Policies};
+use tokio::sync::oneshot;
+
+use crate::{
+    ClientBuilder, LogFormat, LogLevel,
+    diagnostics::{DiagnosticSeverity, Diagnostics},
+    leaving,
+    logging::Message,
+    monitoring::{AlertManager, Monitoring, MonitoringError, PerformanceMonitor},
+    policies::Policies,
+    reload::Reloading,
+};
 
 /// Takes traces, metrics and logs and delivers them to an OTLP backend, on a background thread of its own.
 ///
@@ -33,15 +49,21 @@ use crate::{ClientBuilder, policies::Policies};
 /// ```
 #[derive(Clone)]
 pub struct EnhancedOtlpClient {
-    inner: Arc<Inner>,
+    inner: Arc<Parts>,
 }
 
-struct Inner {
-    pipeline: Pipeline,
-    policies: Policies,
-    tracers: TracerProvider,
-    meters: Arc<MeterProvider>,
-    loggers: LoggerProvider,
+/// What a client is made of.
+pub(crate) struct Parts {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) policies: Policies,
+    pub(crate) reloading: Option<Reloading>,
+    pub(crate) discovery: Option<Discovery>,
+    pub(crate) diagnostics: Arc<Diagnostics>,
+    pub(crate) tracers: TracerProvider,
+    pub(crate) meters: Arc<MeterProvider>,
+    pub(crate) loggers: LoggerProvider,
+    pub(crate) propagator: Arc<dyn Propagator>,
+    pub(crate) monitoring: Monitoring,
 }
 
 impl EnhancedOtlpClient {
@@ -50,14 +72,8 @@ impl EnhancedOtlpClient {
         ClientBuilder::new()
     }
 
-    pub(crate) fn new(
-        pipeline: Pipeline,
-        policies: Policies,
-        tracers: TracerProvider,
-        meters: Arc<MeterProvider>,
-        loggers: LoggerProvider,
-    ) -> Self {
-        EnhancedOtlpClient { inner: Arc::new(Inner { pipeline, policies, tracers, meters, loggers }) }
+    pub(crate) fn new(parts: Parts) -> Self {
+        EnhancedOtlpClient { inner: Arc::new(parts) }
     }
 
     /// A tracer for the part of the program called `name`.
@@ -90,6 +106,11 @@ impl EnhancedOtlpClient {
         &self.inner.loggers
     }
 
+    /// The format in which contexts travel to other processes and back. Without propagation it writes and reads nothing.
+    pub fn propagator(&self) -> &dyn Propagator {
+        &*self.inner.propagator
+    }
+
     /// The metrics as they are now, without sending or resetting anything.
     pub fn read_metrics(&self) -> Vec<MetricData> {
         self.inner.meters.read()
@@ -117,9 +138,76 @@ impl EnhancedOtlpClient {
         self.inner.policies.figures()
     }
 
+    /// Finds services, the receivers among them if they are several, if the client was built with
+    /// [`with_service_discovery`](ClientBuilder::with_service_discovery) or
+    /// [`with_endpoints`](ClientBuilder::with_endpoints). It watches for as long as the client delivers.
+    pub fn service_discovery(&self) -> Option<&Discovery> {
+        self.inner.discovery.as_ref()
+    }
+
+    /// How large the memory pool is, what is in use of it, and how it came to that.
+    pub fn memory_pool(&self) -> PoolSnapshot {
+        self.inner.pipeline.memory_pool()
+    }
+
+    /// How many log records were folded into identical ones ([`LogAggregation`](otlp_sdk::logs::LogAggregation)): they were
+    /// emitted, and the count of another record speaks of them. The ledger knows only of what was sent.
+    pub fn folded_log_records(&self) -> u64 {
+        self.inner.loggers.folded_records()
+    }
+
+    pub(crate) fn reloading(&self) -> Option<&Reloading> {
+        self.inner.reloading.as_ref()
+    }
+
+    /// Changes how often metrics are collected and sent: the next time after this interval from now. 1 ms at least.
+    pub fn set_metric_interval(&self, interval: Duration) {
+        self.inner.pipeline.set_metric_interval(interval);
+    }
+
+    /// Changes which messages about itself the client prints and in which format, from the next one on.
+    pub fn set_log_output(&self, level: LogLevel, format: LogFormat) {
+        self.inner.diagnostics.output().set(level, format);
+    }
+
     /// How many bytes of memory the records between call site and acknowledgement occupy.
     pub fn memory_in_use(&self) -> usize {
         self.inner.pipeline.memory_in_use()
+    }
+
+    /// What tells what the client is doing, in figures. They are the same at each call.
+    ///
+    /// # Errors
+    ///
+    /// None so far.
+    pub async fn get_performance_monitor(&self) -> Result<PerformanceMonitor, MonitoringError> {
+        Ok(self.inner.monitoring.performance.clone())
+    }
+
+    /// What tells how the client is: whether its thread runs, its endpoints answer, and its queues, memory and disks have
+    /// room. Checks of your own can be added. It is the same at each call, and runs already if the client has a health
+    /// endpoint; those that are added then run on the client's background thread, and must not block.
+    ///
+    /// # Errors
+    ///
+    /// None so far.
+    pub async fn get_health_checker(&self) -> Result<HealthChecker, MonitoringError> {
+        Ok(self.inner.monitoring.health.clone())
+    }
+
+    /// What watches the figures of the client and tells when something is amiss. It is the same at each call.
+    ///
+    /// # Errors
+    ///
+    /// None so far.
+    pub async fn get_alert_manager(&self) -> Result<AlertManager, MonitoringError> {
+        Ok(self.inner.monitoring.alerts.clone())
+    }
+
+    /// Where the health endpoint listens, if there is one
+    /// ([`with_monitoring`](crate::ClientBuilder::with_monitoring)).
+    pub fn monitoring_address(&self) -> Option<SocketAddr> {
+        self.inner.monitoring.address
     }
 
     /// Delivers everything that was recorded before the call, on all threads, metrics included; waits for at most
@@ -127,12 +215,12 @@ impl EnhancedOtlpClient {
     ///
     /// Cancelling the future stops the waiting and not the flush.
     pub async fn flush(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.flush(deadline).await
+        self.inner.reported("flush", self.inner.pipeline.flush(deadline).await)
     }
 
     /// As [`EnhancedOtlpClient::flush`], blocking. Works inside and outside of any runtime.
     pub fn flush_blocking(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.flush_blocking(deadline)
+        self.inner.reported("flush", self.inner.pipeline.flush_blocking(deadline))
     }
 
     /// Sees to it that everything that was recorded before the call is in the disk queue, unless it is delivered; waits
@@ -141,12 +229,12 @@ impl EnhancedOtlpClient {
     ///
     /// Cancelling the future stops the waiting and nothing else.
     pub async fn persist(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.persist(deadline).await
+        self.inner.reported("persist", self.inner.pipeline.persist(deadline).await)
     }
 
     /// As [`EnhancedOtlpClient::persist`], blocking. Works inside and outside of any runtime.
     pub fn persist_blocking(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.persist_blocking(deadline)
+        self.inner.reported("persist", self.inner.pipeline.persist_blocking(deadline))
     }
 
     /// Takes no more records, delivers what there is, and ends the background thread. What is not delivered after
@@ -155,12 +243,46 @@ impl EnhancedOtlpClient {
     ///
     /// Cancelling the future stops the waiting and not the shutdown.
     pub async fn shutdown(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.shutdown(deadline).await
+        let begun = Instant::now();
+        let (sender, left) = oneshot::channel();
+        if self.leave(deadline, move || {
+            let _ = sender.send(());
+        }) {
+            let _ = left.await;
+        }
+        let rest = deadline.saturating_sub(begun.elapsed());
+        self.inner.reported("shutdown", self.inner.pipeline.shutdown(rest).await)
     }
 
     /// As [`EnhancedOtlpClient::shutdown`], blocking. Works inside and outside of any runtime.
     pub fn shutdown_blocking(&self, deadline: Duration) -> Report {
-        self.inner.pipeline.shutdown_blocking(deadline)
+        let begun = Instant::now();
+        let (sender, left) = mpsc::sync_channel(1);
+        if self.leave(deadline, move || {
+            let _ = sender.send(());
+        }) {
+            let _ = left.recv_timeout(leaving::limit(deadline));
+        }
+        let rest = deadline.saturating_sub(begun.elapsed());
+        self.inner.reported("shutdown", self.inner.pipeline.shutdown_blocking(rest))
+    }
+
+    /// Takes this service out of the registry, if it is there, and begins the shutdown whoever waits for it.
+    fn leave(&self, deadline: Duration, told: impl FnOnce() + Send + 'static) -> bool {
+        let Some(discovery) = &self.inner.discovery else { return false };
+        let inner = Arc::clone(&self.inner);
+        let shut_down = move |rest| async move { inner.pipeline.shutdown(rest).await };
+        leaving::leave(discovery, self.inner.pipeline.runtime(), deadline, shut_down, told)
+    }
+}
+
+impl Parts {
+    /// Says how a flush, a persist or a shutdown went.
+    fn reported(&self, what: &'static str, report: Report) -> Report {
+        self.diagnostics.say_with(DiagnosticSeverity::Debug, || {
+            Message::from(format!("{what}: {report}")).field("complete", report.complete)
+        });
+        report
     }
 }
 

@@ -5,10 +5,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -16,62 +13,18 @@ use otlp_batch::{DeliveryObserver, DiskEvent, DropReason, Fate, Settled};
 use otlp_core::{ExportError, Signal};
 use otlp_exporters::AttemptObserver;
 
+pub(crate) use crate::logging::DiagnosticSeverity;
+use crate::logging::{Message, Output};
+
 /// How long a kind of message is silent after it was given.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// A message of the client about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Diagnostic {
-    /// Whether data was lost.
-    pub severity: DiagnosticSeverity,
-    /// What happened, what it means, and what can be done. Never a secret.
-    pub message: String,
-    /// How many messages of the same kind were left out since the last one.
-    pub suppressed: u64,
-}
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DiagnosticSeverity {
-    /// What was wrong is well again.
-    Info,
-    /// Nothing is lost yet.
-    Warning,
-    /// Items were lost.
-    Error,
-}
-
-impl fmt::Display for Diagnostic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            DiagnosticSeverity::Info => "info",
-            DiagnosticSeverity::Warning => "warning",
-            DiagnosticSeverity::Error => "error",
-        };
-        write!(f, "otlp: {severity}: {}", self.message)?;
-        match self.suppressed {
-            0 => Ok(()),
-            count => write!(f, " ({count} more like this since the last message)"),
-        }
-    }
-}
-
-/// What is done with a [`Diagnostic`].
-pub(crate) type Sink = Arc<dyn Fn(&Diagnostic) + Send + Sync>;
-
-/// The default: a line on standard error.
-pub(crate) fn to_standard_error() -> Sink {
-    use std::io::Write;
-    // A closed standard error must not panic, which `eprintln!` would.
-    Arc::new(|diagnostic| drop(writeln!(std::io::stderr(), "{diagnostic}")))
-}
-
-/// Gives messages to a sink, at a limited rate.
+/// Gives messages to the output, at a limited rate.
 ///
 /// With a dead backend this is called for every record, on the thread that made it: a message that is held back costs a
 /// reading of the clock and a count.
 pub(crate) struct Diagnostics {
-    sink: Sink,
+    output: Output,
     started: Instant,
     /// By [`Kind::index`].
     recent: [Recent; Kind::COUNT],
@@ -86,10 +39,11 @@ enum Kind {
     AttemptFailed(Signal),
     Dropped(Signal, DropReason),
     DiskDamaged(Signal),
+    Delivered(Signal),
 }
 
 impl Kind {
-    const COUNT: usize = 3 * (5 + DropReason::ALL.len());
+    const COUNT: usize = 3 * (6 + DropReason::ALL.len());
 
     fn index(self) -> usize {
         let (signal, kind) = match self {
@@ -98,7 +52,8 @@ impl Kind {
             Kind::ReceiverWarning(signal) => (signal, 2),
             Kind::AttemptFailed(signal) => (signal, 3),
             Kind::DiskDamaged(signal) => (signal, 4),
-            Kind::Dropped(signal, reason) => (signal, 5 + reason as usize),
+            Kind::Delivered(signal) => (signal, 5),
+            Kind::Dropped(signal, reason) => (signal, 6 + reason as usize),
         };
         signal.index() + 3 * kind
     }
@@ -127,23 +82,43 @@ impl Recent {
 }
 
 impl Diagnostics {
-    pub(crate) fn new(sink: Sink) -> Self {
-        Diagnostics { sink, started: Instant::now(), recent: std::array::from_fn(|_| Recent::default()) }
+    pub(crate) fn new(output: Output) -> Self {
+        Diagnostics { output, started: Instant::now(), recent: std::array::from_fn(|_| Recent::default()) }
+    }
+
+    /// Where messages go, and which.
+    pub(crate) fn output(&self) -> &Output {
+        &self.output
     }
 
     /// Gives a message that is not held back.
     pub(crate) fn say(&self, severity: DiagnosticSeverity, message: impl fmt::Display) {
-        (self.sink)(&Diagnostic { severity, message: message.to_string(), suppressed: 0 });
+        self.say_with(severity, || message.to_string());
     }
 
-    fn limited(&self, kind: Kind, severity: DiagnosticSeverity, message: impl FnOnce() -> String) {
+    /// Gives a message that is not held back, and is made only if it is wanted.
+    pub(crate) fn say_with<M: Into<Message>>(&self, severity: DiagnosticSeverity, message: impl FnOnce() -> M) {
+        if self.output.says(severity) {
+            self.output.say(severity, message().into(), 0);
+        }
+    }
+
+    fn limited<M: Into<Message>>(&self, kind: Kind, severity: DiagnosticSeverity, message: impl FnOnce() -> M) {
         self.limited_by(&self.recent[kind.index()], severity, message);
     }
 
     /// Gives a message of a kind that is counted elsewhere, for instance by endpoint.
-    pub(crate) fn limited_by(&self, recent: &Recent, severity: DiagnosticSeverity, message: impl FnOnce() -> String) {
+    pub(crate) fn limited_by<M: Into<Message>>(
+        &self,
+        recent: &Recent,
+        severity: DiagnosticSeverity,
+        message: impl FnOnce() -> M,
+    ) {
+        if !self.output.says(severity) {
+            return;
+        }
         if let Some(suppressed) = recent.due(self.started.elapsed()) {
-            (self.sink)(&Diagnostic { severity, message: message(), suppressed });
+            self.output.say(severity, message().into(), suppressed);
         }
     }
 }
@@ -152,38 +127,81 @@ impl Diagnostics {
     /// Says what happened to the disk queue of a destination.
     pub(crate) fn disk(&self, destination: &str, event: &DiskEvent<'_>) {
         use DiagnosticSeverity::{Error, Info, Warning};
+        let say = |severity, text: fmt::Arguments<'_>| {
+            self.say_with(severity, || Message::from(text.to_string()).field("destination", destination));
+        };
         match event {
-            DiskEvent::Recovered { items, missing_items: 0, damaged_bytes: 0 } => {
-                self.say(Info, format_args!("found {items} items for {destination} in the disk queue"));
+            DiskEvent::Recovered { items, missing_items, damaged_bytes, is_cursor_lost, refused } => {
+                self.recovered(destination, *items, (*missing_items, *damaged_bytes), *is_cursor_lost, *refused);
             }
-            DiskEvent::Recovered { items, missing_items, damaged_bytes } => {
-                let severity = if *missing_items > 0 { Error } else { Warning };
-                let what = format_args!(
-                    "found {items} items for {destination} in the disk queue, and damage: {damaged_bytes} bytes that \
-                     nothing can be made of, {missing_items} items that are missing. A crash may cut off the end of a \
-                     file; if none happened, look after the disk"
-                );
-                self.say(severity, what);
-            }
-            DiskEvent::Degraded { error } => self.say(
+            DiskEvent::Degraded { error } => say(
                 Warning,
                 format_args!(
                     "the disk queue of {destination} does not work and is tried again; until then batches stay in \
                      memory, and are lost with the process: {error}"
                 ),
             ),
-            DiskEvent::Full { max_bytes } => self.say(
+            DiskEvent::Full { max_bytes } => say(
                 Warning,
                 format_args!(
                     "the disk queue of {destination} has {max_bytes} bytes, as many as it may have; what is new stays \
                      in memory. If that passes, raise max_bytes of the disk queue"
                 ),
             ),
-            DiskEvent::Restored => self.say(Info, format_args!("the disk queue of {destination} works again")),
+            DiskEvent::Stalled { waited } => say(
+                Warning,
+                format_args!(
+                    "the disk under the disk queue of {destination} has not answered for {} s; until it does, batches \
+                     stay in memory, and are lost with the process. Look after the disk, or the network it is behind",
+                    waited.as_secs()
+                ),
+            ),
+            DiskEvent::Restored => say(Info, format_args!("the disk queue of {destination} works again")),
             DiskEvent::Damaged { signal, items } => self.limited(Kind::DiskDamaged(*signal), Error, || {
-                format!("{items} {} in the disk queue of {destination} cannot be read back", signal.items())
+                let text = format!("{items} {} in the disk queue of {destination} cannot be read back", signal.items());
+                about(text, destination, *signal, *items)
             }),
             _ => {}
+        }
+    }
+
+    /// Says what an earlier process left, and each thing that is wrong with it.
+    fn recovered(
+        &self,
+        destination: &str,
+        items: u64,
+        (missing_items, damaged_bytes): (u64, u64),
+        is_cursor_lost: bool,
+        refused: Option<std::io::ErrorKind>,
+    ) {
+        use DiagnosticSeverity::{Error, Info, Warning};
+        let say = |severity, text: fmt::Arguments<'_>| {
+            self.say_with(severity, || Message::from(text.to_string()).field("destination", destination));
+        };
+        if (missing_items, damaged_bytes) == (0, 0) {
+            say(Info, format_args!("found {items} items for {destination} in the disk queue"));
+        } else {
+            let severity = if missing_items > 0 { Error } else { Warning };
+            let what = format_args!(
+                "found {items} items for {destination} in the disk queue, and damage: {damaged_bytes} bytes that nothing \
+                 can be made of, {missing_items} items that are missing. A crash may cut off the end of a file; if none \
+                 happened, look after the disk"
+            );
+            say(severity, what);
+        }
+        if is_cursor_lost {
+            let what = format_args!(
+                "the cursor of the disk queue of {destination} is damaged or gone: what was delivered and still stands \
+                 in a file is delivered again"
+            );
+            say(Warning, what);
+        }
+        if let Some(refused) = refused {
+            let what = format_args!(
+                "the disk refused something while the disk queue of {destination} was opened ({refused}); what was found \
+                 may not survive a power cut before it is delivered"
+            );
+            say(Warning, what);
         }
     }
 }
@@ -194,26 +212,37 @@ impl DeliveryObserver for Diagnostics {
     }
 
     fn settled(&self, settled: &Settled<'_>) {
-        use DiagnosticSeverity::{Error, Warning};
+        use DiagnosticSeverity::{Debug, Error, Trace, Warning};
         let Settled { destination, signal, items, .. } = *settled;
         let what = signal.items();
+        let about = |text| about(text, destination, signal, items);
         match settled.fate {
             Fate::Delivered(partial) if partial.rejected > 0 => {
                 self.limited(Kind::PartlyRejected(signal), Error, || {
-                    format!("{destination} rejected {} of {items} {what}: {}", partial.rejected, partial.message)
+                    let text =
+                        format!("{destination} rejected {} of {items} {what}: {}", partial.rejected, partial.message);
+                    about(text).field("rejected", partial.rejected)
                 });
             }
             Fate::Delivered(partial) if !partial.message.is_empty() => {
                 self.limited(Kind::ReceiverWarning(signal), Warning, || {
-                    format!("{destination} took {items} {what} and says: {}", partial.message)
+                    about(format!("{destination} took {items} {what} and says: {}", partial.message))
                 });
             }
+            Fate::Delivered(_) => {
+                let text = || format!("{destination} took {items} {what}");
+                if self.output.says(Trace) {
+                    self.say_with(Trace, || about(text()));
+                } else {
+                    self.limited(Kind::Delivered(signal), Debug, || about(text()));
+                }
+            }
             Fate::Rejected(error) => self.limited(Kind::Rejected(signal), Error, || {
-                format!("{destination} refused {items} {what} for good: {error}")
+                about(format!("{destination} refused {items} {what} for good: {error}"))
             }),
             Fate::Dropped(reason, error) => self.limited(Kind::Dropped(signal, reason), Error, || {
                 let last = error.map(|error| format!("; the last error was: {error}")).unwrap_or_default();
-                format!("dropped {items} {what}: {}{last}", advice(reason))
+                about(format!("dropped {items} {what}: {}{last}", advice(reason))).field("reason", reason.name())
             }),
             _ => {}
         }
@@ -221,11 +250,18 @@ impl DeliveryObserver for Diagnostics {
 }
 
 impl AttemptObserver for Diagnostics {
-    fn failed(&self, _destination: &str, signal: Signal, error: &ExportError) {
+    fn failed(&self, destination: &str, signal: Signal, error: &ExportError) {
         self.limited(Kind::AttemptFailed(signal), DiagnosticSeverity::Warning, || {
-            format!("cannot deliver {} now and will try again: {error}", signal.items())
+            let text = format!("cannot deliver {} now and will try again: {error}", signal.items());
+            Message::from(text).field("destination", destination).field("signal", signal.name())
         });
     }
+}
+
+/// A message about items; they may have been lost before they were meant for a destination.
+fn about(text: String, destination: &str, signal: Signal, items: u64) -> Message {
+    let message = Message::from(text).field("signal", signal.name()).field("items", items);
+    if destination.is_empty() { message } else { message.field("destination", destination) }
 }
 
 /// What a reason means and what can be done.
@@ -264,15 +300,22 @@ fn advice(reason: DropReason) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use parking_lot::Mutex;
 
     use super::*;
+    use crate::{
+        LogFormat, LogLevel,
+        logging::{Diagnostic, Sink},
+    };
 
     #[test]
     fn the_same_kind_is_said_once_and_counted() {
         let said = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&said);
-        let diagnostics = Diagnostics::new(Arc::new(move |one| sink.lock().push(one.to_string())));
+        let sink: Sink = Arc::new(move |one: &Diagnostic| sink.lock().push(one.to_string()));
+        let diagnostics = Diagnostics::new(Output::new(Some(sink), LogLevel::Info, LogFormat::Text));
         let drop = |signal, reason| {
             let fate = Fate::Dropped(reason, None);
             diagnostics.settled(&Settled { destination: "", signal, fate, items: 3, fragments: &[] });
@@ -301,8 +344,14 @@ mod tests {
     fn each_kind_has_a_place_of_its_own() {
         let mut indices = Vec::new();
         for signal in Signal::ALL {
-            let kinds =
-                [Kind::Rejected, Kind::PartlyRejected, Kind::ReceiverWarning, Kind::AttemptFailed, Kind::DiskDamaged];
+            let kinds = [
+                Kind::Rejected,
+                Kind::PartlyRejected,
+                Kind::ReceiverWarning,
+                Kind::AttemptFailed,
+                Kind::DiskDamaged,
+                Kind::Delivered,
+            ];
             indices.extend(kinds.map(|kind| kind(signal).index()));
             indices.extend(DropReason::ALL.map(|reason| Kind::Dropped(signal, reason).index()));
         }

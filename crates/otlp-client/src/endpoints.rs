@@ -10,11 +10,16 @@ use otlp_reliability::{
     BreakDuration, CircuitBreakerConfig, CircuitState, ConfigError, Control, Controlled, Event, Observer, Snapshot,
 };
 
-use crate::diagnostics::{DiagnosticSeverity, Diagnostics, Recent};
+use crate::{
+    diagnostics::{DiagnosticSeverity, Diagnostics, Recent},
+    logging::Message,
+};
 
+/// When an endpoint counts as down unless the builder is told otherwise, to change a part of it.
+///
 /// Five failures in a row are an endpoint that is down. It is asked again after a second, and less and less often, as
 /// one probe: enough to notice a restart soon, and too little to keep a backend from coming up.
-pub(crate) fn default_circuit_breaker() -> CircuitBreakerConfig {
+pub fn default_circuit_breaker() -> CircuitBreakerConfig {
     let breaks = BreakDuration::growing(Duration::from_secs(1), Duration::from_secs(30));
     CircuitBreakerConfig::new()
         .with_failure_rate(None)
@@ -52,6 +57,7 @@ impl Endpoints {
             diagnostics: Arc::clone(&self.diagnostics),
             control: OnceLock::new(),
             consecutive_failures: settings.consecutive_failures().filter(|_| settings.failure_rate().is_none()),
+            is_one_of_several: false,
             opened: Recent::default(),
             probed: Recent::default(),
             closed: Recent::default(),
@@ -78,6 +84,20 @@ pub(crate) fn probe(breakers: &[(String, EndpointBreaker)]) {
     }
 }
 
+/// Says what the breaker of one of several endpoints does: its batches go to the others.
+pub(crate) fn watch_one_of_several(endpoint: String, diagnostics: Arc<Diagnostics>) -> Arc<dyn Observer> {
+    Arc::new(Watch {
+        endpoint,
+        diagnostics,
+        control: OnceLock::new(),
+        consecutive_failures: None,
+        is_one_of_several: true,
+        opened: Recent::default(),
+        probed: Recent::default(),
+        closed: Recent::default(),
+    })
+}
+
 /// Says what a breaker does.
 struct Watch {
     endpoint: String,
@@ -86,6 +106,7 @@ struct Watch {
     control: OnceLock<Weak<dyn Control>>,
     /// How many failures in a row open it, if nothing else does.
     consecutive_failures: Option<u32>,
+    is_one_of_several: bool,
     opened: Recent,
     probed: Recent,
     closed: Recent,
@@ -96,13 +117,14 @@ impl Observer for Watch {
         use DiagnosticSeverity::{Info, Warning};
         let Event::StateChanged { from, to } = event else { return };
         let endpoint = &self.endpoint;
+        let about = |text: String| Message::from(text).field("endpoint", endpoint.as_str());
         match to {
-            CircuitState::Open => self.diagnostics.limited_by(&self.opened, Warning, || self.opened(from)),
+            CircuitState::Open => self.diagnostics.limited_by(&self.opened, Warning, || about(self.opened(from))),
             CircuitState::HalfOpen => self.diagnostics.limited_by(&self.probed, Info, || {
-                format!("the circuit breaker of {endpoint} is half open: the next batch is a probe")
+                about(format!("the circuit breaker of {endpoint} is half open: the next batch is a probe"))
             }),
             CircuitState::Closed => self.diagnostics.limited_by(&self.closed, Info, || {
-                format!("the circuit breaker of {endpoint} closed: batches flow again")
+                about(format!("the circuit breaker of {endpoint} closed: batches flow again"))
             }),
             _ => {}
         }
@@ -119,7 +141,11 @@ impl Watch {
             (_, None) => "after too many failures".to_owned(),
         };
         let next = self.break_left().map(|left| format!("; next attempt in {left:.1?}")).unwrap_or_default();
-        format!("the circuit breaker of {endpoint} opened {why}; batches wait in the queue{next}")
+        let instead = match self.is_one_of_several {
+            true => "its batches go to the others, or wait in the queue if there are none",
+            false => "batches wait in the queue",
+        };
+        format!("the circuit breaker of {endpoint} opened {why}; {instead}{next}")
     }
 
     fn break_left(&self) -> Option<Duration> {

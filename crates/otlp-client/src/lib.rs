@@ -6,19 +6,36 @@
 
 mod builder;
 mod client;
+pub mod config;
 mod diagnostics;
 mod endpoints;
 mod environment;
 mod error;
+mod leaving;
+mod logging;
+pub mod monitoring;
 mod policies;
+mod propagation;
+mod receivers;
+mod reload;
 mod resource;
 mod settings;
+mod transport_events;
 
 pub use self::{
     builder::ClientBuilder,
     client::EnhancedOtlpClient,
-    diagnostics::{Diagnostic, DiagnosticSeverity},
-    environment::{EndpointScope, Environment, ExportVariables, Warning},
+    config::{LogFormat, LogLevel, LoggingConfig, MonitoringConfig},
+    environment::{BatchVariables, EndpointScope, Environment, ExportVariables, Selection, Warning},
     error::BuildError,
+    logging::{Diagnostic, DiagnosticSeverity},
+    reload::{ReloadError, Reloaded},
 };
 pub use otlp_batch::{DiskQueueConfig, Durability, EncryptionKey};
+
+pub use otlp_discovery as discovery;
+
+/// The bodies of the fuzz targets for configuration files.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use self::config::fuzz;

@@ -4,12 +4,13 @@
 //! exporter specification, with one addition: an endpoint with port 4317, the registered port of OTLP/gRPC, is spoken
 //! to by gRPC unless somebody said otherwise.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use otlp_core::Signal;
 use otlp_exporters::OtlpExporter;
 use otlp_transport::{
-    AnyTransport, ClientIdentity, Compression, Endpoints, Headers, Protocol, TlsConfig, TransportConfig,
+    AnyTransport, Auth, ClientIdentity, Compression, ConnectionPoolConfig, Endpoints, EventHook, Headers, KeepAlive,
+    Protocol, TlsOptions, TransportConfig,
 };
 
 use crate::{
@@ -27,26 +28,52 @@ pub(crate) struct ExportOptions {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) compression: Option<Compression>,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) connect_timeout: Option<Duration>,
-    pub(crate) tls: Option<TlsConfig>,
+    pub(crate) pool: ConnectionPoolConfig,
+    pub(crate) max_idle_connections: Option<usize>,
+    pub(crate) pings: Option<KeepAlive>,
+    pub(crate) require_tls: bool,
+    pub(crate) auth: Option<Auth>,
+    pub(crate) tls: Option<TlsOptions>,
+    /// What the certificate must carry where `tls` does not say it, and the endpoint is an address that was found.
+    pub(crate) server_name: Option<String>,
 }
 
-/// The exporter to the OTLP endpoint, and the endpoint of each signal as it may be shown. Signals with the same settings
-/// share a transport, and with it the connections.
-pub(crate) fn exporter(
+/// The way to the OTLP endpoint.
+pub(crate) struct Export {
+    pub(crate) exporter: OtlpExporter,
+    /// The endpoint of each signal as it may be shown.
+    pub(crate) endpoints: [String; 3],
+    /// How each signal is sent.
+    pub(crate) protocols: [Protocol; 3],
+    /// What the exporter sends each signal by.
+    pub(crate) transports: [Arc<AnyTransport>; 3],
+}
+
+impl Export {
+    /// What the ledger calls the destination.
+    pub(crate) fn exporter_name(&self) -> String {
+        otlp_exporters::Attempt::name(&self.exporter)
+    }
+}
+
+/// The way to the OTLP endpoint. Signals with the same settings share a transport, and with it the connections. What the
+/// transports say is given to `events`.
+pub(crate) fn export(
     options: &ExportOptions,
     environment: &[ExportVariables; 3],
-) -> Result<(OtlpExporter, [String; 3]), BuildError> {
-    let (transports, mut protocols) = transports(options, environment)?;
-    protocols.dedup();
-    let protocols: Vec<String> = protocols.iter().map(Protocol::to_string).collect();
+    events: &EventHook,
+) -> Result<Export, BuildError> {
+    let (transports, protocols) = transports(options, environment, events)?;
+    let mut names = protocols.map(|protocol| protocol.to_string()).to_vec();
+    names.dedup();
     let endpoints = Signal::ALL.map(|signal| {
         let environment = &environment[signal.index()];
         let endpoint = endpoint(signal, options, environment);
         shown(endpoint.as_ref().map_or_else(|| default_endpoint(options, environment), |(url, _)| url.as_str()))
             .to_owned()
     });
-    Ok((OtlpExporter::new(format!("otlp ({})", protocols.join(", ")), transports), endpoints))
+    let exporter = OtlpExporter::new(format!("otlp ({})", names.join(", ")), transports.clone());
+    Ok(Export { exporter, endpoints, protocols, transports })
 }
 
 /// A URL without its query, which may hold a key. The transport has refused one with a user in it.
@@ -61,6 +88,16 @@ fn endpoint(signal: Signal, options: &ExportOptions, environment: &ExportVariabl
     own.or(general).or_else(|| environment.endpoint.clone())
 }
 
+/// The endpoint of all signals that have none of their own.
+pub(crate) fn general_endpoint(options: &ExportOptions, environment: &[ExportVariables; 3]) -> String {
+    let of_environment = environment.iter().find_map(|signal| match &signal.endpoint {
+        Some((url, EndpointScope::General)) => Some(url.clone()),
+        _ => None,
+    });
+    let said = options.endpoint.clone().or(of_environment);
+    said.unwrap_or_else(|| default_endpoint(options, &environment[0]).to_owned())
+}
+
 /// The endpoint where nobody said anything.
 fn default_endpoint(options: &ExportOptions, environment: &ExportVariables) -> &'static str {
     match options.protocol.or(environment.protocol) {
@@ -72,22 +109,22 @@ fn default_endpoint(options: &ExportOptions, environment: &ExportVariables) -> &
 fn transports(
     options: &ExportOptions,
     environment: &[ExportVariables; 3],
-) -> Result<([Arc<AnyTransport>; 3], Vec<Protocol>), BuildError> {
-    let mut protocols = Vec::new();
+    events: &EventHook,
+) -> Result<([Arc<AnyTransport>; 3], [Protocol; 3]), BuildError> {
     let mut made: Vec<((Protocol, TransportConfig), Arc<AnyTransport>)> = Vec::new();
-    let mut transport = |signal: Signal| -> Result<Arc<AnyTransport>, BuildError> {
+    let mut transport = |signal: Signal| -> Result<(Arc<AnyTransport>, Protocol), BuildError> {
         let settings = settings(signal, options, &environment[signal.index()])?;
-        protocols.push(settings.0);
         if let Some((_, same)) = made.iter().find(|(known, _)| *known == settings) {
-            return Ok(Arc::clone(same));
+            return Ok((Arc::clone(same), settings.0));
         }
-        let (protocol, config) = settings.clone();
+        let (protocol, mut config) = settings.clone();
+        config.events = events.clone();
         let new = Arc::new(AnyTransport::new(protocol, config)?);
         made.push((settings, Arc::clone(&new)));
-        Ok(new)
+        Ok((new, protocol))
     };
-    let transports = [transport(Signal::Traces)?, transport(Signal::Metrics)?, transport(Signal::Logs)?];
-    Ok((transports, protocols))
+    let [traces, metrics, logs] = [transport(Signal::Traces)?, transport(Signal::Metrics)?, transport(Signal::Logs)?];
+    Ok(([traces.0, metrics.0, logs.0], [traces.1, metrics.1, logs.1]))
 }
 
 fn settings(
@@ -96,7 +133,10 @@ fn settings(
     environment: &ExportVariables,
 ) -> Result<(Protocol, TransportConfig), BuildError> {
     let endpoint = endpoint(signal, options, environment);
-    let protocol = options.protocol.or(environment.protocol).unwrap_or_else(|| protocol_of_port(endpoint.as_ref()));
+    let protocol = options.protocol.or(environment.protocol).unwrap_or_else(|| match &endpoint {
+        Some((url, EndpointScope::General)) => protocol_of_port(url),
+        _ => Protocol::HttpProtobuf,
+    });
     let is_plaintext = endpoint.as_ref().is_none_or(|(url, _)| url.starts_with("http://"));
     let endpoints = match endpoint {
         Some((url, EndpointScope::Signal)) => Endpoints::exact(signal, url),
@@ -106,33 +146,40 @@ fn settings(
 
     let mut config = TransportConfig::new(endpoints);
     config.insecure = environment.insecure.unwrap_or(false);
-    config.headers = headers(&options.headers, &environment.headers);
+    config.headers = headers(&options.headers, &environment.headers, options.auth.is_some());
+    config.auth = options.auth.clone();
     config.compression = options.compression.or(environment.compression).unwrap_or(Compression::None);
     if let Some(timeout) = options.timeout.or(environment.timeout) {
         config.request_timeout = (!timeout.is_zero()).then_some(timeout);
     }
-    if let Some(timeout) = options.connect_timeout {
-        config.connect_timeout = timeout;
-    }
+    config.pool = options.pool.clone();
+    config.max_idle_connections = options.max_idle_connections;
+    config.http2_keep_alive = options.pings;
+    config.require_tls = options.require_tls;
     config.tls = match &options.tls {
         Some(tls) => Some(tls.clone()),
         // The variables are often set for a whole machine: where nothing is encrypted they do not matter.
         None if is_plaintext => None,
         None => tls_from_files(environment)?,
     };
+    if let Some(name) = options.server_name.as_ref().filter(|_| !is_plaintext) {
+        config.tls = Some(config.tls.unwrap_or_default().or_server_name(name));
+    }
     Ok((protocol, config))
 }
 
-fn protocol_of_port(endpoint: Option<&(String, EndpointScope)>) -> Protocol {
-    match endpoint {
-        Some((url, EndpointScope::General)) if url.trim_end_matches('/').ends_with(":4317") => Protocol::Grpc,
-        _ => Protocol::HttpProtobuf,
-    }
+/// The protocol of a general endpoint where nobody said it.
+pub(crate) fn protocol_of_port(url: &str) -> Protocol {
+    if url.trim_end_matches('/').ends_with(":4317") { Protocol::Grpc } else { Protocol::HttpProtobuf }
 }
 
-/// The headers of the environment that code does not set, and those of code.
-fn headers(code: &[(String, String)], environment: &[(String, String)]) -> Headers {
-    let is_replaced = |name: &str| code.iter().any(|(set, _)| set.eq_ignore_ascii_case(name));
+/// The headers of the environment that code does not set, and those of code. Credentials that code sets replace the
+/// `authorization` of the environment.
+fn headers(code: &[(String, String)], environment: &[(String, String)], has_auth: bool) -> Headers {
+    let is_replaced = |name: &str| {
+        has_auth && name.eq_ignore_ascii_case("authorization")
+            || code.iter().any(|(set, _)| set.eq_ignore_ascii_case(name))
+    };
     let mut headers = Headers::new();
     for (name, value) in environment.iter().filter(|(name, _)| !is_replaced(name)).chain(code) {
         headers.append(name.clone(), value.clone());
@@ -140,27 +187,18 @@ fn headers(code: &[(String, String)], environment: &[(String, String)]) -> Heade
     headers
 }
 
-fn tls_from_files(environment: &ExportVariables) -> Result<Option<TlsConfig>, BuildError> {
-    let ca_pem = environment.certificate.as_deref().map(read).transpose()?;
-    let identity = match (&environment.client_certificate, &environment.client_key) {
-        (Some(certificate), Some(key)) => {
-            Some(ClientIdentity { certificate_pem: read(certificate)?, key_pem: read(key)? })
-        }
-        (None, None) => None,
+fn tls_from_files(environment: &ExportVariables) -> Result<Option<TlsOptions>, BuildError> {
+    let mut tls = TlsOptions::new();
+    if let Some(ca) = &environment.certificate {
+        tls = tls.with_ca_file(ca);
+    }
+    match (&environment.client_certificate, &environment.client_key) {
+        (Some(certificate), Some(key)) => tls = tls.with_identity(ClientIdentity::from_files(certificate, key)),
+        (None, None) => {}
         (Some(_), None) => return Err(BuildError::HalfAnIdentity { set: "CERTIFICATE", missing: "KEY" }),
         (None, Some(_)) => return Err(BuildError::HalfAnIdentity { set: "KEY", missing: "CERTIFICATE" }),
-    };
-    if ca_pem.is_none() && identity.is_none() {
-        return Ok(None);
     }
-    let mut tls = TlsConfig::default();
-    tls.ca_pem = ca_pem;
-    tls.identity = identity;
-    Ok(Some(tls))
-}
-
-fn read(path: &str) -> Result<Vec<u8>, BuildError> {
-    fs::read(path).map_err(|error| BuildError::File { path: path.to_owned(), error })
+    Ok((tls != TlsOptions::default()).then_some(tls))
 }
 
 #[cfg(test)]
@@ -195,7 +233,7 @@ mod tests {
             signal_endpoints: [Some("http://a:4318/v1/traces?key=secret".into()), None, None],
             ..ExportOptions::default()
         };
-        let (_, endpoints) = exporter(&options, &Default::default()).unwrap();
+        let endpoints = export(&options, &Default::default(), &EventHook::default()).unwrap().endpoints;
         assert_eq!(endpoints, ["http://a:4318/v1/traces", "http://localhost:4318", "http://localhost:4318"]);
     }
 
@@ -230,7 +268,7 @@ mod tests {
             signal_endpoints: [None, None, Some("http://b:4318/logs".into())],
             ..ExportOptions::default()
         };
-        let ([traces, metrics, logs], _) = transports(&options, &Default::default()).unwrap();
+        let ([traces, metrics, logs], _) = transports(&options, &Default::default(), &EventHook::default()).unwrap();
         assert!(Arc::ptr_eq(&traces, &metrics) && !Arc::ptr_eq(&traces, &logs));
     }
 
@@ -242,8 +280,10 @@ mod tests {
             certificate: Some("/no/such.pem".into()),
             ..ExportVariables::default()
         };
-        let error = settings(Signal::Traces, &ExportOptions::default(), &missing).unwrap_err().to_string();
-        assert!(error.contains("/no/such.pem"), "{error}");
+        let variables = [missing, Default::default(), Default::default()];
+        let error = transports(&ExportOptions::default(), &variables, &EventHook::default());
+        let error = error.map(drop).unwrap_err().to_string();
+        assert!(error.contains("CA certificate") && error.contains("/no/such.pem"), "{error}");
         let half =
             ExportVariables { endpoint: endpoint(), client_key: Some("key.pem".into()), ..ExportVariables::default() };
         let error = settings(Signal::Traces, &ExportOptions::default(), &half).unwrap_err().to_string();

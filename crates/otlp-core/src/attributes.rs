@@ -89,7 +89,8 @@ impl<'a> IntoIterator for &'a Attributes {
     }
 }
 
-/// What can be handed in where attributes are asked for: a slice or an array of pairs, a vector, a `HashMap`, nothing.
+/// What can be handed in where attributes are asked for: a slice or an array of pairs, a vector, a `HashMap` of [`Value`],
+/// nothing.
 ///
 /// Two visits of an unchanged set must yield the same entries in the same order.
 pub trait AttributeSet {
@@ -169,7 +170,9 @@ impl AttributeSet for Attributes {
     }
 }
 
-impl<K: AsRef<str>, V: AttributeValue, S> AttributeSet for HashMap<K, V, S> {
+/// Of [`Value`] alone and not of any [`AttributeValue`]: so a map that is filled with `value.into()` needs no type written
+/// out. A map of one plain type is handed in as a vector of pairs, or collected as one of values.
+impl<K: AsRef<str>, S> AttributeSet for HashMap<K, Value, S> {
     fn count(&self) -> usize {
         self.len()
     }

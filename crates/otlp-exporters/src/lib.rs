@@ -1,24 +1,34 @@
-//! Where batches end: [`OtlpExporter`], [`ConsoleExporter`], and the user's own [`Exporter`].
+//! Where batches end: [`OtlpExporter`], [`ConsoleExporter`], the user's own [`Exporter`], and with the feature `kafka` a
+//! Kafka cluster.
 //!
 //! A destination that can fail in passing implements [`Attempt`], one try at a time; [`Retrying`] repeats it, and asks the
-//! circuit breaker of the endpoint before each try. There is no other retry in the client, so that attempts never
-//! multiply.
+//! circuit breaker of the endpoint before each try; [`BalancedExporter`] does so over several endpoints, and goes on to
+//! another. There is no other retry in the client, so that attempts never multiply.
 
+mod balanced;
 mod console;
 mod custom;
 mod endpoint;
 mod hurry;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod otlp;
 pub mod owned;
+mod repeat;
+mod retryable;
 mod retrying;
+mod route;
 
 pub use async_trait::async_trait;
 
 pub use self::{
+    balanced::BalancedExporter,
     console::ConsoleExporter,
     custom::{ExportResult, Exporter, OwnedDataExporter},
     endpoint::{EndpointBreaker, JudgeEndpoint},
     hurry::Hurry,
     otlp::OtlpExporter,
-    retrying::{Attempt, AttemptObserver, RetryOutcomes, Retrying},
+    repeat::{AttemptObserver, Governed},
+    retryable::{RetryOutcomes, RetryableKinds},
+    retrying::{Attempt, Retrying},
 };

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use otlp_batch::Batch;
-use otlp_core::{EncodedRequest, ExportError, Outcome};
-use otlp_transport::{AnyTransport, Transport};
+use otlp_core::{ExportError, Outcome};
+use otlp_transport::{AnyTransport, PreparedRequest, Transport};
 
 use crate::Attempt;
 
@@ -24,20 +24,20 @@ impl OtlpExporter {
 }
 
 impl Attempt for OtlpExporter {
-    type Prepared = EncodedRequest;
+    type Prepared = PreparedRequest;
 
     fn name(&self) -> String {
         self.name.clone()
     }
 
-    fn prepare(&self, batch: &Batch) -> Result<EncodedRequest, ExportError> {
-        Ok(batch.to_request())
+    fn prepare(&self, batch: &Batch) -> Result<PreparedRequest, ExportError> {
+        Ok(PreparedRequest::new(batch.to_request()))
     }
 
     /// The transport keeps the time limit itself, and needs no [`Timeout`](otlp_reliability::Timeout) around it: only
     /// the connection knows how much of the request it took, and so whether an attempt that ran out of time may have
     /// arrived; it does not use a connection again that stayed silent; and over gRPC the receiver is told the limit.
-    async fn attempt(&self, request: &EncodedRequest) -> Outcome {
-        self.transports[request.signal().index()].send(request).await
+    async fn attempt(&self, request: &PreparedRequest) -> Outcome {
+        self.transports[request.request().signal().index()].send_prepared(request).await
     }
 }

@@ -1,17 +1,17 @@
-//! The policies around each attempt of any destination: retry, then the circuit breaker of the endpoint, then the timeout.
-//!
-//! Retry is outermost, so each attempt asks the breaker. An attempt that the breaker does not let through, and one whose
-//! failure finds it open, is no failure of the batch: the batch is put off, back into the queue, and uses up neither
-//! attempts nor time. What the limits of retry end is a batch that fails while its endpoint works.
+//! The policies around each attempt of a destination that is one endpoint: retry, then the circuit breaker of the
+//! endpoint, then the timeout.
 
 use std::{convert::Infallible, future::Future, sync::Arc};
 
-use otlp_batch::{Attempts, Batch, BatchExporter, ExportFuture, Exported, ReadyFuture};
+use otlp_batch::{Attempts, Batch, BatchExporter, ExportFuture, ReadyFuture};
 use otlp_core::{ErrorKind, ExportError, Outcome, RetryableFailure, Signal};
-use otlp_reliability::{CircuitState, Classify, Control, Controlled, Decision, Error, Retry, Timeout};
-use parking_lot::Mutex;
+use otlp_reliability::{CircuitState, Control, Controlled, Error, Retry, Timeout};
 
-use crate::{EndpointBreaker, Hurry, endpoint::is_alive};
+use crate::{
+    AttemptObserver, EndpointBreaker, Governed, Hurry, RetryableKinds,
+    repeat::Repeat,
+    route::{Route, Tried},
+};
 
 /// One attempt to deliver a batch to a destination.
 pub trait Attempt: Send + Sync {
@@ -28,43 +28,19 @@ pub trait Attempt: Send + Sync {
     fn attempt(&self, prepared: &Self::Prepared) -> impl Future<Output = Outcome> + Send;
 }
 
-/// Hears of attempts that failed, also of those that are repeated.
-pub trait AttemptObserver: Send + Sync {
-    /// An attempt to deliver to `destination` failed and may be repeated.
-    fn failed(&self, destination: &str, signal: Signal, error: &ExportError);
-}
-
 /// A destination with the policies around it.
 pub struct Retrying<A> {
+    repeat: Repeat,
+    guarded: Guarded<A>,
+}
+
+/// One endpoint with what is asked before each attempt.
+struct Guarded<A> {
     attempt: A,
     name: String,
-    retry: Retry<RetryOutcomes, Hurry>,
     /// By [`Signal::index`].
     breakers: [Option<EndpointBreaker>; 3],
     timeout: Option<Timeout>,
-    observer: Option<Arc<dyn AttemptObserver>>,
-}
-
-/// Retries what an [`Outcome`] says can be retried, no sooner than the receiver asked.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RetryOutcomes;
-
-impl Classify<Outcome> for RetryOutcomes {
-    fn classify(&self, outcome: &Outcome) -> Decision {
-        match outcome {
-            Outcome::Retry(failure) => failure.after.map_or(Decision::Retry, Decision::RetryAfter),
-            _ => Decision::Done,
-        }
-    }
-}
-
-impl Classify<Exported> for RetryOutcomes {
-    fn classify(&self, exported: &Exported) -> Decision {
-        match exported {
-            Exported::Settled(outcome) => self.classify(outcome),
-            Exported::PutOff { .. } => Decision::Done,
-        }
-    }
 }
 
 impl<A: Attempt> Retrying<A> {
@@ -72,77 +48,39 @@ impl<A: Attempt> Retrying<A> {
     pub fn new(attempt: A, retry: Retry, hurry: Hurry) -> Self {
         let name = attempt.name();
         Retrying {
-            attempt,
-            name,
-            retry: retry.with_classifier(RetryOutcomes).with_clock(hurry),
-            breakers: [const { None }; 3],
-            timeout: None,
-            observer: None,
+            repeat: Repeat::new(name.clone(), retry, hurry),
+            guarded: Guarded { attempt, name, breakers: [const { None }; 3], timeout: None },
         }
+    }
+
+    /// Repeats failures of these kinds alone; a batch that fails in another way is given up.
+    pub fn with_retryable(mut self, kinds: RetryableKinds) -> Self {
+        self.repeat = self.repeat.of_kinds(kinds);
+        self
     }
 
     /// Asks the breaker of the signal's endpoint before each attempt; in the order of [`Signal::ALL`]. Signals that go to
     /// the same endpoint share one.
     pub fn with_circuit_breakers(mut self, by_signal: [Option<EndpointBreaker>; 3]) -> Self {
-        self.breakers = by_signal;
+        self.guarded.breakers = by_signal;
         self
     }
 
     /// Abandons attempts that take longer. Nobody can tell whether such an attempt delivered, so its acknowledgement
     /// counts as lost; not for destinations that keep a time limit themselves and know better.
     pub fn with_timeout(mut self, timeout: Timeout) -> Self {
-        self.timeout = Some(timeout);
+        self.guarded.timeout = Some(timeout);
         self
     }
 
     /// Lets `observer` hear of failed attempts.
     pub fn with_observer(mut self, observer: Arc<dyn AttemptObserver>) -> Self {
-        self.observer = Some(observer);
+        self.repeat.observe(observer);
         self
     }
+}
 
-    /// The retry, and the timeout if there is one, each with its kind. The breakers are their owner's to show.
-    pub fn policies(&self) -> Vec<(&'static str, Arc<dyn Control>)> {
-        let retry = self.retry.control().map(|control| ("retry", control));
-        let timeout = self.timeout.control().map(|control| ("timeout", control));
-        retry.into_iter().chain(timeout).collect()
-    }
-
-    async fn deliver(&self, batch: &Batch, attempts: &Attempts<'_>) -> Exported {
-        let prepared = match self.attempt.prepare(batch) {
-            Ok(prepared) => prepared,
-            Err(error) => return Outcome::Refused(error).into(),
-        };
-        let breaker = self.breaker(batch.signal());
-        // The error of the last attempt, after which the breaker still let everything through.
-        let last_error = Mutex::new(None);
-        let once = || async {
-            let permit = match breaker.map(|breaker| breaker.try_acquire()).transpose() {
-                Ok(permit) => permit,
-                Err(_) => return Exported::PutOff { error: last_error.lock().take(), was_up: true },
-            };
-            let was_up = breaker.is_none_or(takes_all);
-            attempts.begin();
-            let outcome = self.in_time(&prepared).await;
-            attempts.end(&outcome);
-            if let Some(permit) = permit {
-                permit.record(&outcome);
-            }
-            if let Outcome::Retry(failure) = &outcome {
-                if let Some(observer) = &self.observer {
-                    observer.failed(&self.name, batch.signal(), &failure.error);
-                }
-                *last_error.lock() = Some(failure.error.clone());
-            }
-            unless_down(outcome, breaker, was_up)
-        };
-        match self.retry.execute(once).await {
-            // Out of time: but if the endpoint went down during the last wait, that is not the batch's fault.
-            Exported::Settled(outcome) => unless_down(outcome, breaker, true),
-            put_off => put_off,
-        }
-    }
-
+impl<A: Attempt> Guarded<A> {
     /// One attempt under the timeout.
     async fn in_time(&self, prepared: &A::Prepared) -> Outcome {
         let Some(timeout) = &self.timeout else { return self.attempt.attempt(prepared).await };
@@ -159,15 +97,39 @@ impl<A: Attempt> Retrying<A> {
     }
 }
 
-/// The outcome of an attempt, or the batch put off: it failed because the endpoint is down. Only that failure counts: one
-/// that the endpoint answered with a delay is the retry's to obey, also between probes.
-fn unless_down(outcome: Outcome, breaker: Option<&EndpointBreaker>, was_up: bool) -> Exported {
-    let is_down = breaker.is_some_and(|breaker| !takes_all(breaker));
-    match outcome {
-        Outcome::Retry(failure) if is_down && !is_alive(&failure) => {
-            Exported::PutOff { error: Some(failure.error), was_up }
+impl<A: Attempt> Route for Guarded<A> {
+    type Course = A::Prepared;
+
+    fn begin(&self, batch: &Batch) -> Result<A::Prepared, ExportError> {
+        self.attempt.prepare(batch)
+    }
+
+    async fn attempt(&self, batch: &Batch, prepared: &A::Prepared, attempts: &Attempts<'_>) -> Option<Tried> {
+        let breaker = self.breaker(batch.signal());
+        let permit = breaker.map(|breaker| breaker.try_acquire()).transpose().ok()?;
+        let was_up = breaker.is_none_or(takes_all);
+        attempts.begin();
+        let outcome = self.in_time(prepared).await;
+        attempts.end(&outcome);
+        if let Some(permit) = permit {
+            permit.record(&outcome);
         }
-        outcome => outcome.into(),
+        Some(Tried { outcome, was_up })
+    }
+
+    fn takes_all(&self, signal: Signal) -> bool {
+        self.breaker(signal).is_none_or(takes_all)
+    }
+
+    fn ready(&self, signal: Signal) -> ReadyFuture<'_> {
+        match self.breaker(signal) {
+            Some(breaker) => Box::pin(breaker.ready()),
+            None => Box::pin(std::future::ready(())),
+        }
+    }
+
+    fn policies(&self) -> Vec<(&'static str, Arc<dyn Control>)> {
+        self.timeout.control().map(|control| ("timeout", control)).into_iter().collect()
     }
 }
 
@@ -178,16 +140,21 @@ fn takes_all(breaker: &EndpointBreaker) -> bool {
 
 impl<A: Attempt> BatchExporter for Retrying<A> {
     fn name(&self) -> String {
-        self.name.clone()
+        self.repeat.name.clone()
     }
 
     fn unready(&self, signal: Signal) -> Option<ReadyFuture<'_>> {
-        let breaker = self.breaker(signal).filter(|breaker| !takes_all(breaker))?;
-        Some(Box::pin(breaker.ready()))
+        (!self.guarded.takes_all(signal)).then(|| self.guarded.ready(signal))
     }
 
     fn export<'a>(&'a self, batch: &'a Batch, attempts: &'a Attempts<'a>) -> ExportFuture<'a> {
-        Box::pin(self.deliver(batch, attempts))
+        Box::pin(self.repeat.deliver(&self.guarded, batch, attempts))
+    }
+}
+
+impl<A: Attempt> Governed for Retrying<A> {
+    fn policies(&self) -> Vec<(&'static str, Arc<dyn Control>)> {
+        self.repeat.policies(&self.guarded)
     }
 }
 
@@ -201,26 +168,15 @@ mod tests {
     use crate::JudgeEndpoint;
 
     #[test]
-    fn only_a_failure_of_an_endpoint_that_is_down_is_put_off() {
-        let failure = |kind, after| {
-            let error = ExportError::new(kind, "scripted");
-            Outcome::Retry(RetryableFailure { error, after, acknowledgement_lost: false })
-        };
+    fn a_breaker_takes_all_unless_it_holds_calls_back_or_counts_them() {
         let nobody: Arc<dyn Observer> = Arc::new(());
         let breaker = CircuitBreaker::new(1, Duration::from_secs(1)).with_judge(JudgeEndpoint).with_observer(nobody);
-        let is_put_off =
-            |outcome, breaker| matches!(unless_down(outcome, breaker, true), Exported::PutOff { error: Some(_), .. });
-        let network = failure(ErrorKind::Network, None);
-        assert!(!is_put_off(network.clone(), None));
-        assert!(!is_put_off(network.clone(), Some(&breaker)), "the breaker is closed");
+        assert!(takes_all(&breaker));
         for down in [CircuitBreaker::force_open, CircuitBreaker::half_open, CircuitBreaker::isolate] {
             down(&breaker);
-            assert!(is_put_off(network.clone(), Some(&breaker)));
-            assert!(!is_put_off(failure(ErrorKind::Unavailable, Some(Duration::ZERO)), Some(&breaker)));
-            assert!(!is_put_off(failure(ErrorKind::Throttled, None), Some(&breaker)));
-            assert!(!is_put_off(Outcome::delivered(), Some(&breaker)));
+            assert!(!takes_all(&breaker), "{:?}", breaker.state());
         }
         breaker.force_closed();
-        assert!(!is_put_off(network, Some(&breaker)));
+        assert!(takes_all(&breaker));
     }
 }

@@ -78,7 +78,7 @@ pub use self::{
     },
     limits::Limits,
     receiver::Receiver,
-    requests::{Answer, Protocol, RequestRecord, Requests, Totals},
+    requests::{Answer, Protocol, RequestRecord, Requests, TlsVersion, Totals},
     store::{Counts, Identity, SignalCounts, Store, StoreCapacity},
     tls::{TlsConfig, TlsError},
 };

@@ -39,6 +39,15 @@ pub enum Answer {
     Http(u16),
 }
 
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
+}
+
 /// A request, as far as it is known.
 ///
 /// `Debug` prints the names of the headers, not their values.
@@ -49,6 +58,8 @@ pub struct RequestRecord {
     pub id: u64,
     /// The number of the connection that it came by.
     pub connection: u64,
+    /// The version of TLS of that connection; `None` for plaintext.
+    pub tls: Option<TlsVersion>,
     /// When its headers had arrived.
     pub at: SystemTime,
     /// The path.
@@ -85,12 +96,23 @@ pub struct Totals {
     pub bytes: u64,
     /// Connections that were accepted.
     pub connections: u64,
+    /// Connections that were accepted and have ended.
+    pub closed_connections: u64,
+    /// The most connections that were open at once.
+    pub most_connections: u64,
     /// Connections that were closed at once, because there were too many.
     pub refused_connections: u64,
+    /// HTTP/2 pings of clients.
+    pub pings: u64,
     encodings: [u64; 3],
 }
 
 impl Totals {
+    /// Connections that are open.
+    pub fn open_connections(&self) -> u64 {
+        self.connections - self.closed_connections
+    }
+
     /// Requests that came in this encoding.
     pub fn requests_encoded(&self, encoding: Encoding) -> u64 {
         self.encodings[encoding.index()]
@@ -114,6 +136,7 @@ impl fmt::Debug for RequestRecord {
         f.debug_struct("RequestRecord")
             .field("id", &self.id)
             .field("connection", &self.connection)
+            .field("tls", &self.tls)
             .field("at", &self.at)
             .field("path", &self.path)
             .field("protocol", &self.protocol)
@@ -192,13 +215,14 @@ impl Requests {
     }
 
     /// Takes down a request whose headers have arrived, and gives it its number.
-    pub(crate) fn begin(&self, connection: u64, path: &str, headers: HeaderMap) -> u64 {
+    pub(crate) fn begin(&self, connection: u64, tls: Option<TlsVersion>, path: &str, headers: HeaderMap) -> u64 {
         let mut log = self.shared.log.lock();
         let id = log.totals.requests;
         log.totals.requests += 1;
         log.records.push_back(RequestRecord {
             id,
             connection,
+            tls,
             at: SystemTime::now(),
             path: path.to_owned(),
             protocol: None,
@@ -247,10 +271,23 @@ impl Requests {
     pub(crate) fn connected(&self) -> u64 {
         let mut log = self.shared.log.lock();
         log.totals.connections += 1;
+        log.totals.most_connections = log.totals.most_connections.max(log.totals.open_connections());
         let id = log.totals.connections - 1;
         drop(log);
         self.shared.changes.record();
         id
+    }
+
+    /// Takes down that a connection has ended.
+    pub(crate) fn disconnected(&self) {
+        self.shared.log.lock().totals.closed_connections += 1;
+        self.shared.changes.record();
+    }
+
+    /// Takes down HTTP/2 pings.
+    pub(crate) fn pinged(&self, pings: u64) {
+        self.shared.log.lock().totals.pings += pings;
+        self.shared.changes.record();
     }
 
     /// Takes down a connection that was closed at once.
@@ -274,7 +311,7 @@ mod tests {
     fn the_log_is_bounded_and_updates_find_their_record() {
         let requests = Requests::new(Arc::default());
         for _ in 0..LOGGED_REQUESTS + 5 {
-            requests.begin(0, "/v1/traces", HeaderMap::new());
+            requests.begin(0, None, "/v1/traces", HeaderMap::new());
         }
         requests.update(2, |_| panic!("a forgotten record was found"));
         requests.update(7, |record| record.items = 9);
@@ -288,7 +325,7 @@ mod tests {
         let requests = Requests::new(Arc::default());
         let mut headers = HeaderMap::new();
         headers.insert("authorization", http::HeaderValue::from_static("Bearer s3cret"));
-        requests.begin(0, "/v1/traces", headers);
+        requests.begin(0, None, "/v1/traces", headers);
         let record = requests.last().unwrap();
         assert_eq!(record.header("authorization"), Some("Bearer s3cret"));
         assert!(!format!("{record:?}").contains("s3cret"));

@@ -26,8 +26,9 @@ pub(crate) enum Entry {
     Durable([u32; PRODUCERS.len()]),
     /// The library has dropped so many items, as its ledger tells: nothing recorded from here on is promised.
     GivenUp(u64, Box<Ledger>),
-    /// The library was shut down in order, and this is what it said.
-    Ended(Box<Ledger>),
+    /// The library was shut down in order, and this is what it said: the ledger, and whether what is left is kept. If not,
+    /// the time was up before the disk had answered.
+    Ended(Box<Ledger>, bool),
 }
 
 /// The child's end of a journal.
@@ -65,6 +66,8 @@ pub(crate) struct Promises {
     pub(crate) given_up: u64,
     /// What the library said when it was shut down, if it came to that.
     pub(crate) ended: Option<Box<Ledger>>,
+    /// Whether all that was pending then is on the disk.
+    pub(crate) is_kept: bool,
 }
 
 impl Promises {
@@ -92,7 +95,7 @@ impl Promises {
                 }
                 Entry::Durable(numbers) => promises.durable = numbers,
                 Entry::GivenUp(items, _) => promises.given_up = items,
-                Entry::Ended(ledger) => promises.ended = Some(ledger),
+                Entry::Ended(ledger, is_kept) => (promises.ended, promises.is_kept) = (Some(ledger), is_kept),
             }
         }
         Ok(promises)
@@ -124,7 +127,7 @@ mod tests {
         journal.write(&Entry::Intends(1, 500)).unwrap();
         journal.write(&Entry::Durable([0, 7, 0, 0, 0])).unwrap();
         journal.write(&Entry::Durable([0, 9, 0, 2, 0])).unwrap();
-        journal.write(&Entry::Ended(Box::default())).unwrap();
+        journal.write(&Entry::Ended(Box::default(), true)).unwrap();
         let whole = fs::read(&path).unwrap();
         let ends: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] == b'\n').collect();
         for cut in 0..=whole.len() {

@@ -63,7 +63,7 @@ fn main() -> ExitCode {
     if let Some(Role::Child { orders }) = &arguments.role {
         return if child::run(orders).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
-    let all = [Scenario::Kill, Scenario::FullDisk, Scenario::Outage, Scenario::Clock];
+    let all = [Scenario::Kill, Scenario::FullDisk, Scenario::Outage];
     let scenarios = if arguments.scenario.is_empty() { &all } else { arguments.scenario.as_slice() };
     // Small enough to be typed.
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));

@@ -4,7 +4,7 @@
 //! the disk, or if an answer was lost on the way. It has none within one process whose answers all came back, and none
 //! after a process said at its end that nothing was pending any more.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::{
     backend::Arrival,
@@ -22,13 +22,33 @@ pub(crate) struct Tally {
     /// The largest value of the counter, by run.
     counts: BTreeMap<u32, u64>,
     /// Arrivals of items that had arrived before.
-    pub(crate) duplicates: u64,
-    /// The most of them that one process sent.
-    pub(crate) most_duplicates: u64,
+    pub(crate) duplicates: Duplicates,
+    /// Items whose first answer may have been lost.
+    doubtful: HashSet<Item>,
     /// Items that are not of this round, or not as they were made.
     pub(crate) strange: Sample,
     /// Arrivals that have no explanation.
     pub(crate) unexplained: Sample,
+}
+
+/// Arrivals of items that had arrived before, by why.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Duplicates {
+    /// The answer to an earlier one may have been lost on the way.
+    pub(crate) answers_lost: u64,
+    /// The process that sent the earlier one was killed before it had noted the answer.
+    pub(crate) killed: u64,
+    /// The most of these from one process.
+    pub(crate) most_killed: u64,
+}
+
+impl Duplicates {
+    /// Adds another round's.
+    pub(crate) fn add(&mut self, other: Duplicates) {
+        self.answers_lost += other.answers_lost;
+        self.killed += other.killed;
+        self.most_killed = self.most_killed.max(other.most_killed);
+    }
 }
 
 /// How many there were, and the first few.
@@ -60,7 +80,7 @@ impl Tally {
     /// Counts what one process sent.
     pub(crate) fn add(&mut self, sent_by: u32, arrivals: Vec<Arrival>, explanation: Explanation) {
         let mut by_this: HashMap<Item, u32> = HashMap::new();
-        let before = self.duplicates;
+        let before = self.duplicates.killed;
         let mut answers_lost = explanation.answers_lost;
         for arrival in arrivals {
             let item = match arrival {
@@ -85,10 +105,19 @@ impl Tally {
             let from_this = by_this.entry(item).or_default();
             *from_this += 1;
             let from_this = *from_this;
+            let is_doubtful = if explanation.answers_lost == Some(0) {
+                self.doubtful.contains(&item)
+            } else {
+                !self.doubtful.insert(item)
+            };
             if is_first {
                 continue;
             }
-            self.duplicates += 1;
+            if is_doubtful || from_this > 1 {
+                self.duplicates.answers_lost += 1;
+            } else {
+                self.duplicates.killed += 1;
+            }
             if from_this > 1 {
                 match &mut answers_lost {
                     None => {}
@@ -99,7 +128,7 @@ impl Tally {
                 self.unexplained.add(|| format!("{item}: again from run {sent_by}, after nothing was pending"));
             }
         }
-        self.most_duplicates = self.most_duplicates.max(self.duplicates - before);
+        self.duplicates.most_killed = self.duplicates.most_killed.max(self.duplicates.killed - before);
     }
 
     fn times(&mut self, item: Item) -> &mut u8 {
@@ -154,8 +183,17 @@ mod tests {
         let mut tally = Tally::default();
         tally.add(0, vec![Arrival::Item(ITEM, 0)], explained(Some(0), 0));
         tally.add(1, vec![Arrival::Item(ITEM, 0)], explained(Some(0), 0));
-        assert_eq!((tally.duplicates, tally.unexplained.count, tally.arrived(ITEM)), (1, 0, 2));
+        let expected = Duplicates { answers_lost: 0, killed: 1, most_killed: 1 };
+        assert_eq!((tally.duplicates, tally.unexplained.count, tally.arrived(ITEM)), (expected, 0, 2));
         assert_eq!((tally.items(), tally.end(0, 1), tally.end(0, 0)), (1, 4, 0));
+    }
+
+    #[test]
+    fn a_second_arrival_after_a_lost_answer_is_not_blamed_on_the_kill() {
+        let mut tally = Tally::default();
+        tally.add(0, vec![Arrival::Item(ITEM, 0)], explained(None, 0));
+        tally.add(1, vec![Arrival::Item(ITEM, 0)], explained(Some(0), 0));
+        assert_eq!(tally.duplicates, Duplicates { answers_lost: 1, killed: 0, most_killed: 0 });
     }
 
     #[test]

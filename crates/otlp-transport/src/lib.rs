@@ -3,7 +3,11 @@
 //!
 //! - [`Transport`]: the trait. [`GrpcTransport`], [`HttpTransport`], and [`AnyTransport`] for a [`Protocol`] that is
 //!   chosen at run time.
-//! - [`TransportConfig`]: endpoints, headers, compression, limits, TLS. Unusable settings are a [`ConfigError`].
+//! - [`TransportConfig`]: endpoints, headers, compression, limits, connections, TLS, credentials. Unusable settings are a
+//!   [`ConfigError`].
+//! - [`ConnectionPoolConfig`]: how many connections there are, and how long. [`TlsOptions`]: whom to trust and who we are;
+//!   files may rotate. [`Auth`] and [`Authenticate`]: tokens, token files, and hooks that renew credentials.
+//! - [`TransportEvent`]: what happens beside the attempts.
 //!
 //! # What an outcome says
 //!
@@ -16,6 +20,7 @@
 //! | answered RESOURCE_EXHAUSTED | `Retry` with a `RetryInfo`, else `Refused` |
 //! | answered 413, or that the message is too large | `TooLarge` |
 //! | answered anything else, a web page, or gRPC without a status | `Refused` |
+//! | answered 401 or UNAUTHENTICATED to credentials of [`Auth`] | as it answers the request that is sent again with fresher ones; `Refused` if there are none; `Retry` if they cannot be had |
 //! | could not be reached, broke the connection, reset the stream, answered no HTTP, or not in time | `Retry` |
 //!
 //! An answer that is no HTTP at all is retried like a lost connection: it is not among the answers that the
@@ -34,13 +39,14 @@
 //!
 //! # Runtime
 //!
-//! Constructors do no I/O and need no runtime. `send` needs a tokio runtime with I/O and time; connections live in
+//! Constructors read the files that settings name, do no other I/O, and need no runtime. `send` needs a tokio runtime with I/O and time; connections live in
 //! tasks on it, which end when the transport is dropped. A connection whose runtime has ended is replaced.
 //!
 //! # Features
 //!
 //! `gzip`, `zstd` and `tls`, all on by default. A setting that needs one that is missing is refused by name.
 
+mod auth;
 mod config;
 mod connection;
 mod grpc;
@@ -49,9 +55,16 @@ mod payload;
 mod response;
 mod transport;
 
+pub use async_trait::async_trait;
+
 pub use self::{
-    config::{ClientIdentity, Compression, ConfigError, Endpoints, Headers, KeepAlive, TlsConfig, TransportConfig},
+    auth::{Auth, AuthError, Authenticate, Credentials},
+    config::{
+        ClientIdentity, Compression, ConfigError, ConnectionPoolConfig, Endpoints, EventHook, Headers, KeepAlive,
+        PemSource, TlsOptions, TlsVersion, TransportConfig, TransportEvent,
+    },
     grpc::GrpcTransport,
     http::{HttpEncoding, HttpTransport},
+    payload::PreparedRequest,
     transport::{AnyTransport, Protocol, Transport},
 };

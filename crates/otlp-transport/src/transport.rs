@@ -10,6 +10,7 @@ use crate::{
     connection::Failure,
     grpc::GrpcTransport,
     http::{HttpEncoding, HttpTransport},
+    payload::PreparedRequest,
 };
 
 /// Delivers encoded requests to one receiver, one attempt at a time.
@@ -26,6 +27,12 @@ pub trait Transport: Send + Sync {
     ///
     /// The transports of this crate panic outside of a tokio runtime with I/O and time enabled.
     fn send(&self, request: &EncodedRequest) -> impl Future<Output = Outcome> + Send;
+
+    /// As [`Transport::send`], for a request that may need several attempts: what one of them makes of it, for instance
+    /// by compressing it, the others can use. By default nothing is made of it.
+    fn send_prepared(&self, request: &PreparedRequest) -> impl Future<Output = Outcome> + Send {
+        self.send(request.request())
+    }
 }
 
 /// How OTLP is spoken (`OTEL_EXPORTER_OTLP_PROTOCOL`).
@@ -73,7 +80,8 @@ pub enum AnyTransport {
 }
 
 impl AnyTransport {
-    /// The transport for `protocol` with the settings of `config`. Does no I/O and needs no runtime.
+    /// The transport for `protocol` with the settings of `config`. Reads the files that it names, does no other I/O and
+    /// needs no runtime.
     ///
     /// # Errors
     ///
@@ -85,6 +93,19 @@ impl AnyTransport {
             Protocol::HttpJson => HttpTransport::new(config, HttpEncoding::Json).map(AnyTransport::Http),
         }
     }
+
+    /// Opens [`min_connections`](crate::ConnectionPoolConfig::min_connections) ahead, instead of with the first request,
+    /// by a task on the current tokio runtime. Returns at once.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O and time enabled.
+    pub fn start(&self) {
+        match self {
+            AnyTransport::Grpc(transport) => transport.start(),
+            AnyTransport::Http(transport) => transport.start(),
+        }
+    }
 }
 
 impl Transport for AnyTransport {
@@ -92,6 +113,13 @@ impl Transport for AnyTransport {
         match self {
             AnyTransport::Grpc(transport) => transport.send(request).await,
             AnyTransport::Http(transport) => transport.send(request).await,
+        }
+    }
+
+    async fn send_prepared(&self, request: &PreparedRequest) -> Outcome {
+        match self {
+            AnyTransport::Grpc(transport) => transport.send_prepared(request).await,
+            AnyTransport::Http(transport) => transport.send_prepared(request).await,
         }
     }
 }

@@ -56,6 +56,12 @@ impl DiskQueueConfig {
         }
     }
 
+    /// Sets another directory.
+    pub fn with_directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = directory.into();
+        self
+    }
+
     /// Sets when batches are on the disk.
     pub fn with_durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
@@ -125,6 +131,11 @@ impl DiskQueueConfig {
     /// How many bytes of refused batches are kept.
     pub fn dead_letter_bytes(&self) -> u64 {
         self.dead_letter_bytes
+    }
+
+    /// Whether what is written is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.encryption_key.is_some()
     }
 
     pub(super) fn encryption_key(&self) -> Option<EncryptionKey> {

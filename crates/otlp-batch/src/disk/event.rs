@@ -1,6 +1,6 @@
 //! What happens to a disk queue that somebody should hear of.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use otlp_core::Signal;
 
@@ -17,6 +17,10 @@ pub enum DiskEvent<'a> {
         missing_items: u64,
         /// Bytes that could not be read as anything: damage, and what a crash cut off.
         damaged_bytes: u64,
+        /// What had its fate is not known: some of it may be delivered again.
+        is_cursor_lost: bool,
+        /// What the disk refused while the queue was opened: all that was found is there, and may not survive a power cut.
+        refused: Option<io::ErrorKind>,
     },
     /// The disk refuses: batches stay in memory, and it is tried again.
     Degraded {
@@ -28,7 +32,12 @@ pub enum DiskEvent<'a> {
         /// How many those are.
         max_bytes: u64,
     },
-    /// After [`DiskEvent::Degraded`] or [`DiskEvent::Full`], batches are stored again.
+    /// The disk has not answered for a while. Batches stay in memory until it does, and nothing is written or read.
+    Stalled {
+        /// For how long.
+        waited: Duration,
+    },
+    /// After [`DiskEvent::Degraded`], [`DiskEvent::Full`] or [`DiskEvent::Stalled`], the disk does its work again.
     Restored,
     /// A batch cannot be read back. Its items count as [`DropReason::DiskDamaged`](crate::DropReason::DiskDamaged).
     Damaged {
@@ -39,5 +48,5 @@ pub enum DiskEvent<'a> {
     },
 }
 
-/// Called with the name of the destination, on the thread of its disk queue, or where the pipeline is started.
+/// Called with the name of the destination, on the thread of its disk queue, on the background thread, or where the pipeline is started.
 pub(crate) type OnDiskEvent = Arc<dyn Fn(&str, &DiskEvent<'_>) + Send + Sync>;

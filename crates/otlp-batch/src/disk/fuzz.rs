@@ -9,7 +9,10 @@ use otlp_core::Signal;
 
 use super::{
     file_system::DiskFile,
-    format::{Cursor, FRAME_HEADER_LEN, FRAME_MAGIC, FrameHeader, SEGMENT_HEADER_LEN, SegmentHeader, payload_checksum},
+    format::{
+        Cursor, FRAME_HEADER_LEN, FRAME_MAGIC, FrameHeader, JournalEncoder, SEGMENT_HEADER_LEN, SegmentHeader,
+        journal_entries, payload_checksum,
+    },
     scan::{Depth, scan},
     stored_batch::BatchReader,
 };
@@ -130,6 +133,40 @@ pub fn disk_cursor(bytes: &[u8]) {
     }
 }
 
+/// The journal of the cursor, whose mark are the first four bytes.
+pub fn disk_journal(bytes: &[u8]) {
+    let Some((mark, journal)) = bytes.split_first_chunk::<4>() else { return };
+    let mark = u32::from_le_bytes(*mark);
+    let check = |journal: &[u8]| -> Vec<(Signal, u64, u64)> {
+        let entries: Vec<_> = journal_entries(journal, mark).collect();
+        let (mut encoder, mut again) = JournalEncoder::begin(mark);
+        entries.iter().for_each(|(signal, first, end)| encoder.entry(*signal, *first, *end, &mut again));
+        assert!(entries.is_empty() || journal.starts_with(&again), "what was read is what stands there");
+        let mut cursor = Cursor::default();
+        cursor.settle(entries.iter().copied());
+        for (signal, first, end) in &entries {
+            assert!(cursor.signal(*signal).covers(*first, *end), "and has its fate");
+        }
+        assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor), "in a cursor that can be written");
+        entries
+    };
+    check(journal);
+    // The same entries with checksums that are right.
+    let (mut encoder, mut repaired) = JournalEncoder::begin(mark);
+    let mut count = 0;
+    for entry in journal.chunks_exact(17) {
+        let (first, rest) = entry.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
+        let (end, signal) = rest.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
+        let (first, end) = (u64::from_le_bytes(*first), u64::from_le_bytes(*end));
+        if first < end {
+            let signal = Signal::ALL[usize::from(signal.first().copied().unwrap_or(0)) % 3];
+            encoder.entry(signal, first, end, &mut repaired);
+            count += 1;
+        }
+    }
+    assert_eq!(check(&repaired).len(), count);
+}
+
 /// A batch as it is stored; the first byte chooses the signal.
 pub fn disk_batch(bytes: &[u8]) {
     let Some((first, request)) = bytes.split_first() else { return };
@@ -179,7 +216,15 @@ mod tests {
         let mut settled = Settled::below(5);
         settled.push(9, 12);
         settled.push(20, 21);
-        Cursor::new(1234, [settled, Settled::default(), Settled::below(1 << 40)]).encode()
+        Cursor::new(1234, [settled, Settled::default(), Settled::below(1 << 40)], [22, 0, 1 << 41]).encode()
+    }
+
+    fn journal() -> Vec<u8> {
+        let (mut encoder, mut bytes) = JournalEncoder::begin(7);
+        for (signal, first, end) in [(Signal::Logs, 5, 9), (Signal::Traces, 0, 1), (Signal::Logs, 1, 3)] {
+            encoder.entry(signal, first, end, &mut bytes);
+        }
+        [&7u32.to_le_bytes(), bytes.as_slice()].concat()
     }
 
     fn batch() -> Vec<u8> {
@@ -228,6 +273,11 @@ mod tests {
     #[test]
     fn cursors_of_any_bytes() {
         run("disk_cursor", disk_cursor, &cursor());
+    }
+
+    #[test]
+    fn journals_of_any_bytes() {
+        run("disk_journal", disk_journal, &journal());
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::{format::Settled, scan::Found};
+use super::{
+    format::{FRAME_HEADER_LEN, Settled},
+    scan::Found,
+};
 
 /// A frame without a fate, or one that waits for those before it to get theirs.
 ///
@@ -48,6 +51,11 @@ impl Entry {
     /// The sequence after its last item.
     pub(super) fn end(&self) -> u64 {
         self.sequence.saturating_add(u64::from(self.items))
+    }
+
+    /// How many bytes its frame has.
+    pub(super) fn frame_len(&self) -> u64 {
+        FRAME_HEADER_LEN as u64 + u64::from(self.payload_len)
     }
 
     /// How long it has been here, in queue time.

@@ -197,7 +197,7 @@ pub fn queue_directories(directory: impl AsRef<Path>) -> io::Result<Vec<PathBuf>
     let directory = directory.as_ref();
     let is_queue = |path: &Path| -> io::Result<bool> {
         let names = LocalDisk.list(path)?;
-        Ok(names.iter().any(|name| segment::number(name).is_some() || name == super::log::CURSOR))
+        Ok(names.iter().any(|name| segment::number(name).is_some() || name == super::cursor_file::CURSOR))
     };
     if is_queue(directory)? {
         return Ok(vec![directory.to_owned()]);

@@ -6,9 +6,12 @@
 //!                                 └─► Log      frames in segments, with checksums; recovery finds them again
 //! ```
 
+mod active;
 mod aside;
 mod cipher;
+mod clock;
 mod config;
+mod cursor_file;
 mod dead_letter;
 mod directory;
 mod error;
@@ -18,13 +21,16 @@ mod file_system;
 mod format;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod health;
 mod index;
 mod inspect;
+mod journal;
 mod lock;
 mod log;
 mod once;
 mod open;
 mod queue;
+mod readers;
 mod recovery;
 mod runs;
 mod scan;
@@ -56,6 +62,8 @@ pub use self::{
         queue_directories,
     },
 };
+#[cfg(test)]
+pub(crate) use self::{clock::DiskClock, simulated_disk::SimulatedDisk, thread::DiskThread};
 pub(crate) use self::{
     directory::DirectoryNames,
     event::OnDiskEvent,
@@ -69,8 +77,10 @@ pub(crate) fn simulated(durability: Durability, window: usize) -> [DiskQueue; 3]
     let config = DiskQueueConfig::new("/simulated").with_durability(durability);
     let file_system = std::sync::Arc::new(simulated_disk::SimulatedDisk::default());
     let disk = Disk { file_system, window: Some(window), ..Disk::new(config) };
-    let pool = crate::pool::BufferPool::new(crate::MemoryConfig::default());
+    let pool =
+        crate::pool::BufferPool::new(crate::MemoryPoolConfig::default()).unwrap_or_else(|error| panic!("{error}"));
     let opened =
         disk.open(std::path::Path::new("queue"), "simulated".to_owned(), 1).unwrap_or_else(|error| panic!("{error}"));
-    disk.start(opened, &crate::BatchConfig::default(), &pool).unwrap_or_else(|error| panic!("{error}"))
+    disk.start(opened, (&crate::BatchConfig::default(), &crate::BatchLimits::default()), &pool)
+        .unwrap_or_else(|error| panic!("{error}"))
 }

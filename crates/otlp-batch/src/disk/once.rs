@@ -12,6 +12,8 @@ pub(super) struct Once {
     /// Where a batch stands as well.
     pub(super) copies: Vec<Entry>,
     pub(super) next_sequence: u64,
+    /// Items that are missing behind the last frame.
+    pub(super) missing_at_end: u64,
 }
 
 impl Once {
@@ -49,7 +51,7 @@ impl Once {
         }
         found.truncate(kept);
         copies.retain(|copy: &Entry| found.binary_search_by_key(&copy.sequence, |entry| entry.sequence).is_ok());
-        Once { entries: found, copies, next_sequence: 0 }
+        Once { entries: found, copies, next_sequence: 0, missing_at_end: 0 }
     }
 
     /// Leaves what has no fate, and counts it and what is missing between.
@@ -71,8 +73,10 @@ impl Once {
             !has_fate
         });
         self.copies.retain(|copy| !settled.covers(copy.sequence, copy.end()));
-        self.next_sequence = settled.end().max(known.0);
-        counts.missing_items = counts.missing_items.saturating_add(missing(known.0, self.next_sequence));
+        self.next_sequence = settled.end().max(cursor.stored(signal)).max(known.0);
+        // What was not synced when the power went is gone without damage, though what came after it may have its fate.
+        self.missing_at_end = missing(known.0, cursor.stored(signal));
+        counts.missing_items = counts.missing_items.saturating_add(self.missing_at_end);
         counts
     }
 }

@@ -5,31 +5,36 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread,
-    time::Instant,
+    time::Duration,
 };
 
 use otlp_core::Signal;
 
 use super::{
     DiskQueueConfig, DiskQueueError,
+    clock::{DiskClock, SystemClock},
     dead_letter::DeadLetters,
     event::{DiskEvent, OnDiskEvent},
     file_system::{FileSystem, LocalDisk},
+    health::Health,
     lock::DirectoryLock,
     log::Log,
     queue::DiskQueue,
     recovery::{self, Recovered},
     store::{Limits, Store},
     stored_batch::BatchReader,
-    thread::{DiskThread, Health},
+    thread::DiskThread,
 };
-use crate::{BatchConfig, pool::BufferPool, queue::Found};
+use crate::{BatchConfig, BatchLimits, pool::BufferPool, queue::Found};
 
 /// What all destinations of a pipeline share of their disk queues.
 pub(crate) struct Disk {
     pub(crate) config: DiskQueueConfig,
     pub(crate) file_system: Arc<dyn FileSystem>,
     pub(crate) on_event: Option<OnDiskEvent>,
+    pub(crate) clock: Arc<dyn DiskClock>,
+    /// How long the disk may take until somebody hears of it.
+    pub(crate) patience: Duration,
     /// Instead of [`Disk::window`] of the memory budget.
     pub(crate) window: Option<usize>,
 }
@@ -48,7 +53,14 @@ pub(crate) struct Opened {
 impl Disk {
     /// On the disk of the machine.
     pub(crate) fn new(config: DiskQueueConfig) -> Self {
-        Disk { config, file_system: Arc::new(LocalDisk), on_event: None, window: None }
+        Disk {
+            config,
+            file_system: Arc::new(LocalDisk),
+            on_event: None,
+            clock: Arc::new(SystemClock),
+            patience: Duration::from_secs(10),
+            window: None,
+        }
     }
 
     /// How many bytes of each signal may be in memory although they are on the disk: of what is new, and of what was
@@ -82,9 +94,21 @@ impl Disk {
     pub(crate) fn start(
         &self,
         opened: Opened,
-        batch: &BatchConfig,
+        (batch, limits): (&BatchConfig, &BatchLimits),
         pool: &Arc<BufferPool>,
     ) -> io::Result<[DiskQueue; 3]> {
+        let (thread, queues) = self.assemble(opened, (batch, limits), pool);
+        thread::Builder::new().name("otlp-disk".into()).spawn(move || thread.run())?;
+        Ok(queues)
+    }
+
+    /// What the thread of an opened queue does, and the queues of the three signals.
+    pub(crate) fn assemble(
+        &self,
+        opened: Opened,
+        (batch, limits): (&BatchConfig, &BatchLimits),
+        pool: &Arc<BufferPool>,
+    ) -> (DiskThread, [DiskQueue; 3]) {
         let Opened { destination, log, dead_letters, lock, recovered, max_bytes, segment_bytes } = opened;
         let found = Signal::ALL.map(|signal| {
             let (batches, items) = log.waiting(signal);
@@ -92,31 +116,30 @@ impl Disk {
             Found { batches: batches as u64, items, missing_items }
         });
         self.say(&destination, &recovered);
-        let limits = Limits {
+        let store_limits = Limits {
             durability: self.config.durability(),
             window: self.window.unwrap_or_else(|| Disk::window(pool.max_bytes())),
             max_items: batch.max_queue_size as u64,
             max_age: self.config.max_age(),
             keeps_refused: dead_letters.is_some(),
+            patience: self.patience,
         };
-        let store = Store::new(limits, Arc::clone(pool), found);
+        let (clock, on_event) = (Arc::clone(&self.clock), self.on_event.clone());
+        let store = Store::new(store_limits, Arc::clone(pool), found, clock, destination, on_event);
         let thread = DiskThread {
             store: Arc::clone(&store),
             log,
             dead_letters,
             lock,
-            destination,
-            on_event: self.on_event.clone(),
             max_bytes,
             segment_bytes,
-            on_full: batch.on_full,
+            on_full: limits.on_full,
             reader: BatchReader::default(),
             first_own: [u64::MAX; 3],
             health: Health::default(),
-            opened: Instant::now(),
+            opened: self.clock.now(),
         };
-        thread::Builder::new().name("otlp-disk".into()).spawn(move || thread.run())?;
-        Ok(Signal::ALL.map(|signal| DiskQueue::new(Arc::clone(&store), signal)))
+        (thread, Signal::ALL.map(|signal| DiskQueue::new(Arc::clone(&store), signal)))
     }
 
     fn say(&self, destination: &str, recovered: &Recovered) {
@@ -125,6 +148,8 @@ impl Disk {
             items: sum(|signal| signal.items),
             missing_items: sum(|signal| signal.missing_items),
             damaged_bytes: recovered.damaged_bytes,
+            is_cursor_lost: recovered.is_cursor_lost,
+            refused: recovered.refused,
         };
         if *recovered != Recovered::default()
             && let Some(on_event) = &self.on_event

@@ -62,6 +62,7 @@ impl Program {
                 .batch(config)
                 .with_disk_queue(DiskQueueConfig::new("/queue").with_durability(Durability::Always))
                 .disk_file_system(Arc::new(disk.clone()))
+                .disk_patience(MOMENT)
                 .on_disk_event(move |_, event| said.lock().push(format!("{event:?}")))
                 .destination(backend.clone())
         };
@@ -127,6 +128,36 @@ fn a_disk_that_works_again_keeps_what_memory_had() {
     let next = Program::start(&disk, true);
     let ledger = next.end(DEADLINE);
     assert_eq!((ledger.recovered, ledger.delivered), (200, 200), "{ledger}");
+}
+
+#[test]
+fn somebody_hears_of_a_disk_that_does_not_answer_and_of_one_that_does_again() {
+    let disk = SimulatedDisk::default();
+    let program = Program::start(&disk, false);
+    disk.hang(true);
+    program.record(200);
+    program.wait_for("Stalled");
+    assert!(!program.pipeline.persist_blocking(MOMENT).durable);
+    assert!(!program.said("Restored"));
+    disk.hang(false);
+    program.wait_for("Restored");
+    assert!(program.pipeline.persist_blocking(DEADLINE).durable);
+    let stalled = program.events.lock().iter().filter(|event| event.contains("Stalled")).count();
+    assert_eq!(stalled, 1, "it is said once");
+    assert_eq!(program.end(MOMENT).pending, 200);
+}
+
+#[test]
+fn a_lost_cursor_is_told() {
+    let disk = SimulatedDisk::default();
+    let first = Program::start(&disk, false);
+    first.record(200);
+    assert_eq!(first.end(MOMENT).pending, 200);
+    let (cursor, _) = disk.contents().into_iter().find(|(path, _)| path.ends_with("cursor")).expect("a cursor");
+    disk.replace(&cursor, vec![1; 9]);
+    let second = Program::start(&disk, true);
+    second.wait_for("is_cursor_lost: true");
+    assert_eq!(second.end(DEADLINE).delivered, 200);
 }
 
 #[test]

@@ -1,9 +1,6 @@
 //! The queue of one signal before a destination, over the store that the three share.
 
-use std::{
-    sync::{Arc, Weak},
-    time::Instant,
-};
+use std::sync::{Arc, Weak};
 
 use otlp_core::Signal;
 
@@ -35,7 +32,7 @@ impl Queue for DiskQueue {
     }
 
     fn put(&self, batch: Arc<Batch>) {
-        let now = Instant::now();
+        let now = self.store.clock.now();
         self.store.change(self.signal, |spool| spool.put(batch, now));
     }
 
@@ -73,6 +70,10 @@ impl Queue for DiskQueue {
 
     fn refused(&self, batch: &Batch) {
         self.store.refused(batch);
+    }
+
+    fn check(&self) {
+        self.store.check();
     }
 
     fn is_durable(&self) -> bool {

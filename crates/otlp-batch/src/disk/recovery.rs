@@ -10,13 +10,8 @@ use std::{
 };
 
 use super::{
-    cipher::EncryptionKey,
-    examine::Candidate,
-    file_system::FileSystem,
-    format::SEGMENT_HEADER_LEN,
-    log::{CURSOR_DRAFT, Log},
-    segment,
-    survey::Survey,
+    cipher::EncryptionKey, cursor_file::CURSOR_DRAFT, examine::Candidate, file_system::FileSystem,
+    format::SEGMENT_HEADER_LEN, index::Index, log::Log, segment, survey::Survey,
 };
 
 /// What was found in a directory.
@@ -84,13 +79,18 @@ pub(crate) fn open(
     let newest = survey.segments.len().saturating_sub(1);
     for (at, ((number, candidate), segment)) in survey.segments.iter().zip(&mut contents.sealed).enumerate() {
         recovered.damaged_bytes += candidate.damaged_bytes();
-        segment.is_damaged = if at == newest { candidate.is_damaged_before_tail() } else { candidate.is_damaged() };
+        let may_be_torn = at == newest && !survey.is_tail_damaged;
+        segment.is_damaged = if may_be_torn { candidate.is_damaged_before_tail() } else { candidate.is_damaged() };
         if at == newest {
-            match settle_newest(&*file_system, directory, &segment::path(directory, *number), candidate) {
+            let path = segment::path(directory, *number);
+            match settle_newest(&*file_system, directory, &path, candidate, may_be_torn) {
                 Ok(size) => segment.bytes = size,
                 Err(error) => recovered.refused = Some(error.kind()),
             }
         }
+    }
+    if recovered.refused.is_none() {
+        contents.stored = contents.indexes.each_ref().map(Index::next_sequence);
     }
     let mut log = Log::new(file_system, directory, segment_bytes, key, contents);
     // What a crash kept from being freed. If the disk refuses, it is tried again later.
@@ -107,9 +107,10 @@ fn settle_newest(
     directory: &Path,
     path: &Path,
     candidate: &Candidate,
+    may_be_torn: bool,
 ) -> io::Result<u64> {
     let mut file = file_system.open(path, true)?;
-    let is_torn = candidate.tail() > 0 && candidate.has_header && candidate.unreadable == 0;
+    let is_torn = may_be_torn && candidate.tail() > 0 && candidate.has_header && candidate.unreadable == 0;
     let mut size = candidate.size;
     if is_torn {
         size = candidate.end.max(SEGMENT_HEADER_LEN as u64);

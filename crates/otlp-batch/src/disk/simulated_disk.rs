@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Condvar, Mutex},
 };
 
 use super::file_system::{DiskFile, FileSystem};
@@ -18,7 +18,17 @@ const BLOCK: usize = 64;
 
 /// Clones are the same disk.
 #[derive(Clone, Default)]
-pub(super) struct SimulatedDisk(Arc<Mutex<State>>);
+pub(crate) struct SimulatedDisk {
+    state: Arc<Mutex<State>>,
+    hanging: Arc<Hanging>,
+}
+
+/// Holds up whatever is to be changed.
+#[derive(Default)]
+struct Hanging {
+    is_hanging: Mutex<bool>,
+    changed: Condvar,
+}
 
 #[derive(Clone, Default)]
 struct State {
@@ -124,42 +134,52 @@ impl Content {
 }
 
 impl SimulatedDisk {
+    fn of(state: State) -> Self {
+        SimulatedDisk { state: Arc::new(Mutex::new(state)), hanging: Arc::default() }
+    }
+
+    /// Lets whoever changes something wait, until it is told otherwise.
+    pub(super) fn hang(&self, is_hanging: bool) {
+        *self.hanging.is_hanging.lock().unwrap() = is_hanging;
+        self.hanging.changed.notify_all();
+    }
+
     /// Lets `count` operations fail, beginning with the one of this number.
     pub(super) fn fail(&self, from: usize, count: usize, error: io::ErrorKind) {
-        self.0.lock().unwrap().failing = Some(Failing { from, count, error });
+        self.state.lock().unwrap().failing = Some(Failing { from, count, error });
     }
 
     /// Nothing fails any more.
     pub(super) fn repair(&self) {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
         state.failing = None;
         state.unreadable.clear();
     }
 
     /// Lets reads fail that touch these bytes of a file.
     pub(super) fn fail_reads(&self, path: &Path, bytes: std::ops::Range<u64>) {
-        self.0.lock().unwrap().unreadable.insert(path.to_owned(), bytes);
+        self.state.lock().unwrap().unreadable.insert(path.to_owned(), bytes);
     }
 
     /// How many operations there were that change something.
     pub(super) fn operations(&self) -> usize {
-        self.0.lock().unwrap().operations
+        self.state.lock().unwrap().operations
     }
 
     /// From here on remembers what each operation left.
     pub(super) fn record(&self) {
-        self.0.lock().unwrap().history = Some(Vec::new());
+        self.state.lock().unwrap().history = Some(Vec::new());
     }
 
     /// The disk after each operation since [`SimulatedDisk::record`].
     pub(super) fn recorded(&self) -> Vec<SimulatedDisk> {
-        let history = self.0.lock().unwrap().history.take().unwrap_or_default();
-        history.into_iter().map(|state| SimulatedDisk(Arc::new(Mutex::new(state)))).collect()
+        let history = self.state.lock().unwrap().history.take().unwrap_or_default();
+        history.into_iter().map(SimulatedDisk::of).collect()
     }
 
     /// What a power cut at this moment leaves behind.
     pub(super) fn after_power_cut(&self, unsynced: Unsynced, random: &mut Random) -> SimulatedDisk {
-        let state = self.0.lock().unwrap();
+        let state = self.state.lock().unwrap();
         let (mut names, mut files) = (BTreeMap::new(), Vec::new());
         let paths: BTreeSet<&PathBuf> = state.names.keys().chain(state.durable_names.keys()).collect();
         for path in paths {
@@ -176,23 +196,23 @@ impl SimulatedDisk {
         }
         let directories = state.directories.clone();
         let after = State { durable_names: names.clone(), names, files, directories, ..State::default() };
-        SimulatedDisk(Arc::new(Mutex::new(after)))
+        SimulatedDisk::of(after)
     }
 
     /// Another disk with the same content.
     pub(super) fn copy(&self) -> SimulatedDisk {
-        SimulatedDisk(Arc::new(Mutex::new(self.0.lock().unwrap().clone())))
+        SimulatedDisk::of(self.state.lock().unwrap().clone())
     }
 
     /// All files with their bytes.
     pub(super) fn contents(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        let state = self.0.lock().unwrap();
+        let state = self.state.lock().unwrap();
         state.names.iter().map(|(path, file)| (path.clone(), state.files[*file].bytes.clone())).collect()
     }
 
     /// Puts these bytes, for good, in place of a file's.
     pub(super) fn replace(&self, path: &Path, bytes: Vec<u8>) {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
         state.files.push(Arc::new(Content { durable: bytes.clone(), bytes, forgotten: Vec::new() }));
         let file = state.files.len() - 1;
         state.names.insert(path.to_owned(), file);
@@ -200,7 +220,8 @@ impl SimulatedDisk {
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
-        let mut state = self.0.lock().unwrap();
+        drop(self.hanging.changed.wait_while(self.hanging.is_hanging.lock().unwrap(), |is_hanging| *is_hanging));
+        let mut state = self.state.lock().unwrap();
         state.operations += 1;
         let number = state.operations;
         if let Some(failing) = &state.failing
@@ -241,7 +262,7 @@ impl State {
 
 impl FileSystem for SimulatedDisk {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        if self.0.lock().unwrap().directories.contains(path) {
+        if self.state.lock().unwrap().directories.contains(path) {
             return Ok(());
         }
         self.change(|state| {
@@ -251,7 +272,7 @@ impl FileSystem for SimulatedDisk {
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
-        let state = self.0.lock().unwrap();
+        let state = self.state.lock().unwrap();
         if !state.directories.contains(directory) {
             return Err(io::ErrorKind::NotFound.into());
         }
@@ -272,7 +293,7 @@ impl FileSystem for SimulatedDisk {
     }
 
     fn open(&self, path: &Path, _: bool) -> io::Result<Box<dyn DiskFile>> {
-        let file = self.0.lock().unwrap().file(path)?;
+        let file = self.state.lock().unwrap().file(path)?;
         Ok(Box::new(SimulatedFile { disk: self.clone(), file, path: path.to_owned() }))
     }
 
@@ -311,11 +332,11 @@ struct SimulatedFile {
 
 impl DiskFile for SimulatedFile {
     fn size(&self) -> io::Result<u64> {
-        Ok(self.disk.0.lock().unwrap().files[self.file].bytes.len() as u64)
+        Ok(self.disk.state.lock().unwrap().files[self.file].bytes.len() as u64)
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let state = self.disk.0.lock().unwrap();
+        let state = self.disk.state.lock().unwrap();
         if let Some(bad) = state.unreadable.get(&self.path)
             && offset < bad.end
             && offset + buffer.len() as u64 > bad.start
@@ -336,7 +357,7 @@ impl DiskFile for SimulatedFile {
         });
         if result.is_err() {
             // A write that fails may have written a part, or all.
-            let mut state = self.disk.0.lock().unwrap();
+            let mut state = self.disk.state.lock().unwrap();
             let part = [0, whole.len() / 2, whole.len()][state.operations % 3];
             state.content(file).bytes.extend_from_slice(&whole[..part]);
         }
@@ -366,7 +387,7 @@ impl DiskFile for SimulatedFile {
             Ok(())
         });
         if result.is_err() {
-            let mut state = self.disk.0.lock().unwrap();
+            let mut state = self.disk.state.lock().unwrap();
             let content = state.content(file);
             content.forgotten.push(content.durable.len()..content.bytes.len());
         }

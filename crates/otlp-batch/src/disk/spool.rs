@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::shelf::Shelf;
-use crate::{Batch, QueueDepth, pool::buffer_size};
+use crate::{Batch, QueueDepth};
 
 /// One signal.
 #[derive(Debug, Default)]
@@ -214,7 +214,7 @@ impl Spool {
                 continue;
             };
             let Some(place) = self.leave(sequence) else { continue };
-            if self.shelf.is_empty() && self.loaded_bytes.saturating_add(occupied(&place.batch)) <= window {
+            if self.shelf.is_empty() && self.loaded_bytes.saturating_add(place.batch.held()) <= window {
                 self.enter(sequence, Place { is_loaded: true, ..place });
             } else {
                 self.shelf.put(stored, sequence, place.batch.items());
@@ -289,7 +289,7 @@ impl Spool {
     }
 
     fn enter(&mut self, sequence: u64, place: Place) {
-        let (items, bytes) = (place.batch.items(), occupied(&place.batch));
+        let (items, bytes) = (place.batch.items(), place.batch.held());
         // Nothing is lost with a batch without items, and the log knows no such frames.
         if place.stored.is_none() && items > 0 {
             self.unstored.insert(sequence);
@@ -314,7 +314,7 @@ impl Spool {
 
     fn leave(&mut self, sequence: u64) -> Option<Place> {
         let place = self.places.remove(&sequence)?;
-        let (items, bytes) = (place.batch.items(), occupied(&place.batch));
+        let (items, bytes) = (place.batch.items(), place.batch.held());
         self.unstored.remove(&sequence);
         for stored in place.in_log() {
             self.by_stored.remove(&stored);
@@ -335,9 +335,4 @@ impl Spool {
         }
         Some(place)
     }
-}
-
-/// What a batch takes of the memory budget. The buffers of small fragments are mostly empty, and count in full.
-fn occupied(batch: &Batch) -> usize {
-    batch.fragments().iter().map(|fragment| buffer_size(fragment.entries().len())).sum()
 }

@@ -13,13 +13,18 @@ use std::{
 use otlp_core::Signal;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::{config::Durability, spool::Spool};
+use super::{
+    clock::DiskClock,
+    config::Durability,
+    event::{DiskEvent, OnDiskEvent},
+    spool::Spool,
+};
 use crate::{Batch, QueueListener, pool::BufferPool, queue::Found};
 
 /// How many bytes of batches are written at a time, so that reading gets its turn.
 const ROUND: usize = 16 << 20;
 
-/// How often what has its fate is told to the log, and files are freed.
+/// How often the cursor is written, and files are freed.
 const RECLAIM: Duration = Duration::from_secs(1);
 
 /// How often it is looked for batches that are too old, at least.
@@ -37,12 +42,17 @@ pub(super) struct Limits {
     pub(super) max_age: Option<Duration>,
     /// Whether a copy is kept of what a receiver refused for good.
     pub(super) keeps_refused: bool,
+    /// How long a disk may take for what is asked of it until somebody hears of it.
+    pub(super) patience: Duration,
 }
 
 /// Shared by three queues and a thread.
 pub(super) struct Store {
     pub(super) limits: Limits,
     pub(super) pool: Arc<BufferPool>,
+    pub(super) clock: Arc<dyn DiskClock>,
+    destination: String,
+    on_event: Option<OnDiskEvent>,
     found: [Found; 3],
     /// By [`Signal::index`]; kept apart from the lock.
     occupancies: [AtomicU64; 3],
@@ -55,7 +65,13 @@ pub(super) struct State {
     pub(super) spools: [Spool; 3],
     listeners: [Option<Weak<dyn QueueListener>>; 3],
     /// What has its fate and is still in the log.
-    pub(super) settled: Vec<(Signal, u64)>,
+    settled: Vec<(Signal, u64)>,
+    /// The log knows of something that has its fate since files were freed last.
+    is_unreclaimed: bool,
+    /// Since when the thread is busy.
+    busy_since: Option<Instant>,
+    /// Somebody has heard that it is for long.
+    is_stalled: bool,
     /// What a receiver refused for good, and is to be kept for a person to look at.
     refused: Vec<Batch>,
     /// Everything up to this sequence is to be durable soon.
@@ -78,6 +94,8 @@ pub(super) struct Jobs {
     pub(super) sync: bool,
     pub(super) is_memory_short: bool,
     pub(super) load: bool,
+    /// The log is to hear of what has its fate.
+    pub(super) settle: bool,
     pub(super) reclaim: bool,
     /// Batches that were refused are to be kept.
     pub(super) refused: bool,
@@ -87,11 +105,21 @@ pub(super) struct Jobs {
 }
 
 impl Store {
-    pub(super) fn new(limits: Limits, pool: Arc<BufferPool>, found: [Found; 3]) -> Arc<Self> {
+    pub(super) fn new(
+        limits: Limits,
+        pool: Arc<BufferPool>,
+        found: [Found; 3],
+        clock: Arc<dyn DiskClock>,
+        destination: String,
+        on_event: Option<OnDiskEvent>,
+    ) -> Arc<Self> {
         let spools = found.map(|found| Spool::recovered(found.batches, found.items));
         Arc::new(Store {
             limits,
             pool,
+            clock,
+            destination,
+            on_event,
             found,
             occupancies: Default::default(),
             state: Mutex::new(State { spools, ..State::default() }),
@@ -193,20 +221,64 @@ impl Store {
         self.changed();
     }
 
-    /// Waits until there is something to do. Nothing is done before everybody listens.
+    /// Waits until there is something to do.
     pub(super) fn wait(&self) -> Jobs {
-        let mut state = self.state.lock();
         loop {
-            if state.is_closing || state.listeners.iter().all(Option::is_some) {
-                match self.jobs(&state, Instant::now()) {
-                    Ok(jobs) => return jobs,
-                    Err(None) => self.work.wait(&mut state),
-                    Err(Some(until)) => drop(self.work.wait_until(&mut state, until)),
-                }
-            } else {
-                self.work.wait(&mut state);
+            match self.begin() {
+                Ok(jobs) => return jobs,
+                Err((mut state, None)) => self.work.wait(&mut state),
+                Err((mut state, Some(until))) => drop(self.work.wait_until(&mut state, until)),
             }
         }
+    }
+
+    /// What is to be done now, or when there may be something, with the lock under which that is so. Nothing is done before
+    /// everybody listens.
+    pub(super) fn begin(&self) -> Result<Jobs, (MutexGuard<'_, State>, Option<Instant>)> {
+        let mut state = self.state.lock();
+        state.busy_since = None;
+        if std::mem::take(&mut state.is_stalled) {
+            drop(state);
+            self.say(&DiskEvent::Restored);
+            state = self.state.lock();
+        }
+        if !state.is_closing && !state.listeners.iter().all(Option::is_some) {
+            return Err((state, None));
+        }
+        let now = self.clock.now();
+        match self.jobs(&state, now) {
+            Ok(jobs) => {
+                state.busy_since = Some(now);
+                Ok(jobs)
+            }
+            Err(next) => Err((state, next)),
+        }
+    }
+
+    /// Says once that the disk has not answered for long. The thread itself waits for it, so somebody else has to look.
+    pub(super) fn check(&self) {
+        let mut state = self.state.lock();
+        let Some(since) = state.busy_since else { return };
+        let waited = self.clock.now().saturating_duration_since(since);
+        if waited < self.limits.patience || std::mem::replace(&mut state.is_stalled, true) {
+            return;
+        }
+        drop(state);
+        self.say(&DiskEvent::Stalled { waited });
+    }
+
+    /// Lets whoever wants to know hear of it; not under the lock.
+    pub(super) fn say(&self, event: &DiskEvent<'_>) {
+        if let Some(on_event) = &self.on_event {
+            on_event(&self.destination, event);
+        }
+    }
+
+    /// Hands over what has its fate, for the log to hear of.
+    pub(super) fn take_settled(&self) -> Vec<(Signal, u64)> {
+        let mut state = self.state.lock();
+        state.is_unreclaimed |= !state.settled.is_empty();
+        std::mem::take(&mut state.settled)
     }
 
     /// What is to be done now, or when there may be something.
@@ -235,7 +307,8 @@ impl Store {
                 _ => jobs.load = true,
             }
         }
-        if !state.settled.is_empty() {
+        jobs.settle = !state.settled.is_empty();
+        if jobs.settle || state.is_unreclaimed {
             match state.reclaimed.map(|at| at + RECLAIM) {
                 Some(at) if at > now => later(at),
                 _ => jobs.reclaim = true,
@@ -256,6 +329,7 @@ impl Store {
             || !jobs.store.is_empty()
             || jobs.sync
             || jobs.load
+            || jobs.settle
             || jobs.reclaim
             || jobs.close;
         if has_work { Ok(jobs) } else { Err(next) }
@@ -285,11 +359,13 @@ impl Store {
     }
 
     pub(super) fn reclaimed(&self) {
-        self.state.lock().reclaimed = Some(Instant::now());
+        let mut state = self.state.lock();
+        state.reclaimed = Some(self.clock.now());
+        state.is_unreclaimed = false;
     }
 
     pub(super) fn expired(&self) {
-        self.state.lock().expired = Some(Instant::now());
+        self.state.lock().expired = Some(self.clock.now());
     }
 
     /// After a change under the lock.

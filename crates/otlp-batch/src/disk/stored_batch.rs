@@ -30,7 +30,8 @@ pub(super) struct BatchReader {
 const SCOPES: usize = 64;
 
 impl BatchReader {
-    /// The batch that `request` was made of, with another sequence.
+    /// The batch that `request` was made of, with another sequence. What its buffer takes of the memory budget, the caller
+    /// knows.
     ///
     /// # Errors
     /// If it is no request of ours: its checksum was good, so another program wrote it.
@@ -70,7 +71,7 @@ impl BatchReader {
         let Some((first, end)) = records else { return Ok(None) };
         let entries = content.slice(first..end);
         let items = split::item_count(signal, &entries)?;
-        Ok(Some(Fragment { scope: self.scope_envelope(envelope.into())?, entries, items }))
+        Ok(Some(Fragment { scope: self.scope_envelope(envelope.into())?, entries, items, held: 0 }))
     }
 
     fn resource(&mut self, encoded: Bytes) -> Result<Arc<ResourceEnvelope>, DecodeError> {
@@ -118,7 +119,7 @@ mod tests {
                 encode::put_bytes(&mut entries, 2, &record);
             }
             let scope = Arc::new(ScopeEnvelope::new(index, scope(name)));
-            Fragment { scope, entries: entries.into(), items: bodies.len() as u64 }
+            Fragment { scope, entries: entries.into(), items: bodies.len() as u64, held: 0 }
         };
         let fragments = vec![fragment(0, "a", &["one", "two"]), fragment(1, "b", &["three"])];
         Batch::new(Signal::Logs, 1, Arc::new(ResourceEnvelope::new(resource)), fragments)

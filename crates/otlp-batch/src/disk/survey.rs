@@ -6,11 +6,13 @@ use otlp_core::Signal;
 
 use super::{
     cipher::EncryptionKey,
+    cursor_file::{CURSOR, CURSOR_DRAFT},
     examine::{Candidate, Fault, examine},
     file_system::FileSystem,
-    format::{Cursor, MAX_CURSOR_LEN},
+    format::{Cursor, MAX_CURSOR_LEN, MAX_JOURNAL_LEN, journal_entries},
     index::{Entry, Index},
-    log::{CURSOR, CURSOR_DRAFT, Contents},
+    journal::JOURNAL,
+    log::Contents,
     once::Once,
     recovery::{OpenError, RecoveredSignal},
     runs::Runs,
@@ -24,6 +26,8 @@ pub(super) struct Survey {
     pub(super) segments: Vec<(u32, Candidate)>,
     pub(super) has_draft: bool,
     pub(super) is_cursor_lost: bool,
+    /// Frames are missing behind the last one: what stands there is no torn tail. Known after [`Survey::contents`].
+    pub(super) is_tail_damaged: bool,
     cursor: Cursor,
     runs: Runs,
     /// By [`Signal::index`].
@@ -54,7 +58,7 @@ impl Survey {
                 Err(Fault::Io(error)) => return Err(OpenError::Io { path, error }),
             }
         }
-        let cursor = read_cursor(file_system, &directory.join(CURSOR));
+        let cursor = read_cursor(file_system, directory);
         // What was never settled has no cursor; what was settled and freed lies before a segment that is gone.
         let is_first = segments.first().is_none_or(|(number, _)| *number == 1);
         let is_fresh = cursor.is_none() && is_first && !names.iter().any(|name| name == CURSOR);
@@ -63,6 +67,7 @@ impl Survey {
             segments,
             has_draft: names.iter().any(|name| name == CURSOR_DRAFT),
             is_cursor_lost: cursor.is_none() && !is_fresh,
+            is_tail_damaged: false,
             runs: Runs::new(&numbers, cursor.is_some() || is_fresh),
             cursor: cursor.unwrap_or_default(),
             found,
@@ -88,6 +93,7 @@ impl Survey {
         let mut contents = Contents {
             next_number: newest.map_or(1, |newest| newest.saturating_add(1)),
             queue_time: Duration::from_millis(self.cursor.queue_time),
+            stored: Signal::ALL.map(|signal| self.cursor.stored(signal)),
             sealed: self.segments.iter().map(|(number, one)| Segment::new(*number, one.size)).collect(),
             ..Contents::default()
         };
@@ -96,6 +102,7 @@ impl Survey {
             let found = std::mem::take(&mut self.found[signal.index()]);
             let mut once = Once::new(found, contents.queue_time);
             counts[signal.index()] = once.settle(signal, &self.cursor, &self.runs);
+            self.is_tail_damaged |= once.missing_at_end > 0;
             for entry in once.entries.iter().chain(&once.copies) {
                 if let Ok(at) = contents.sealed.binary_search_by_key(&entry.segment, |segment| segment.number) {
                     contents.sealed[at].live += 1;
@@ -110,11 +117,22 @@ impl Survey {
     }
 }
 
-/// The cursor. `None`: there is none, or it cannot be read.
-fn read_cursor(file_system: &dyn FileSystem, path: &Path) -> Option<Cursor> {
+/// The cursor, with what its journal adds. `None`: there is none, or it cannot be read.
+fn read_cursor(file_system: &dyn FileSystem, directory: &Path) -> Option<Cursor> {
+    let bytes = read(file_system, &directory.join(CURSOR), MAX_CURSOR_LEN + 1)?;
+    let mut cursor = Cursor::decode(&bytes)?;
+    if let Some(journal) = read(file_system, &directory.join(JOURNAL), MAX_JOURNAL_LEN) {
+        cursor.settle(journal_entries(&journal, Cursor::mark(&bytes)));
+    }
+    Some(cursor)
+}
+
+/// A small file, or its beginning.
+fn read(file_system: &dyn FileSystem, path: &Path, max_bytes: usize) -> Option<Vec<u8>> {
     let file = file_system.open(path, false).ok()?;
-    let size = usize::try_from(file.size().ok()?).ok().filter(|size| *size <= MAX_CURSOR_LEN)?;
+    let size = usize::try_from(file.size().ok()?).unwrap_or(max_bytes).min(max_bytes);
     let mut bytes = vec![0; size];
     let read = file.read_at(&mut bytes, 0).ok()?;
-    Cursor::decode(bytes.get(..read)?)
+    bytes.truncate(read);
+    Some(bytes)
 }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::{
-    ExportFuture, MemoryConfig, MemoryQueue, QueueDepth, ReadyFuture, destination::Destination, pool::BufferPool,
+    ExportFuture, MemoryPoolConfig, MemoryQueue, QueueDepth, ReadyFuture, destination::Destination, pool::BufferPool,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -97,10 +97,11 @@ impl BatchExporter for Endpoint {
 /// A lane to the endpoint with four batches in flight, its dispatcher, and what stops it.
 fn start(endpoint: &Arc<Endpoint>) -> (Destination, watch::Sender<bool>) {
     let exporter = Arc::clone(endpoint) as Arc<dyn BatchExporter>;
-    let destination = Destination::new(Arc::clone(&exporter), &BufferPool::new(MemoryConfig::default()), None, |_| {
-        let in_flight = BulkheadConfig::new(4).with_max_waiting(1).build().unwrap();
-        Ok((Box::new(MemoryQueue::new()), in_flight))
-    });
+    let destination =
+        Destination::new(Arc::clone(&exporter), &BufferPool::new(MemoryPoolConfig::default()).unwrap(), None, |_| {
+            let in_flight = BulkheadConfig::new(4).with_max_waiting(1).build().unwrap();
+            Ok((Box::new(MemoryQueue::new()), in_flight))
+        });
     let destination = destination.unwrap();
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(run(Arc::clone(destination.lane(Signal::Traces)), exporter, stopped));

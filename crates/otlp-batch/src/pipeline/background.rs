@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::Report;
-use crate::{Intake, destination::Lane, dispatcher};
+use crate::{Intake, Producer, destination::Lane, dispatcher};
 
 /// Called on the background thread, again and again.
 pub(super) type OnTick = Box<dyn Fn() + Send>;
@@ -18,12 +18,26 @@ pub(super) type OnTick = Box<dyn Fn() + Send>;
 pub(super) type OnHurry = Box<dyn Fn() + Send + Sync>;
 
 pub(super) enum Command {
-    Flush { deadline: Instant, reply: Reply },
-    Persist { deadline: Instant, reply: Reply },
-    ShutDown { deadline: Instant, reply: Reply },
+    Flush {
+        deadline: Instant,
+        reply: Reply,
+    },
+    Persist {
+        deadline: Instant,
+        reply: Reply,
+    },
+    ShutDown {
+        deadline: Instant,
+        reply: Reply,
+    },
+    /// Metrics are to be collected that often from now on.
+    CollectEvery(Duration),
 }
 
 pub(super) type Reply = Box<dyn FnOnce(Report) + Send>;
+
+/// The longest between two looks at what is due.
+const TICK: Duration = Duration::from_secs(1);
 
 /// At least this long a shutdown waits for disk queues to keep what was not delivered, whatever its deadline.
 const TO_KEEP: Duration = Duration::from_millis(200);
@@ -31,7 +45,8 @@ const TO_KEEP: Duration = Duration::from_millis(200);
 /// What runs on the background thread.
 pub(super) struct Background {
     pub(super) intake: Intake,
-    pub(super) batch_timeout: Duration,
+    /// After how long batches close, if ever.
+    pub(super) batch_timeout: Option<Duration>,
     pub(super) metric_interval: Duration,
     pub(super) on_tick: Option<OnTick>,
     pub(super) on_hurry: Option<OnHurry>,
@@ -48,12 +63,11 @@ impl Background {
             }
         }
 
-        let tick = self.batch_timeout.min(Duration::from_secs(1));
+        let tick = self.batch_timeout.unwrap_or(TICK).min(TICK);
         let mut ticks = tokio::time::interval(tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut swept = Instant::now();
-        let mut collections = tokio::time::interval_at(Instant::now() + self.metric_interval, self.metric_interval);
-        collections.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut collections = every(self.metric_interval);
         let (deadline, reply) = loop {
             tokio::select! {
                 biased;
@@ -64,23 +78,37 @@ impl Background {
                     Some(Command::Persist { deadline, reply }) => {
                         tokio::spawn(wait_until_durable(self.intake.clone(), self.persist(), deadline, reply));
                     }
+                    Some(Command::CollectEvery(interval)) => collections = every(interval),
                     Some(Command::ShutDown { deadline, reply }) => break (deadline, Some(reply)),
                     None => break (Instant::now(), None),
                 },
-                _ = collections.tick() => self.intake.shared().produce(&self.intake),
+                _ = collections.tick() => {
+                    self.ask_producers(|producer, intake| producer.produce(intake));
+                    // Nothing will be added to them before the next collection.
+                    self.intake.shared().sweep_of(&[Signal::Metrics]);
+                }
                 now = ticks.tick() => {
+                    self.intake.shared().lanes().for_each(|lane| lane.queue().check());
                     if let Some(on_tick) = &self.on_tick {
                         on_tick();
                     }
-                    if now.duration_since(swept) + tick / 2 >= self.batch_timeout {
+                    self.ask_producers(|producer, intake| producer.tick(intake));
+                    let shared = self.intake.shared();
+                    let is_due = self.batch_timeout.is_some_and(|timeout| now.duration_since(swept) + tick / 2 >= timeout);
+                    // When memory is short, what stands open goes on its way: only so does its memory come back.
+                    let was_short = shared.pool().tend(now.into_std());
+                    if is_due || was_short {
                         swept = now;
-                        self.intake.shared().sweep();
+                        shared.sweep();
+                    } else {
+                        shared.retire_threads();
                     }
                 }
             }
         };
 
         self.flush();
+        self.ask_producers(|producer, intake| producer.close(intake));
         let last = self.intake.shared().close();
         done_with(&self.intake, last, self.deliver_until(deadline)).await;
         let _ = stop.send(true);
@@ -89,18 +117,26 @@ impl Background {
         let last_report = Report::now(&self.intake, u64::MAX);
         let mut replies: Vec<Reply> = reply.into_iter().collect();
         inbox.close();
-        while let Ok(Command::Flush { reply, .. } | Command::Persist { reply, .. } | Command::ShutDown { reply, .. }) =
-            inbox.try_recv()
-        {
-            replies.push(reply);
+        while let Ok(command) = inbox.try_recv() {
+            match command {
+                Command::Flush { reply, .. } | Command::Persist { reply, .. } | Command::ShutDown { reply, .. } => {
+                    replies.push(reply);
+                }
+                Command::CollectEvery(_) => {}
+            }
         }
         replies.into_iter().for_each(|reply| reply(last_report.clone()));
+    }
+
+    fn ask_producers(&self, question: impl Fn(&dyn Producer, &Intake)) {
+        self.intake.shared().for_each_producer(|producer| question(producer, &self.intake));
     }
 
     /// Brings everything accepted so far into the queues; the highest sequence there.
     fn flush(&self) -> u64 {
         let shared = self.intake.shared();
-        shared.produce(&self.intake);
+        self.ask_producers(|producer, intake| producer.produce(intake));
+        self.ask_producers(|producer, intake| producer.release(intake));
         let last = shared.sweep();
         if let Some(on_hurry) = &self.on_hurry {
             on_hurry();
@@ -108,9 +144,11 @@ impl Background {
         last
     }
 
-    /// Asks the queues to keep everything accepted so far; the highest sequence of it.
+    /// Asks the queues to keep everything accepted so far, and what the producers have; the highest sequence of it.
     fn persist(&self) -> u64 {
         let shared = self.intake.shared();
+        self.ask_producers(|producer, intake| producer.produce(intake));
+        self.ask_producers(|producer, intake| producer.release(intake));
         let last = shared.sweep();
         shared.lanes().for_each(|lane| lane.queue().persist(last));
         last
@@ -169,4 +207,11 @@ async fn all_lanes(intake: &Intake, deadline: Instant, is_so: impl Fn(&Lane) -> 
         }
     }
     true
+}
+
+/// The times at which metrics are collected: the first after one interval.
+fn every(interval: Duration) -> tokio::time::Interval {
+    let mut times = tokio::time::interval_at(Instant::now() + interval, interval);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    times
 }

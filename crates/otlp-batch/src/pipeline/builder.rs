@@ -12,8 +12,9 @@ use super::{
     background::{Background, OnHurry, OnTick},
 };
 use crate::{
-    BatchConfig, BatchExporter, ConfigError, DeliveryObserver, DiskEvent, DiskQueueConfig, FileSystem, Intake,
-    MemoryConfig, MemoryQueue, Queue,
+    BatchConfig, BatchExporter, BatchLimits, ConfigError, DeliveryObserver, DiskEvent, DiskQueueConfig, FileSystem,
+    Intake, MemoryPoolConfig, MemoryQueue, Queue,
+    config::Settings,
     destination::Destination,
     disk::{DirectoryNames, Disk, DiskQueue, OnDiskEvent, Opened},
     pool::BufferPool,
@@ -27,7 +28,9 @@ pub(super) type OnDrop = Box<dyn Fn(&Report) + Send + Sync>;
 pub struct PipelineBuilder {
     resource: Resource,
     batch: BatchConfig,
-    memory: MemoryConfig,
+    limits: BatchLimits,
+    memory: MemoryPoolConfig,
+    zero_copy: bool,
     destinations: Vec<NewDestination>,
     disk: Option<Disk>,
     on_disk_event: Option<OnDiskEvent>,
@@ -43,6 +46,8 @@ pub struct PipelineBuilder {
 struct NewDestination {
     exporter: Arc<dyn BatchExporter>,
     place: Place,
+    /// By [`Signal::index`].
+    taken: [bool; 3],
 }
 
 /// Where the queue of a destination is, if there are disk queues.
@@ -54,12 +59,20 @@ enum Place {
     Memory,
 }
 
+impl NewDestination {
+    fn new(exporter: Arc<dyn BatchExporter>, place: Place) -> Self {
+        NewDestination { exporter, place, taken: [true; 3] }
+    }
+}
+
 impl PipelineBuilder {
     pub(super) fn new(resource: Resource) -> Self {
         PipelineBuilder {
             resource,
             batch: BatchConfig::default(),
-            memory: MemoryConfig::default(),
+            limits: BatchLimits::default(),
+            memory: MemoryPoolConfig::default(),
+            zero_copy: true,
             destinations: Vec::new(),
             disk: None,
             on_disk_event: None,
@@ -72,15 +85,29 @@ impl PipelineBuilder {
         }
     }
 
-    /// Sets the limits of batches and queues.
+    /// Sets when batches close, and how many items wait behind them.
     pub fn batch(mut self, config: BatchConfig) -> Self {
         self.batch = config;
         self
     }
 
-    /// Sets the memory budget.
-    pub fn memory(mut self, config: MemoryConfig) -> Self {
+    /// Sets what batches and records may weigh, how many batches are in flight, and what happens when there is no room.
+    pub fn limits(mut self, limits: BatchLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the memory budget, and how the buffers under it come and go.
+    pub fn memory(mut self, config: MemoryPoolConfig) -> Self {
         self.memory = config;
+        self
+    }
+
+    /// Sets whether a record stays where it was written, and is sent from there; default `true`. With `false`, each record
+    /// is written to a buffer of its own and copied from there, and each attempt sends a copy of its batch: the same bytes
+    /// arrive, at a higher price, and the copies are not part of the memory budget. For comparisons.
+    pub fn zero_copy(mut self, is_enabled: bool) -> Self {
+        self.zero_copy = is_enabled;
         self
     }
 
@@ -93,6 +120,13 @@ impl PipelineBuilder {
     /// Lets the disk queue use another file system than the machine's: how tests make it fail.
     pub fn disk_file_system(mut self, file_system: Arc<dyn FileSystem>) -> Self {
         self.disk = self.disk.map(|disk| Disk { file_system, ..disk });
+        self
+    }
+
+    /// Sets how long the disk may take until somebody hears of it.
+    #[cfg(test)]
+    pub(crate) fn disk_patience(mut self, patience: Duration) -> Self {
+        self.disk = self.disk.map(|disk| Disk { patience, ..disk });
         self
     }
 
@@ -112,7 +146,7 @@ impl PipelineBuilder {
     /// As [`PipelineBuilder::destination`], but the disk queue finds its directory by `stable_name`, also when the
     /// exporter's name becomes another.
     pub fn destination_known_as(mut self, stable_name: impl Into<String>, exporter: Arc<dyn BatchExporter>) -> Self {
-        self.destinations.push(NewDestination { exporter, place: Place::Named(stable_name.into()) });
+        self.destinations.push(NewDestination::new(exporter, Place::Named(stable_name.into())));
         self
     }
 
@@ -120,13 +154,23 @@ impl PipelineBuilder {
     /// of the configuration. For whoever found a queue
     /// ([`queue_directories`](crate::queue_directories)) and does not know by which name it was made.
     pub fn destination_in(mut self, directory: impl Into<PathBuf>, exporter: Arc<dyn BatchExporter>) -> Self {
-        self.destinations.push(NewDestination { exporter, place: Place::Directory(directory.into()) });
+        self.destinations.push(NewDestination::new(exporter, Place::Directory(directory.into())));
         self
     }
 
     /// Adds a destination whose queue is in memory in any case: one that is never down.
     pub fn destination_in_memory(mut self, exporter: Arc<dyn BatchExporter>) -> Self {
-        self.destinations.push(NewDestination { exporter, place: Place::Memory });
+        self.destinations.push(NewDestination::new(exporter, Place::Memory));
+        self
+    }
+
+    /// Limits the destination that was added last to these signals. Of others, its ledger shows what a disk queue found, and
+    /// nothing else. What no destination takes should not be recorded: it is in no ledger.
+    pub fn taking(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
+        if let Some(last) = self.destinations.last_mut() {
+            last.taken = [false; 3];
+            signals.into_iter().for_each(|signal| last.taken[signal.index()] = true);
+        }
         self
     }
 
@@ -169,33 +213,37 @@ impl PipelineBuilder {
     /// Opens the disk queues, if there are any, and starts the background thread. Needs no runtime.
     pub fn start(mut self) -> Result<Pipeline, StartError> {
         self.batch.validate()?;
+        self.limits.validate()?;
         self.memory.validate()?;
-        let pool = BufferPool::new(self.memory);
+        let pool = BufferPool::new(self.memory)?;
         let mut queues = match &mut self.disk {
             Some(disk) => {
                 disk.config.validate()?;
                 disk.on_event = self.on_disk_event.take();
-                open(disk, &self.destinations, &self.batch, &pool)?
+                open(disk, &self.destinations, (&self.batch, &self.limits), &pool)?
             }
             None => self.destinations.iter().map(|_| None).collect(),
         };
         // What the budget can never hold is too large, and not a record that waits for room.
-        let batch = BatchConfig { max_record_bytes: self.batch.max_record_bytes.min(pool.unreserved()), ..self.batch };
+        let max_record_bytes = self.limits.max_record_bytes.min(pool.unreserved());
+        let limits = BatchLimits { max_record_bytes, ..self.limits };
+        let settings = Settings { batch: self.batch, limits, copies: !self.zero_copy };
         let destinations = self.destinations.into_iter().zip(&mut queues).map(|(new, queues)| {
             let mut queues = queues.take().map(IntoIterator::into_iter);
             let lane = |_| {
                 let disk = queues.as_mut().and_then(Iterator::next).map(|queue| Box::new(queue) as Box<dyn Queue>);
-                Ok((disk.unwrap_or_else(|| Box::new(MemoryQueue::new())), in_flight_limit(&batch)?))
+                Ok((disk.unwrap_or_else(|| Box::new(MemoryQueue::new())), in_flight_limit(limits.max_in_flight)?))
             };
-            Destination::new(new.exporter, &pool, self.observer.as_ref(), lane)
+            Ok(Destination::new(new.exporter, &pool, self.observer.as_ref(), lane)?.taking(new.taken))
         });
         let destinations: Result<Vec<Destination>, ConfigError> = destinations.collect();
-        let intake = Intake::new(self.resource, batch, Arc::clone(&pool), destinations?, self.observer.clone());
+        let intake = Intake::new(self.resource, settings, Arc::clone(&pool), destinations?, self.observer.clone());
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
         let (commands, inbox) = mpsc::unbounded_channel();
         let background = Background {
             intake: intake.clone(),
-            batch_timeout: batch.batch_timeout,
+            batch_timeout: settings.batch.closing_time(),
             metric_interval: self.metric_interval,
             on_tick: self.on_tick,
             on_hurry: self.on_hurry,
@@ -207,6 +255,7 @@ impl PipelineBuilder {
         Ok(Pipeline {
             intake,
             commands,
+            runtime: handle,
             thread: Mutex::new(Some(thread)),
             drop_deadline: self.drop_deadline,
             on_drop: self.on_drop,
@@ -219,7 +268,7 @@ impl PipelineBuilder {
 fn open(
     disk: &Disk,
     destinations: &[NewDestination],
-    batch: &BatchConfig,
+    (batch, limits): (&BatchConfig, &BatchLimits),
     pool: &Arc<BufferPool>,
 ) -> Result<Vec<Option<[DiskQueue; 3]>>, StartError> {
     let count = destinations.iter().filter(|new| !matches!(new.place, Place::Memory)).count();
@@ -236,13 +285,13 @@ fn open(
         let open = |directory: PathBuf| disk.open(&directory, new.exporter.name(), count);
         opened.push(directory.map(open).transpose()?);
     }
-    let start = |opened: Option<Opened>| opened.map(|opened| disk.start(opened, batch, pool)).transpose();
+    let start = |opened: Option<Opened>| opened.map(|opened| disk.start(opened, (batch, limits), pool)).transpose();
     Ok(opened.into_iter().map(start).collect::<Result<_, io::Error>>()?)
 }
 
 /// The limit of one lane. Only its dispatcher ever waits for it.
-fn in_flight_limit(config: &BatchConfig) -> Result<Bulkhead, ConfigError> {
-    let max_in_flight = u32::try_from(config.max_in_flight).unwrap_or(u32::MAX);
+pub(super) fn in_flight_limit(max_in_flight: usize) -> Result<Bulkhead, ConfigError> {
+    let max_in_flight = u32::try_from(max_in_flight).unwrap_or(u32::MAX);
     let limit = BulkheadConfig::new(max_in_flight).with_max_waiting(1).build();
     limit.map_err(|error| ConfigError {
         field: "max_in_flight",

@@ -2,6 +2,9 @@
 
 mod background;
 mod builder;
+#[cfg(test)]
+mod day_tests;
+mod figures;
 mod report;
 
 use std::{
@@ -15,6 +18,7 @@ use otlp_core::{Signal, data::Resource};
 use otlp_reliability::Control;
 use parking_lot::Mutex;
 use tokio::{
+    runtime,
     sync::{mpsc, oneshot},
     time::Instant,
 };
@@ -25,9 +29,10 @@ use self::{
 };
 pub use self::{
     builder::PipelineBuilder,
+    figures::PipelineFigures,
     report::{Report, StartError},
 };
-use crate::{Intake, Ledger, QueueDepth, destination::Destination, thread_slots};
+use crate::{Intake, Ledger, PoolSnapshot, QueueDepth, destination::Destination, thread_slots};
 
 /// How much longer than the deadline a blocking caller waits for the background thread to answer, before it reads the
 /// ledger itself: an exporter that blocks the thread must not hold up the application.
@@ -39,6 +44,7 @@ const GRACE: Duration = Duration::from_millis(250);
 pub struct Pipeline {
     intake: Intake,
     commands: mpsc::UnboundedSender<Command>,
+    runtime: runtime::Handle,
     thread: Mutex<Option<JoinHandle<()>>>,
     drop_deadline: Duration,
     on_drop: Option<OnDrop>,
@@ -50,9 +56,27 @@ impl Pipeline {
         PipelineBuilder::new(resource)
     }
 
+    /// Changes how often metrics are collected: the next time after this interval from now. 1 ms at least.
+    pub fn set_metric_interval(&self, interval: Duration) {
+        // A pipeline that was shut down collects nothing any more.
+        let _ = self.commands.send(Command::CollectEvery(interval.max(Duration::from_millis(1))));
+    }
+
     /// Where records enter.
     pub fn intake(&self) -> &Intake {
         &self.intake
+    }
+
+    /// The runtime of the background thread, for what belongs to the delivery: watching for endpoints, answering questions
+    /// about health. One thread drives it, so what runs there must never block. It ends with the pipeline, and what still
+    /// runs then is dropped where it waits.
+    pub fn runtime(&self) -> &runtime::Handle {
+        &self.runtime
+    }
+
+    /// How it stands, for whoever watches it.
+    pub fn figures(&self) -> PipelineFigures {
+        PipelineFigures::new(self.intake.clone())
     }
 
     /// Where every item is now, for each destination.
@@ -74,6 +98,11 @@ impl Pipeline {
         self.intake.shared().destinations().iter().flat_map(of).collect()
     }
 
+    /// How large the memory pool is, what is in use of it, and how it came to that.
+    pub fn memory_pool(&self) -> PoolSnapshot {
+        self.intake.shared().pool().snapshot()
+    }
+
     /// How many bytes of memory the records between call site and acknowledgement occupy.
     pub fn memory_in_use(&self) -> usize {
         self.intake.shared().memory_in_use()
@@ -93,7 +122,7 @@ impl Pipeline {
     }
 
     /// Sees to it that everything that was accepted before the call is on the disk, unless it has its fate; waits for at
-    /// most `deadline`. [`Report::durable`] says whether that is so. Without a disk queue, it waits for the delivery.
+    /// most `deadline`. Producers are asked first, so what metrics have counted is part of it. [`Report::durable`] says whether that is so. Without a disk queue, it waits for the delivery.
     ///
     /// Cancelling the future stops the waiting and nothing else.
     pub async fn persist(&self, deadline: Duration) -> Report {

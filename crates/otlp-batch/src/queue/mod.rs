@@ -57,6 +57,9 @@ pub trait Queue: Send + Sync {
     /// person to look at.
     fn refused(&self, _batch: &Batch) {}
 
+    /// Called about once a second: a queue whose medium hangs can say so.
+    fn check(&self) {}
+
     /// Whether what it holds outlives the process.
     fn is_durable(&self) -> bool {
         false

@@ -2,7 +2,7 @@
 
 use std::{future::pending, sync::Arc, time::Duration};
 
-use otlp_batch::{BatchConfig, BatchExporter, DropReason, Pipeline};
+use otlp_batch::{BatchConfig, BatchExporter, BatchLimits, DropReason, Pipeline};
 use otlp_core::{Outcome, PartialSuccess, RetryableFailure};
 
 use crate::scripted::{Fates, Scripted, error, numbers, pipeline, resource, spans};
@@ -10,8 +10,19 @@ use crate::scripted::{Fates, Scripted, error, numbers, pipeline, resource, spans
 const DEADLINE: Duration = Duration::from_secs(10);
 
 fn run(exporter: &Arc<Scripted>, config: BatchConfig, count: u64, deadline: Duration) -> otlp_batch::SignalLedger {
+    run_limited(exporter, config, BatchLimits::default(), count, deadline)
+}
+
+fn run_limited(
+    exporter: &Arc<Scripted>,
+    config: BatchConfig,
+    limits: BatchLimits,
+    count: u64,
+    deadline: Duration,
+) -> otlp_batch::SignalLedger {
     let fates = Arc::new(Fates::default());
-    let pipeline = pipeline(config, exporter).observer(fates.clone()).start().expect("the pipeline starts");
+    let pipeline =
+        pipeline(config, exporter).limits(limits).observer(fates.clone()).start().expect("the pipeline starts");
     spans(pipeline.intake(), 0..count);
     let report = pipeline.shutdown_blocking(deadline);
     let ledger = report.ledgers[0].traces;
@@ -47,8 +58,9 @@ fn refused_is_rejected_and_given_up_is_dropped() {
 #[test]
 fn a_shutdown_at_its_deadline_gives_up_what_is_in_flight_and_what_waits() {
     let exporter = Scripted::new("black hole", |_| pending::<Outcome>());
-    let config = BatchConfig { max_batch_size: 10, max_in_flight: 2, ..BatchConfig::default() };
-    let ledger = run(&exporter, config, 100, Duration::from_millis(20));
+    let config = BatchConfig { max_batch_size: 10, ..BatchConfig::default() };
+    let limits = BatchLimits { max_in_flight: 2, ..BatchLimits::default() };
+    let ledger = run_limited(&exporter, config, limits, 100, Duration::from_millis(20));
     assert_eq!(ledger.dropped[DropReason::ShutDown], 100);
     assert_eq!(ledger.acknowledgements_lost, 20, "two batches were under way");
 }

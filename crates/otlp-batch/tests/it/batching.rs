@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use otlp_batch::{BatchConfig, MemoryConfig};
+use otlp_batch::{BatchConfig, BatchLimits, MemoryPoolConfig};
 use otlp_core::{Signal, data::Scope};
 
-use crate::scripted::{RECORD, Scripted, numbers, pipeline, record, scope, spans};
+use crate::scripted::{RECORD, Scripted, numbers, one_at_a_time, pipeline, record, scope, spans};
 
 const SECOND: Duration = Duration::from_secs(10);
 
@@ -17,8 +17,8 @@ fn slow() -> BatchConfig {
 #[test]
 fn a_batch_closes_by_items_and_keeps_the_order_of_one_thread() {
     let exporter = Scripted::accepting();
-    let config = BatchConfig { max_batch_size: 100, max_in_flight: 1, ..slow() };
-    let pipeline = pipeline(config, &exporter).start().unwrap();
+    let config = BatchConfig { max_batch_size: 100, ..slow() };
+    let pipeline = pipeline(config, &exporter).limits(one_at_a_time()).start().unwrap();
     spans(pipeline.intake(), 0..250);
     assert!(pipeline.flush_blocking(SECOND).complete);
     let sizes: Vec<u64> = exporter.batches().iter().map(|batch| batch.items()).collect();
@@ -29,8 +29,8 @@ fn a_batch_closes_by_items_and_keeps_the_order_of_one_thread() {
 #[test]
 fn a_batch_closes_before_it_exceeds_its_bytes() {
     let exporter = Scripted::accepting();
-    let config = BatchConfig { max_batch_bytes: 16 << 10, ..slow() };
-    let pipeline = pipeline(config, &exporter).start().unwrap();
+    let limits = BatchLimits { max_batch_bytes: 16 << 10, ..BatchLimits::default() };
+    let pipeline = pipeline(slow(), &exporter).limits(limits).start().unwrap();
     spans(pipeline.intake(), 0..10_000);
     assert!(pipeline.flush_blocking(SECOND).complete);
     let batches = exporter.batches();
@@ -73,8 +73,8 @@ fn records_of_different_scopes_travel_in_one_batch_and_stay_apart() {
 #[test]
 fn a_busy_thread_gets_larger_chunks_within_the_budget() {
     let exporter = Scripted::accepting();
-    let pipeline =
-        pipeline(slow(), &exporter).memory(MemoryConfig { max_bytes: 8 << 20, chunk_bytes: 64 << 10 }).start().unwrap();
+    let memory = MemoryPoolConfig { max_size: 8 << 20, chunk_size: 64 << 10, ..MemoryPoolConfig::default() };
+    let pipeline = pipeline(slow(), &exporter).memory(memory).start().unwrap();
     spans(pipeline.intake(), 0..60_000);
     assert!(pipeline.flush_blocking(SECOND).complete);
     let largest =

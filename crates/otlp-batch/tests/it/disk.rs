@@ -8,15 +8,16 @@ use std::{
 };
 
 use otlp_batch::{
-    BatchConfig, BatchExporter, DiskEvent, DiskQueueConfig, DropReason, Durability, EncryptionKey, Exported,
-    Inspection, Ledger, MemoryConfig, OnFull, Pipeline, PipelineBuilder, Report, SignalLedger,
+    BatchConfig, BatchExporter, BatchLimits, DiskEvent, DiskQueueConfig, DropReason, Durability, EncryptionKey,
+    Exported, Inspection, Intake, Ledger, MemoryPoolConfig, OnFull, Pipeline, PipelineBuilder, Producer, Report,
+    ScopeHandle, SignalLedger,
 };
 use otlp_core::{Outcome, Signal, data::Resource};
 use parking_lot::Mutex;
 
 use crate::{
     directory::Directory,
-    scripted::{Fates, Scripted, error, numbers, pipeline, record, scope, spans},
+    scripted::{self, Fates, Scripted, error, numbers, one_at_a_time, record, scope, spans},
 };
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -25,9 +26,13 @@ const MOMENT: Duration = Duration::from_millis(50);
 const LATER: Durability = Durability::Interval(Duration::from_secs(60));
 const ALL: [Durability; 3] = [Durability::Always, LATER, Durability::None];
 
-/// Batches of ten, one at a time.
+/// Batches of ten.
 fn config() -> BatchConfig {
-    BatchConfig { max_batch_size: 10, max_in_flight: 1, ..BatchConfig::default() }
+    BatchConfig { max_batch_size: 10, ..BatchConfig::default() }
+}
+
+fn pipeline(config: BatchConfig, exporter: &Arc<Scripted>) -> PipelineBuilder {
+    scripted::pipeline(config, exporter).limits(one_at_a_time())
 }
 
 fn disk(directory: &Directory, durability: Durability) -> DiskQueueConfig {
@@ -125,6 +130,7 @@ fn a_directory_that_was_found_is_opened_whatever_it_is_called() {
     let exporter: Arc<dyn BatchExporter> = backend.clone();
     let pipeline = Pipeline::builder(Resource::default())
         .batch(config())
+        .limits(one_at_a_time())
         .with_disk_queue(disk(&directory, LATER))
         .destination_in(&found, exporter);
     let report = pipeline.start().unwrap().shutdown_blocking(DEADLINE);
@@ -165,6 +171,23 @@ fn persist_says_when_everything_is_on_the_disk() {
         assert_eq!(sorted(&backend), (0..25).collect::<Vec<_>>());
         pipeline.shutdown_blocking(Duration::ZERO);
     }
+}
+
+#[test]
+fn persist_asks_the_producers_first() {
+    struct Counting(ScopeHandle);
+    impl Producer for Counting {
+        fn produce(&self, intake: &Intake) {
+            record(intake, Signal::Metrics, &self.0, 7);
+        }
+    }
+    let directory = Directory::new();
+    let pipeline = builder(&directory, LATER, &down()).start().unwrap();
+    pipeline.intake().register(Arc::new(Counting(scope(pipeline.intake()))));
+    assert!(pipeline.persist_blocking(DEADLINE).durable);
+    assert_eq!(pipeline.ledgers()[0].metrics.accepted, 1);
+    assert!(directory.bytes() > 0);
+    pipeline.shutdown_blocking(Duration::ZERO);
 }
 
 #[test]
@@ -252,7 +275,7 @@ fn a_destination_is_found_again_by_its_stable_name() {
         exporter
     };
     let start = |exporter: &Arc<Scripted>| {
-        let builder = Pipeline::builder(crate::scripted::resource()).batch(config());
+        let builder = Pipeline::builder(crate::scripted::resource()).batch(config()).limits(one_at_a_time());
         let builder = builder.with_disk_queue(disk(&directory, LATER));
         builder.destination_known_as("otlp", Arc::clone(exporter) as _).start().unwrap()
     };
@@ -266,8 +289,8 @@ fn a_destination_is_found_again_by_its_stable_name() {
 #[test]
 fn a_backlog_ten_times_the_memory_budget_is_drained_within_it_and_takes_turns_with_what_is_new() {
     let directory = Directory::new();
-    let memory = MemoryConfig { max_bytes: 1 << 20, chunk_bytes: 16 << 10 };
-    let big = BatchConfig { max_batch_size: 1_600, max_in_flight: 1, ..BatchConfig::default() };
+    let memory = MemoryPoolConfig { max_size: 1 << 20, chunk_size: 16 << 10, ..MemoryPoolConfig::default() };
+    let big = BatchConfig { max_batch_size: 1_600, ..BatchConfig::default() };
     let start = |exporter: &Arc<Scripted>| {
         let builder = pipeline(big, exporter).with_disk_queue(disk(&directory, Durability::None));
         builder.memory(memory).start().unwrap()
@@ -278,13 +301,13 @@ fn a_backlog_ten_times_the_memory_budget_is_drained_within_it_and_takes_turns_wi
     for from in (0..BACKLOG).step_by(10_000) {
         spans(first.intake(), from..from + 10_000);
         assert!(first.persist_blocking(DEADLINE).durable);
-        assert!(first.memory_in_use() <= memory.max_bytes);
+        assert!(first.memory_in_use() <= memory.max_size);
     }
     let depth = first.queue_depths(Signal::Traces)[0];
     assert_eq!(depth.waiting_items, BACKLOG);
     let report = first.shutdown_blocking(MOMENT);
     assert_eq!(traces(&report).pending, BACKLOG, "{report}");
-    assert!(directory.bytes() > 10 * memory.max_bytes as u64);
+    assert!(directory.bytes() > 10 * memory.max_size as u64);
 
     // Everything that is new is there before the backend is.
     let (backend, arrived) = forgetful();
@@ -293,10 +316,10 @@ fn a_backlog_ten_times_the_memory_budget_is_drained_within_it_and_takes_turns_wi
     const NEW: u64 = 16_000;
     spans(second.intake(), BACKLOG..BACKLOG + NEW);
     assert!(!second.flush_blocking(MOMENT).complete);
-    assert!(second.memory_in_use() <= memory.max_bytes);
+    assert!(second.memory_in_use() <= memory.max_size);
     backend.set_up(true);
     while second.ledgers()[0].traces.pending > 0 {
-        assert!(second.memory_in_use() <= memory.max_bytes);
+        assert!(second.memory_in_use() <= memory.max_size);
         std::thread::yield_now();
     }
     assert_eq!(traces(&second.shutdown_blocking(DEADLINE)).delivered, BACKLOG + NEW);
@@ -312,11 +335,12 @@ fn a_backlog_ten_times_the_memory_budget_is_drained_within_it_and_takes_turns_wi
 #[test]
 fn the_limit_in_bytes_drops_the_oldest_of_the_signal_that_waits_with_most() {
     let directory = Directory::new();
-    let config = BatchConfig { max_batch_size: 2_000, on_full: OnFull::DropOldest, ..config() };
+    let config = BatchConfig { max_batch_size: 2_000, ..config() };
     let limit = 4 << 20;
     let start = |exporter: &Arc<Scripted>, fates: &Arc<Fates>| {
         let limited = disk(&directory, Durability::Always).with_max_bytes(limit).with_segment_bytes(128 << 10);
-        pipeline(config, exporter).with_disk_queue(limited).observer(fates.clone()).start().unwrap()
+        let limits = BatchLimits { on_full: OnFull::DropOldest, ..one_at_a_time() };
+        pipeline(config, exporter).limits(limits).with_disk_queue(limited).observer(fates.clone()).start().unwrap()
     };
     let fates = Arc::new(Fates::default());
     let first = start(&down(), &fates);
@@ -325,7 +349,7 @@ fn the_limit_in_bytes_drops_the_oldest_of_the_signal_that_waits_with_most() {
     for from in (0..600_000).step_by(20_000) {
         spans(first.intake(), from..from + 20_000);
         assert!(first.persist_blocking(DEADLINE).durable);
-        assert!(directory.bytes() <= limit + 4_096, "the files, and the cursor");
+        assert!(directory.bytes() <= limit + 8_192, "the files, and the cursor with its journal");
     }
     let report = first.shutdown_blocking(MOMENT);
     let ledger = traces(&report);
@@ -342,6 +366,34 @@ fn the_limit_in_bytes_drops_the_oldest_of_the_signal_that_waits_with_most() {
     left.sort_unstable();
     assert_eq!(left, (dropped..600_000).collect::<Vec<_>>(), "the newest are kept");
     assert_eq!(of(Signal::Logs).map(|batch| batch.items()).sum::<u64>(), 1_000);
+}
+
+#[test]
+fn a_little_of_every_signal_in_every_file_costs_those_that_have_most_no_more_than_there_is_too_much() {
+    let directory = Directory::new();
+    let config = BatchConfig { max_batch_size: 2_000, ..config() };
+    let limits = BatchLimits { on_full: OnFull::DropOldest, ..one_at_a_time() };
+    let (limit, segment) = (4 << 20, 128 << 10);
+    let limited = disk(&directory, Durability::Always).with_max_bytes(limit).with_segment_bytes(segment);
+    let pipeline = pipeline(config, &down()).limits(limits).with_disk_queue(limited).start().unwrap();
+    let test = scope(pipeline.intake());
+    // Fewer and larger: the log records have most bytes, and the spans most items.
+    let large = |out: &mut Vec<u8>| {
+        out.extend_from_slice(&[0x12, 0xfd, 0x07]);
+        out.extend_from_slice(&[0; 1_021]);
+    };
+    for round in 0..60 {
+        spans(pipeline.intake(), round * 1_000..(round + 1) * 1_000);
+        (0..100).for_each(|_| pipeline.intake().append(Signal::Logs, &test, 1, 1_024, large));
+        assert!(pipeline.persist_blocking(DEADLINE).durable);
+        assert!(directory.bytes() <= limit + 8_192, "the files, and the cursor with its journal");
+    }
+    let report = pipeline.shutdown_blocking(MOMENT);
+    let (traces, logs) = (traces(&report), report.ledgers[0].logs);
+    assert_eq!((traces.dropped.total(), traces.pending), (0, 60_000), "who has little keeps it: {traces}");
+    let dropped = logs.dropped[DropReason::DiskFull] * 1_024;
+    let too_much = 6_000 * 1_024 + 60_000 * 10 - limit;
+    assert!((too_much..too_much + 3 * segment).contains(&dropped), "{dropped} bytes dropped, {too_much} were too much");
 }
 
 #[test]
@@ -387,7 +439,7 @@ fn damage_is_counted_and_the_rest_is_delivered() {
     let (backend, fates) = (up(), Arc::new(Fates::default()));
     let builder = builder(&directory, LATER, &backend).observer(fates.clone());
     let builder = builder.on_disk_event(move |_, event| {
-        if let DiskEvent::Recovered { items, missing_items, damaged_bytes } = event {
+        if let DiskEvent::Recovered { items, missing_items, damaged_bytes, .. } = event {
             said.lock().push((*items, *missing_items, *damaged_bytes));
         }
     });

@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use otlp_batch::{BatchConfig, DropReason, MemoryConfig, OnFull, Pipeline};
+use otlp_batch::{BatchConfig, BatchLimits, DropReason, MemoryPoolConfig, OnFull, Pipeline};
 use otlp_core::{Outcome, Signal};
 use tokio::sync::Semaphore;
 
-use crate::scripted::{Fates, RECORD, Scripted, pipeline, record, resource, scope, spans};
+use crate::scripted::{Fates, RECORD, Scripted, one_at_a_time, pipeline, record, resource, scope, spans};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -24,19 +24,24 @@ fn gated_exporter() -> (Arc<Semaphore>, Arc<Scripted>) {
     (gate, exporter)
 }
 
+/// So much memory in all, in chunks of 16 KiB.
+fn memory(max_size: usize) -> MemoryPoolConfig {
+    MemoryPoolConfig { initial_size: 16 << 10, max_size, chunk_size: 16 << 10, ..MemoryPoolConfig::default() }
+}
+
 /// A queue for about 100 items, in batches of 10, that nothing leaves until the gate opens.
 fn gated(on_full: OnFull) -> (Arc<Semaphore>, Arc<Scripted>, Arc<Fates>, Pipeline) {
     let (gate, exporter) = gated_exporter();
     let config = BatchConfig {
         max_batch_size: 10,
         max_queue_size: 100,
-        max_in_flight: 1,
         batch_timeout: Duration::from_secs(3600),
-        on_full,
         ..BatchConfig::default()
     };
     let fates = Arc::new(Fates::default());
-    let pipeline = pipeline(config, &exporter).observer(fates.clone()).start().expect("the pipeline starts");
+    let limits = BatchLimits { on_full, ..one_at_a_time() };
+    let pipeline =
+        pipeline(config, &exporter).limits(limits).observer(fates.clone()).start().expect("the pipeline starts");
     (gate, exporter, fates, pipeline)
 }
 
@@ -105,10 +110,7 @@ fn a_blocked_thread_goes_on_when_the_pipeline_shuts_down() {
 fn the_memory_budget_is_kept_whatever_is_recorded() {
     let (gate, exporter) = gated_exporter();
     let budget = 512 << 10;
-    let pipeline = pipeline(BatchConfig::default(), &exporter)
-        .memory(MemoryConfig { max_bytes: budget, chunk_bytes: 16 << 10 })
-        .start()
-        .unwrap();
+    let pipeline = pipeline(BatchConfig::default(), &exporter).memory(memory(budget)).start().unwrap();
     std::thread::scope(|threads| {
         for thread in 0..8 {
             let (intake, pipeline) = (pipeline.intake(), &pipeline);
@@ -131,8 +133,8 @@ fn the_memory_budget_is_kept_whatever_is_recorded() {
 #[test]
 fn a_record_beyond_the_limit_is_dropped_with_its_reason_and_not_written() {
     let exporter = Scripted::accepting();
-    let config = BatchConfig { max_record_bytes: 1 << 10, ..BatchConfig::default() };
-    let pipeline = pipeline(config, &exporter).start().unwrap();
+    let limits = BatchLimits { max_record_bytes: 1 << 10, ..BatchLimits::default() };
+    let pipeline = pipeline(BatchConfig::default(), &exporter).limits(limits).start().unwrap();
     let scope = scope(pipeline.intake());
     pipeline.intake().append(Signal::Logs, &scope, 1, 200 << 20, |_| panic!("must not be written"));
     record(pipeline.intake(), Signal::Logs, &scope, 1);
@@ -143,9 +145,9 @@ fn a_record_beyond_the_limit_is_dropped_with_its_reason_and_not_written() {
 #[test]
 fn a_record_larger_than_the_whole_memory_budget_is_dropped_and_nobody_waits_for_room() {
     let exporter = Scripted::accepting();
-    let config = BatchConfig { on_full: OnFull::Block, ..BatchConfig::default() };
-    let memory = MemoryConfig { max_bytes: 256 << 10, chunk_bytes: 16 << 10 };
-    let pipeline = Arc::new(pipeline(config, &exporter).memory(memory).start().unwrap());
+    let limits = BatchLimits { on_full: OnFull::Block, ..BatchLimits::default() };
+    let builder = pipeline(BatchConfig::default(), &exporter).limits(limits).memory(memory(256 << 10));
+    let pipeline = Arc::new(builder.start().unwrap());
     let (done, finished) = std::sync::mpsc::channel();
     let recording = Arc::clone(&pipeline);
     std::thread::spawn(move || {
@@ -170,5 +172,7 @@ fn settings_out_of_range_are_named() {
         refused(BatchConfig { batch_timeout: Duration::ZERO, ..default }),
         "batch_timeout is 0ns, but takes 1 ms to 1 h"
     );
-    assert!(refused(BatchConfig { max_record_bytes: RECORD, ..default }).starts_with("max_record_bytes is 10"));
+    let limits = BatchLimits { max_record_bytes: RECORD, ..BatchLimits::default() };
+    let refused = Pipeline::builder(resource()).limits(limits).start().unwrap_err().to_string();
+    assert_eq!(refused, "max_record_bytes is 10, but takes 1024 to 67108864 bytes");
 }

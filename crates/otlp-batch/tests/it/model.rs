@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use otlp_batch::{BatchConfig, DiskQueueConfig, DropReason, Durability, Exported, OnFull};
+use otlp_batch::{BatchConfig, BatchLimits, DiskQueueConfig, DropReason, Durability, Exported, OnFull};
 use otlp_core::{Outcome, PartialSuccess};
 use proptest::prelude::*;
 
@@ -90,8 +90,10 @@ proptest! {
     ) {
         let exporter = exporter(answers);
         let fates = Arc::new(Fates::default());
-        let config = BatchConfig { max_batch_size, max_queue_size, on_full, ..BatchConfig::default() };
-        let pipeline = pipeline(config, &exporter).observer(fates.clone()).start().expect("the pipeline starts");
+        let config = BatchConfig { max_batch_size, max_queue_size, ..BatchConfig::default() };
+        let limits = BatchLimits { on_full, ..BatchLimits::default() };
+        let builder = pipeline(config, &exporter).limits(limits).observer(fates.clone());
+        let pipeline = builder.start().expect("the pipeline starts");
         let mut next = 0;
         let deadline = Duration::from_secs(20);
         for step in steps {

@@ -8,17 +8,23 @@ use std::{
     time::Duration,
 };
 
-use otlp_batch::{BatchConfig, DropReason, Exported, MemoryConfig, OnFull, Pipeline, QueueDepth};
+use otlp_batch::{
+    BatchConfig, BatchLimits, DropReason, Exported, MemoryPoolConfig, OnFull, Pipeline, PipelineBuilder, QueueDepth,
+};
 use otlp_core::{Outcome, Signal};
 
-use crate::scripted::{Fates, Scripted, error, numbers, pipeline, put_off, spans};
+use crate::scripted::{self, Fates, Scripted, error, numbers, one_at_a_time, put_off, spans};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const MOMENT: Duration = Duration::from_millis(50);
 
-/// Batches of ten, one at a time.
+/// Batches of ten.
 fn config() -> BatchConfig {
-    BatchConfig { max_batch_size: 10, max_in_flight: 1, ..BatchConfig::default() }
+    BatchConfig { max_batch_size: 10, ..BatchConfig::default() }
+}
+
+fn pipeline(config: BatchConfig, exporter: &Arc<Scripted>) -> PipelineBuilder {
+    scripted::pipeline(config, exporter).limits(one_at_a_time())
 }
 
 fn depth(pipeline: &Pipeline) -> QueueDepth {
@@ -107,10 +113,17 @@ fn a_batch_that_was_partly_delivered_goes_back_with_the_rest_only() {
 #[test]
 fn a_full_queue_evicts_what_was_put_off_first() {
     let (is_up, exports, exporter) = fragile();
-    let config = BatchConfig { max_queue_size: 50, on_full: OnFull::DropOldest, ..config() };
+    let config = BatchConfig { max_queue_size: 50, ..config() };
     let fates = Arc::new(Fates::default());
-    let memory = MemoryConfig { max_bytes: 256 << 10, chunk_bytes: 4 << 10 };
-    let pipeline = pipeline(config, &exporter).memory(memory).observer(fates.clone()).start().unwrap();
+    let limits = BatchLimits { on_full: OnFull::DropOldest, ..one_at_a_time() };
+    let memory = MemoryPoolConfig {
+        initial_size: 4 << 10,
+        max_size: 256 << 10,
+        chunk_size: 4 << 10,
+        ..MemoryPoolConfig::default()
+    };
+    let builder = pipeline(config, &exporter).limits(limits).memory(memory);
+    let pipeline = builder.observer(fates.clone()).start().unwrap();
     take_down(&pipeline, &is_up, &exports, &exporter);
     spans(pipeline.intake(), 10..1_000);
     assert!(pipeline.memory_in_use() <= 256 << 10);

@@ -9,8 +9,8 @@ use std::{
 };
 
 use otlp_batch::{
-    Attempts, Batch, BatchConfig, BatchExporter, DeliveryObserver, ExportFuture, Exported, Fate, Intake, Pipeline,
-    PipelineBuilder, ReadyFuture, ScopeHandle, Settled,
+    Attempts, Batch, BatchConfig, BatchExporter, BatchLimits, DeliveryObserver, ExportFuture, Exported, Fate, Intake,
+    Pipeline, PipelineBuilder, ReadyFuture, ScopeHandle, Settled,
 };
 use otlp_core::{
     ErrorKind, ExportError, KeyValue, Outcome, Signal,
@@ -165,6 +165,11 @@ impl BatchExporter for Scripted {
             exported
         })
     }
+}
+
+/// One batch in flight at a time.
+pub(crate) fn one_at_a_time() -> BatchLimits {
+    BatchLimits { max_in_flight: 1, ..BatchLimits::default() }
 }
 
 pub(crate) fn pipeline(config: BatchConfig, exporter: &Arc<Scripted>) -> PipelineBuilder {

@@ -8,7 +8,11 @@ mod ours;
 
 use std::ops::Range;
 
-pub(crate) use self::{floor::encoded_spans, ours::Disk};
+use self::ours::Form;
+pub(crate) use self::{
+    floor::encoded_spans,
+    ours::{Disk, spans_of},
+};
 use crate::{Failure, catalogue::Subject, stopwatch::Stopwatch};
 
 /// A pipeline that records one kind of item and delivers it.
@@ -65,10 +69,11 @@ pub(crate) fn producer(
         Subject::OtelGrpc => Some(otel::producer(otel::Protocol::Grpc, kind, setup)?),
         Subject::OtelHttp => Some(otel::producer(otel::Protocol::Http, kind, setup)?),
         Subject::Floor => Some(floor::producer(kind, setup)?),
-        Subject::OursGrpc => Some(ours::producer(ours::Protocol::Grpc, None, kind, setup)?),
-        Subject::OursHttp => Some(ours::producer(ours::Protocol::Http, None, kind, setup)?),
-        Subject::OursDisk => Some(ours::producer(ours::Protocol::Grpc, Some(ours::Disk::AsNeeded), kind, setup)?),
-        Subject::OursDiskAlways => Some(ours::producer(ours::Protocol::Grpc, Some(ours::Disk::Always), kind, setup)?),
+        Subject::OursGrpc => Some(ours::producer(Form::GRPC, kind, setup)?),
+        Subject::OursHttp => Some(ours::producer(Form::HTTP, kind, setup)?),
+        Subject::OursDisk => Some(ours::producer(Form::on_disk(Disk::AsNeeded), kind, setup)?),
+        Subject::OursDiskAlways => Some(ours::producer(Form::on_disk(Disk::Always), kind, setup)?),
+        Subject::OursCopying => Some(ours::producer(Form::COPYING, kind, setup)?),
         Subject::Atomic | Subject::TonicChannel | Subject::HyperHttp2 => None,
     };
     Ok(producer.map(Box::leak))

@@ -1,14 +1,15 @@
-//! Where the services send: the embedded receiver, which the script plays with, or the reader's own backend.
+//! Where the services send: the embedded receivers, which the script plays with, or the reader's own backend.
 
-use std::{error::Error, io, path::Path, sync::Arc, time::Duration};
+use std::{error::Error, path::Path, sync::Arc, time::Duration};
 
 use otlp::core::EnhancedOtlpClient;
-use otlp_receiver::{Fault, FaultMix, GrpcCode, Receiver};
+use otlp_receiver::{Fault, FaultMix, GrpcCode};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Arguments,
     message::Settings,
+    receivers::Receivers,
     script::{self, Trouble},
     stage::Event,
     topology::{ExportCompression, ExportProtocol, Service},
@@ -16,18 +17,18 @@ use super::{
 
 /// Where the services send.
 pub(crate) enum Backend {
-    Embedded(Arc<Receiver>),
+    Embedded(Arc<Receivers>),
     Own { endpoint: String, protocol: ExportProtocol },
 }
 
 impl Backend {
-    /// Starts the embedded receiver, unless the reader has a backend.
+    /// Starts the embedded receivers, unless the reader has a backend.
     ///
     /// # Errors
     /// If no port can be listened on, or if the reader's endpoint or environment is none that a client can be built with.
     pub(crate) async fn start(arguments: &Arguments) -> Result<Self, Box<dyn Error>> {
         let Some(endpoint) = &arguments.endpoint else {
-            return Ok(Backend::Embedded(Arc::new(Receiver::builder().start().await?)));
+            return Ok(Backend::Embedded(Arc::new(Receivers::start().await?)));
         };
         let usual = if endpoint.trim_end_matches('/').ends_with(":4317") {
             ExportProtocol::Grpc
@@ -41,9 +42,9 @@ impl Backend {
         Ok(Backend::Own { endpoint: endpoint.clone(), protocol })
     }
 
-    pub(crate) fn receiver(&self) -> Option<&Arc<Receiver>> {
+    pub(crate) fn receivers(&self) -> Option<&Arc<Receivers>> {
         match self {
-            Backend::Embedded(receiver) => Some(receiver),
+            Backend::Embedded(receivers) => Some(receivers),
             Backend::Own { .. } => None,
         }
     }
@@ -52,70 +53,60 @@ impl Backend {
     ///
     /// The one that is killed has a disk queue in `queues`; where no faults are played, none has.
     pub(crate) fn settings(&self, service: Service, arguments: &Arguments, queues: &Path) -> Settings {
-        let (endpoint, protocol, compression, environment) = match self {
-            Backend::Embedded(receiver) => {
+        let (endpoint, receivers, protocol, compression, environment) = match self {
+            Backend::Embedded(receivers) => {
                 let (protocol, compression) = service.export();
                 let protocol = arguments.protocol.unwrap_or(protocol);
-                let endpoint = match protocol {
-                    ExportProtocol::Grpc => receiver.grpc_endpoint(),
-                    ExportProtocol::HttpProtobuf | ExportProtocol::HttpJson => receiver.http_endpoint(),
-                };
-                (endpoint, protocol, compression, false)
+                let addresses = receivers.addresses();
+                let endpoint = addresses.of(protocol).first().map(|address| format!("http://{address}"));
+                (endpoint.unwrap_or_default(), Some(addresses), protocol, compression, false)
             }
-            Backend::Own { endpoint, protocol } => (endpoint.clone(), *protocol, ExportCompression::None, true),
+            Backend::Own { endpoint, protocol } => (endpoint.clone(), None, *protocol, ExportCompression::None, true),
         };
         let port = if service == Service::ApiGateway { arguments.gateway_port } else { 0 };
-        let is_killed = service == script::VICTIM && self.receiver().is_some();
+        let is_killed = service == script::VICTIM && self.receivers().is_some();
         let queue = is_killed.then(|| queues.join(service.name()));
-        Settings { endpoint, protocol, compression, environment, seed: arguments.seed, port, queue }
+        Settings { endpoint, receivers, protocol, compression, environment, seed: arguments.seed, port, queue }
     }
 }
 
-/// Plays the script on the receiver until it is over or cancelled, telling `events` of each change.
-pub(crate) async fn play(receiver: Arc<Receiver>, length: Option<Duration>, seed: u64, events: mpsc::Sender<Event>) {
+/// Plays the script on the receivers until it is over or cancelled, telling `events` of each change.
+pub(crate) async fn play(receivers: Arc<Receivers>, length: Option<Duration>, seed: u64, events: mpsc::Sender<Event>) {
     let start = tokio::time::Instant::now();
     for scene in script::scenes(length) {
         tokio::time::sleep_until(start + scene.begins).await;
-        let struck_before = strikes(&receiver);
-        begin(&receiver, scene.trouble, seed).await;
+        let struck_before = receivers.strikes();
+        begin(&receivers, scene.trouble, seed).await;
         let _ = events.send(Event::TroubleBegins(scene.trouble)).await;
         if let Some(kills_at) = scene.kills_at() {
             tokio::time::sleep_until(start + kills_at).await;
             let (killed, is_killed) = oneshot::channel();
             let _ = events.send(Event::Kill(script::VICTIM, killed)).await;
-            // The receiver takes nothing until then, however long it is. Nobody to be killed is an answer as well.
+            // The receivers take nothing until then, however long it is. Nobody to be killed is an answer as well.
             let _ = is_killed.await;
         }
+        if let Some(is_found_out_at) = scene.is_found_out_at() {
+            tokio::time::sleep_until(start + is_found_out_at).await;
+            let _ = events.send(Event::Found(receivers.addresses_of_the_faithful())).await;
+        }
         tokio::time::sleep_until(start + scene.ends).await;
-        let recovered = recover(&receiver).await;
-        let struck = strikes(&receiver) - struck_before;
+        let recovered = receivers.recover().await;
+        let _ = events.send(Event::Found(receivers.addresses())).await;
+        let struck = receivers.strikes() - struck_before;
         let _ = events.send(Event::TroubleEnds { struck, recovered }).await;
     }
 }
 
-async fn begin(receiver: &Receiver, trouble: Trouble, seed: u64) {
-    let faults = receiver.faults();
+async fn begin(receivers: &Receivers, trouble: Trouble, seed: u64) {
     match trouble {
-        Trouble::Unavailable => faults.inject(Fault::grpc(GrpcCode::Unavailable)),
-        Trouble::Throttled => faults.inject(Fault::throttle(Duration::from_millis(700))),
-        Trouble::Slow => faults.inject(Fault::delay(Duration::from_millis(400))),
-        Trouble::PartialSuccess => faults.inject(Fault::reject_fraction(0.1)),
+        Trouble::Unavailable => receivers.inject(|| Fault::grpc(GrpcCode::Unavailable).into()),
+        Trouble::Throttled => receivers.inject(|| Fault::throttle(Duration::from_millis(700)).into()),
+        Trouble::Slow => receivers.inject(|| Fault::delay(Duration::from_millis(400)).into()),
+        Trouble::PartialSuccess => receivers.inject(|| Fault::reject_fraction(0.1).into()),
         Trouble::LostAcknowledgement => {
-            faults.inject(FaultMix::new(0.5, seed, vec![Fault::lost_acknowledgement()]));
+            receivers.inject(|| FaultMix::new(0.5, seed, vec![Fault::lost_acknowledgement()]).into());
         }
-        Trouble::Killed => receiver.kill().await,
+        Trouble::OneLeaves => receivers.kill_the_second().await,
+        Trouble::Killed => receivers.kill().await,
     }
-}
-
-/// Ends whatever trouble there is.
-///
-/// # Errors
-/// If the receiver was dead and its port is taken.
-pub(crate) async fn recover(receiver: &Receiver) -> io::Result<()> {
-    receiver.faults().clear();
-    receiver.restart().await
-}
-
-fn strikes(receiver: &Receiver) -> u64 {
-    receiver.faults().counts().values().sum()
 }

@@ -91,9 +91,12 @@ impl Course<'_> {
     fn introduce(&mut self) {
         let screen = &mut self.stage.screen;
         match &self.backend {
-            Backend::Embedded(receiver) => {
-                let (grpc, http) = (receiver.grpc_endpoint(), receiver.http_endpoint());
-                screen.line(format_args!("an OTLP receiver listens on {grpc} (gRPC) and {http} (HTTP)"));
+            Backend::Embedded(receivers) => {
+                for (number, receiver) in (1..).zip(receivers.iter()) {
+                    let (grpc, http) = (receiver.grpc_endpoint(), receiver.http_endpoint());
+                    screen.line(format_args!("OTLP receiver {number} listens on {grpc} (gRPC) and {http} (HTTP)"));
+                }
+                screen.line("the services find both, and spread their batches over them");
             }
             Backend::Own { endpoint, protocol } => {
                 screen.line(format_args!("sending to {endpoint} by {protocol}; no faults are played there"));
@@ -190,10 +193,10 @@ impl Course<'_> {
         Some(())
     }
 
-    /// Plays the script on the embedded receiver.
+    /// Plays the script on the embedded receivers.
     fn start_faults(&self) -> Option<JoinHandle<()>> {
-        let receiver = self.backend.receiver()?.clone();
-        let play = backend::play(receiver, self.arguments.length(), self.arguments.seed, self.events.clone());
+        let receivers = self.backend.receivers()?.clone();
+        let play = backend::play(receivers, self.arguments.length(), self.arguments.seed, self.events.clone());
         Some(tokio::spawn(play))
     }
 
@@ -204,10 +207,11 @@ impl Course<'_> {
             // That it was aborted is no error.
             let _ = playing.await;
         }
-        if let Some(receiver) = self.backend.receiver()
-            && let Err(error) = backend::recover(receiver).await
-        {
-            self.stage.screen.event(format_args!("the receiver cannot come back: {error}"));
+        if let Some(receivers) = self.backend.receivers() {
+            if let Err(error) = receivers.recover().await {
+                self.stage.screen.event(format_args!("a receiver cannot come back: {error}"));
+            }
+            self.stage.found(receivers.addresses()).await;
         }
         self.stage.trouble_is_over();
     }

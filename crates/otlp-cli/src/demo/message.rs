@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 use super::{
     evidence::{Claim, ItemId, Unclaimed},
+    receivers::ReceiverAddresses,
     topology::{ExportCompression, ExportProtocol, Service},
 };
 
@@ -26,6 +27,8 @@ pub(crate) enum Order {
     Begin(Settings),
     /// Where the services are. From now on requests can come.
     Peers(BTreeMap<Service, String>),
+    /// Where the receivers are that are found from now on.
+    Receivers(ReceiverAddresses),
     /// Deliver what there is, report, end.
     Stop {
         /// How long delivering may take.
@@ -36,7 +39,10 @@ pub(crate) enum Order {
 /// How a service runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
+    /// A receiver, and how all of them are spoken to.
     pub(crate) endpoint: String,
+    /// Where the receivers are, if they are found.
+    pub(crate) receivers: Option<ReceiverAddresses>,
     pub(crate) protocol: ExportProtocol,
     pub(crate) compression: ExportCompression,
     /// Whether the `OTEL_*` variables of the environment count: headers for the reader's own backend.

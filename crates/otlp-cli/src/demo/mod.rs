@@ -1,5 +1,5 @@
-//! The demo: five observed services in five processes, under load, exporting to a receiver that a script plays faults
-//! on; at the end, what the clients claim and what the receiver has, compared item by item.
+//! The demo: five observed services in five processes, under load, exporting to two receivers that a script plays faults
+//! on; at the end, what the clients claim and what the receivers have, compared item by item.
 //!
 //! ```text
 //! course      the run from beginning to end
@@ -7,8 +7,8 @@
 //! ├ processes   the services as child processes, told and heard by `message`; what they left if `killed`
 //! │   └ service   what such a process does: the shop, observed by our client, its evidence taken by `evidence`
 //! ├ load        purchases at a steady rate
-//! ├ backend     the receiver, and the faults of `script` on it
-//! └ summary     `receipts` of the receiver beside the ledgers, the `verdict`, and a trace as a `tree`
+//! ├ backend     the `receivers`, and the faults of `script` on them
+//! └ summary     `receipts` of the receivers beside the ledgers, the `verdict`, and a trace as a `tree`
 //! ```
 
 mod backend;
@@ -21,6 +21,7 @@ mod message;
 mod processes;
 mod queue_directory;
 mod receipts;
+mod receivers;
 mod screen;
 mod script;
 mod service;
@@ -54,7 +55,7 @@ pub(crate) struct Arguments {
     /// What the purchases are, which of them fail, and which requests lose their acknowledgement
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// Send to this OTLP endpoint instead of the embedded receiver: no faults are played, and there is nothing to
+    /// Send to this OTLP endpoint instead of the embedded receivers: no faults are played, and there is nothing to
     /// compare with. Headers come from OTEL_EXPORTER_OTLP_HEADERS
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,

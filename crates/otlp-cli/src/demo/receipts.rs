@@ -1,13 +1,13 @@
-//! Receipts: what the embedded receiver has seen of each item.
+//! Receipts: what the embedded receivers have seen of each item.
 
 use std::collections::HashMap;
 
 use otlp::Signal;
-use otlp_receiver::{Identity, Receiver, Store};
+use otlp_receiver::{Identity, Store};
 
-use super::{evidence::ItemId, topology::Service};
+use super::{evidence::ItemId, receivers::Receivers, topology::Service};
 
-/// How often the receiver has seen an item, and whose it is.
+/// How often the receivers have seen an item, and whose it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Sighting {
     /// Times that it was stored.
@@ -18,14 +18,16 @@ pub(crate) struct Sighting {
     pub(crate) service: Option<Service>,
 }
 
-/// All that the receiver has seen.
+/// All that the receivers have seen.
 #[derive(Debug, Default)]
 pub(crate) struct Receipts {
     sightings: [HashMap<ItemId, Sighting>; 3],
     forgotten: [u64; 3],
+    /// How many items each receiver stored, by [`Signal::index`].
+    stored_at: Vec<[u64; 3]>,
 }
 
-/// What the receiver counts of one signal.
+/// What the receivers count of one signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ReceiptCounts {
     /// Items that are stored, each once.
@@ -44,18 +46,21 @@ impl Sighting {
 }
 
 impl Receipts {
-    /// Reads the stores of the receiver.
-    pub(crate) fn of_receiver(receiver: &Receiver) -> Self {
+    /// Reads the stores of the receivers.
+    pub(crate) fn of(receivers: &Receivers) -> Self {
         let mut receipts = Receipts::default();
-        for signal in Signal::ALL {
-            each_item(receiver.store(), signal, |service, identity| {
-                receipts.sighted(signal, (&identity).into(), Service::named(service)).stored += 1;
-            });
-            each_item(receiver.rejected(), signal, |service, identity| {
-                receipts.sighted(signal, (&identity).into(), Service::named(service)).rejected += 1;
-            });
-            let evicted = |store: &Store| store.counts().of(signal).evicted;
-            receipts.forgotten[signal.index()] = evicted(receiver.store()) + evicted(receiver.rejected());
+        for receiver in receivers.iter() {
+            receipts.stored_at.push(Signal::ALL.map(|signal| receiver.store().count(signal)));
+            for signal in Signal::ALL {
+                each_item(receiver.store(), signal, |service, identity| {
+                    receipts.sighted(signal, (&identity).into(), Service::named(service)).stored += 1;
+                });
+                each_item(receiver.rejected(), signal, |service, identity| {
+                    receipts.sighted(signal, (&identity).into(), Service::named(service)).rejected += 1;
+                });
+                let evicted = |store: &Store| store.counts().of(signal).evicted;
+                receipts.forgotten[signal.index()] += evicted(receiver.store()) + evicted(receiver.rejected());
+            }
         }
         receipts
     }
@@ -71,11 +76,16 @@ impl Receipts {
         self.sightings[signal.index()].get(id).copied().unwrap_or_default()
     }
 
-    pub(crate) fn of(&self, signal: Signal) -> impl Iterator<Item = (&ItemId, &Sighting)> {
+    pub(crate) fn sightings(&self, signal: Signal) -> impl Iterator<Item = (&ItemId, &Sighting)> {
         self.sightings[signal.index()].iter()
     }
 
-    /// How many items the receiver no longer knows, for its stores are bounded.
+    /// How many items each receiver stored, those again included.
+    pub(crate) fn stored_at(&self) -> &[[u64; 3]] {
+        &self.stored_at
+    }
+
+    /// How many items the receivers no longer know, for their stores are bounded.
     pub(crate) fn forgotten(&self, signal: Signal) -> u64 {
         self.forgotten[signal.index()]
     }
@@ -89,7 +99,7 @@ impl Receipts {
     /// The counts over all services.
     pub(crate) fn counts(&self, signal: Signal) -> ReceiptCounts {
         let mut counts = ReceiptCounts::default();
-        for (_, sighting) in self.of(signal).filter(|(_, sighting)| sighting.service.is_some()) {
+        for (_, sighting) in self.sightings(signal).filter(|(_, sighting)| sighting.service.is_some()) {
             counts.stored += u64::from(sighting.stored > 0);
             counts.duplicates += sighting.stored.saturating_sub(1);
             counts.rejected += u64::from(sighting.stored == 0);

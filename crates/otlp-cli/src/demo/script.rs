@@ -10,7 +10,7 @@ use super::topology::Service;
 /// How long all faults, one after the other, take.
 pub(crate) const CYCLE: Duration = Duration::from_secs(18);
 
-/// What is done to the receiver.
+/// What is done to the receivers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {
     Unavailable,
@@ -18,6 +18,7 @@ pub(crate) enum Trouble {
     Slow,
     PartialSuccess,
     LostAcknowledgement,
+    OneLeaves,
     Killed,
 }
 
@@ -33,20 +34,26 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// When [`VICTIM`] is killed: while the receiver takes nothing, so that what it has is on its disk or in its memory.
+    /// When services are told that a receiver is gone: some time after it was killed, as a registry finds out.
+    pub(crate) fn is_found_out_at(&self) -> Option<Duration> {
+        (self.trouble == Trouble::OneLeaves).then(|| (self.begins + self.ends) / 2)
+    }
+
+    /// When [`VICTIM`] is killed: while the receivers take nothing, so that what it has is on its disk or in its memory.
     pub(crate) fn kills_at(&self) -> Option<Duration> {
         (self.trouble == Trouble::Unavailable).then(|| (self.begins + self.ends) / 2)
     }
 }
 
 /// The cycle, in milliseconds.
-const SCENES: [(Trouble, u64, u64); 6] = [
+const SCENES: [(Trouble, u64, u64); 7] = [
     (Trouble::Unavailable, 1_500, 4_500),
-    (Trouble::Throttled, 5_500, 7_500),
-    (Trouble::Slow, 8_500, 10_300),
-    (Trouble::PartialSuccess, 11_000, 12_200),
-    (Trouble::LostAcknowledgement, 13_000, 14_200),
-    (Trouble::Killed, 15_000, 16_800),
+    (Trouble::Throttled, 5_300, 7_000),
+    (Trouble::Slow, 7_700, 9_200),
+    (Trouble::PartialSuccess, 9_900, 10_900),
+    (Trouble::LostAcknowledgement, 11_600, 12_600),
+    (Trouble::OneLeaves, 13_200, 14_800),
+    (Trouble::Killed, 15_400, 17_000),
 ];
 
 /// All scenes of a run of this length; for ever without one.
@@ -70,21 +77,25 @@ impl Trouble {
             Trouble::Slow => "slow",
             Trouble::PartialSuccess => "rejecting",
             Trouble::LostAcknowledgement => "acks lost",
+            Trouble::OneLeaves => "one gone",
             Trouble::Killed => "dead",
         }
     }
 }
 
 impl fmt::Display for Trouble {
-    /// As a sentence about the receiver.
+    /// As a sentence.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Trouble::Unavailable => "is unavailable (UNAVAILABLE, 503)",
-            Trouble::Throttled => "throttles and says when to come back (RetryInfo, Retry-After)",
-            Trouble::Slow => "is slow (400 ms more per request)",
-            Trouble::PartialSuccess => "rejects a tenth of each request (partial success)",
-            Trouble::LostAcknowledgement => "stores every other request, then resets the connection before its answer",
-            Trouble::Killed => "is killed",
+            Trouble::Unavailable => "the receivers are unavailable (UNAVAILABLE, 503)",
+            Trouble::Throttled => "the receivers throttle and say when to come back (RetryInfo, Retry-After)",
+            Trouble::Slow => "the receivers are slow (400 ms more per request)",
+            Trouble::PartialSuccess => "the receivers reject a tenth of each request (partial success)",
+            Trouble::LostAcknowledgement => {
+                "the receivers store every other request, then reset the connection before its answer"
+            }
+            Trouble::OneLeaves => "receiver 2 is killed, and the other one takes its part",
+            Trouble::Killed => "the receivers are killed",
         })
     }
 }
@@ -116,7 +127,7 @@ mod tests {
     #[test]
     fn a_run_without_end_goes_on() {
         assert_eq!(
-            scenes(None).nth(6 * 1000).map(|scene| scene.begins),
+            scenes(None).nth(7 * 1000).map(|scene| scene.begins),
             Some(CYCLE * 1000 + Duration::from_millis(1_500))
         );
     }

@@ -26,6 +26,7 @@ use super::{
     load::LoadCounts,
     message::{Account, Order, Report, Settings},
     processes::Process,
+    receivers::ReceiverAddresses,
     screen::Screen,
     script::Trouble,
     topology::Service,
@@ -45,15 +46,17 @@ pub(crate) enum Event {
     Report(Service, Box<Report>),
     /// The process of a service ended, in this way.
     Gone(Service, String),
-    /// The receiver is in trouble now.
+    /// The receivers are in trouble now.
     TroubleBegins(Trouble),
     /// The trouble is over.
     TroubleEnds {
         /// How many requests it struck.
         struck: u64,
-        /// Whether the receiver is back.
+        /// Whether the receivers are back.
         recovered: io::Result<()>,
     },
+    /// The receivers are to be found here from now on.
+    Found(ReceiverAddresses),
     /// A service is to be killed, and will then be started again. The sender is dropped then.
     Kill(Service, oneshot::Sender<()>),
     /// All requests of the load have ended.
@@ -108,12 +111,14 @@ pub(crate) struct Stage<'a> {
     /// How often Ctrl-C was heard.
     pub(crate) interruptions: u32,
     trouble: Option<Trouble>,
-    /// Services whose client has said something about the present state of the receiver.
+    /// Services whose client has said something about the present state of the receivers.
     have_said: BTreeSet<Service>,
     /// When requests were counted last, how many, and the rate that came of it.
     counted: (Instant, u64, f64),
     /// Where the services are.
     pub(crate) peers: BTreeMap<Service, String>,
+    /// Where the receivers are, if that has changed.
+    receivers: Option<ReceiverAddresses>,
     /// What the services were told last, if that is to end.
     pub(crate) stop: Option<Order>,
     interrupts: Interrupts,
@@ -140,6 +145,7 @@ impl<'a> Stage<'a> {
             have_said: BTreeSet::new(),
             counted: (Instant::now(), 0, 0.0),
             peers: BTreeMap::new(),
+            receivers: None,
             stop: None,
             interrupts,
             told,
@@ -190,15 +196,27 @@ impl<'a> Stage<'a> {
             Event::TroubleBegins(trouble) => {
                 self.trouble = Some(trouble);
                 self.have_said.clear();
-                self.screen.event(format_args!("the receiver {trouble}"));
+                self.screen.event(trouble);
             }
             Event::TroubleEnds { struck, recovered } => {
                 self.have_said.clear();
                 let trouble = self.trouble.take();
                 self.show_recovery(trouble, struck, recovered);
             }
+            Event::Found(receivers) => self.found(receivers).await,
             Event::LoadIsOver => self.load_is_over = true,
         }
+    }
+
+    /// Tells all services where the receivers are.
+    pub(crate) async fn found(&mut self, receivers: ReceiverAddresses) {
+        let order = Order::Receivers(receivers.clone());
+        for member in self.members.values_mut() {
+            if let Some(process) = &mut member.process {
+                process.tell(&order).await;
+            }
+        }
+        self.receivers = Some(receivers);
     }
 
     async fn take_death(&mut self, service: Service, how: &str) {
@@ -234,6 +252,9 @@ impl<'a> Stage<'a> {
                 let id = process.id;
                 process.tell(&Order::Begin(settings)).await;
                 process.tell(&Order::Peers(self.peers.clone())).await;
+                if let Some(receivers) = &self.receivers {
+                    process.tell(&Order::Receivers(receivers.clone())).await;
+                }
                 if let Some(stop) = &self.stop {
                     process.tell(stop).await;
                 }
@@ -299,11 +320,12 @@ impl<'a> Stage<'a> {
 
     fn show_recovery(&mut self, from: Option<Trouble>, struck: u64, recovered: io::Result<()>) {
         match (recovered, from) {
-            (Err(error), _) => self.screen.event(format_args!("the receiver cannot come back: {error}")),
+            (Err(error), _) => self.screen.event(format_args!("a receiver cannot come back: {error}")),
             // What a dead receiver refuses, it does not count.
-            (Ok(()), Some(Trouble::Killed)) => self.screen.event("the receiver is back"),
+            (Ok(()), Some(Trouble::Killed)) => self.screen.event("the receivers are back"),
+            (Ok(()), Some(Trouble::OneLeaves)) => self.screen.event("receiver 2 is back, and gets its part again"),
             (Ok(()), _) => {
-                self.screen.event(format_args!("the receiver is well again; {struck} export requests were struck"));
+                self.screen.event(format_args!("the receivers are well again; {struck} export requests were struck"));
             }
         }
     }

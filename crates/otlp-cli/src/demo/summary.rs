@@ -1,4 +1,4 @@
-//! The end of a demo: one request's trace, the ledgers beside the receiver's counts, and the verdict.
+//! The end of a demo: one request's trace, the ledgers beside the receivers' counts, and the verdict.
 
 use std::{
     collections::BTreeMap,
@@ -33,7 +33,7 @@ pub(crate) struct Ending {
 
 /// Shows everything; whether all of it is accounted for.
 pub(crate) fn present(ending: &Ending, backend: &Backend, screen: &mut Screen) -> bool {
-    let receipts = backend.receiver().map(|receiver| Receipts::of_receiver(receiver));
+    let receipts = backend.receivers().map(|receivers| Receipts::of(receivers));
     let verdict = verdict::judge(&ending.testimonies, receipts.as_ref());
     screen.line("");
     show_trace(ending, backend, screen);
@@ -57,12 +57,12 @@ pub(crate) fn present(ending: &Ending, backend: &Backend, screen: &mut Screen) -
 
 fn show_trace(ending: &Ending, backend: &Backend, screen: &mut Screen) {
     match backend {
-        Backend::Embedded(receiver) => match tree::complete_trace(receiver.store()) {
+        Backend::Embedded(receivers) => match tree::complete_trace(&receivers.spans()) {
             Some(spans) => {
                 let id = spans.first().map(|span| span.trace_id).unwrap_or_default();
                 screen.line(format_args!("one request, trace {id}"));
                 screen.line(tree::render(&spans));
-                let linked = tree::linked_to(receiver.store(), id);
+                let linked = tree::linked_to(&receivers.spans(), id);
                 if !linked.is_empty() {
                     screen.line(format_args!("linked to it from another trace\n{}", tree::render(&linked)));
                 }
@@ -92,7 +92,7 @@ fn requests(load: &LoadCounts) -> String {
     text
 }
 
-/// The ledgers, summed, beside the receiver's counts. What killed processes had is part of them, each item once.
+/// The ledgers, summed, beside the receivers' counts. What killed processes had is part of them, each item once.
 fn table(testimonies: &[Testimony], verdict: &Verdict, receipts: Option<&Receipts>) -> String {
     let mut sums = <[SignalLedger; 3]>::default();
     let ended: Vec<_> = testimonies.iter().filter_map(|one| one.account.as_ref()).collect();
@@ -130,7 +130,10 @@ fn table(testimonies: &[Testimony], verdict: &Verdict, receipts: Option<&Receipt
     text += &row("  acknowledgements lost", sums.map(|one| one.acknowledgements_lost));
     if let Some(receipts) = receipts {
         let counts = Signal::ALL.map(|signal| receipts.counts(signal));
-        text += "receiver\n";
+        text += "receivers\n";
+        for (number, stored) in (1..).zip(receipts.stored_at()) {
+            text += &row(&format!("  stored by receiver {number}"), *stored);
+        }
         text += &row("  stored, each once", counts.map(|one| one.stored));
         text += &row("  stored again", counts.map(|one| one.duplicates));
         text += &row("  rejected", counts.map(|one| one.rejected));
@@ -219,7 +222,7 @@ fn conclusion(verdict: &Verdict, dead: &[Service], ending: &Ending, backend: &Ba
     let lost: u64 = accounts.map(|account| account.ledger.lost()).sum();
     let is_embedded = matches!(backend, Backend::Embedded(_));
     match (verdict.agrees(), dead.is_empty(), is_embedded) {
-        (false, ..) => screen.line("The ledgers and the receiver do NOT agree."),
+        (false, ..) => screen.line("The ledgers and the receivers do NOT agree."),
         (true, false, _) => screen.line(format_args!("{compared} items of the other services agree, one by one.")),
         (true, true, true) => {
             let unheard = match explained {

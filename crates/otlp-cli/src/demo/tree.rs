@@ -6,19 +6,17 @@ use std::{
     sync::Arc,
 };
 
+use super::topology::Service;
 use otlp::{
     SpanId, TraceId,
     data::{SpanData, SpanKind, StatusCode},
 };
-use otlp_receiver::Store;
-
-use super::topology::Service;
 
 /// The latest trace that is there in full: begun at the gateway, through all services, no parent missing.
-pub(crate) fn complete_trace(store: &Store) -> Option<Vec<Arc<SpanData>>> {
+pub(crate) fn complete_trace(spans: &[Arc<SpanData>]) -> Option<Vec<Arc<SpanData>>> {
     let mut traces: HashMap<TraceId, Vec<Arc<SpanData>>> = HashMap::new();
-    for span in store.spans() {
-        traces.entry(span.trace_id).or_default().push(span);
+    for span in spans {
+        traces.entry(span.trace_id).or_default().push(Arc::clone(span));
     }
     let complete = traces.into_values().filter(|spans| is_complete(spans));
     complete.max_by_key(|spans| spans.iter().map(|span| span.start_time).min())
@@ -32,8 +30,10 @@ fn is_complete(spans: &[Arc<SpanData>]) -> bool {
 }
 
 /// The spans of other traces that link to this one.
-pub(crate) fn linked_to(store: &Store, trace: TraceId) -> Vec<Arc<SpanData>> {
-    store.spans_where(|span| span.trace_id != trace && span.links.iter().any(|link| link.trace_id == trace))
+pub(crate) fn linked_to(spans: &[Arc<SpanData>], trace: TraceId) -> Vec<Arc<SpanData>> {
+    let is_linked =
+        |span: &&Arc<SpanData>| span.trace_id != trace && span.links.iter().any(|link| link.trace_id == trace);
+    spans.iter().filter(is_linked).cloned().collect()
 }
 
 /// The spans as lines: name, service, duration; children below their parent, in the order of their start. A span whose

@@ -355,7 +355,7 @@ fn unclaimed(
     receipts: &Receipts,
 ) {
     let mut by_service: HashMap<Service, Vec<ItemId>> = HashMap::new();
-    for (id, sighting) in receipts.of(signal).filter(|(id, _)| !claimed.contains(id)) {
+    for (id, sighting) in receipts.sightings(signal).filter(|(id, _)| !claimed.contains(id)) {
         match sighting.service {
             Some(service) => by_service.entry(service).or_default().push(id.clone()),
             None => verdict.foreign += sighting.total(),

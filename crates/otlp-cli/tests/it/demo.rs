@@ -20,7 +20,17 @@ fn spans(output: &str, row: &str) -> u64 {
 fn a_run_with_every_fault_balances_item_by_item() {
     let (status, output) = Program::start(&["demo", "--seconds", "4", "--rate", "15"]).finish();
     assert!(status.success(), "{output}");
-    for trouble in ["is unavailable", "throttles", "is slow", "rejects a tenth", "resets the connection", "is killed"] {
+    let troubles = [
+        "are unavailable",
+        "throttle and",
+        "are slow",
+        "reject a tenth",
+        "reset the connection",
+        "receiver 2 is killed",
+        "receiver 2 is back",
+        "the receivers are killed",
+    ];
+    for trouble in troubles {
         assert!(output.contains(trouble), "{trouble}:\n{output}");
     }
     assert!(output.contains("items agree, one by one"), "{output}");
@@ -30,6 +40,9 @@ fn a_run_with_every_fault_balances_item_by_item() {
     assert!(output.contains("notification is started again"), "{output}");
     assert!(spans(&output, "accepted") > 100, "{output}");
     assert_eq!(spans(&output, "delivered"), spans(&output, "stored, each once"), "{output}");
+    for receiver in ["stored by receiver 1", "stored by receiver 2"] {
+        assert!(spans(&output, receiver) > 30, "{output}");
+    }
     assert_eq!(spans(&output, "pending"), 0, "{output}");
 
     let tree = output.split("one request, trace").nth(1).and_then(|rest| rest.split("\n\n").next());
@@ -45,7 +58,7 @@ fn a_service_that_is_killed_is_named_and_the_rest_ends_with_the_ledger() {
     let mut demo = Program::start(&["demo", "--seconds", "4", "--rate", "15"]);
     let line = demo.wait_for("payment       pid");
     let process = line.split_whitespace().nth(2).and_then(|id| id.parse().ok()).unwrap_or_else(|| panic!("{line}"));
-    demo.wait_for("is unavailable");
+    demo.wait_for("are unavailable");
     signal("KILL", process);
     let (status, output) = demo.finish();
     assert_eq!(status.code(), Some(1), "{output}");
@@ -60,7 +73,7 @@ fn a_service_that_is_killed_is_named_and_the_rest_ends_with_the_ledger() {
 #[test]
 fn an_interrupt_in_the_middle_of_a_fault_ends_in_order() {
     let mut demo = Program::start(&["demo", "--rate", "15"]);
-    demo.wait_for("is unavailable");
+    demo.wait_for("are unavailable");
     signal("INT", demo.id());
     let (status, output) = demo.finish();
     assert!(status.success(), "{output}");
@@ -72,7 +85,7 @@ fn an_interrupt_in_the_middle_of_a_fault_ends_in_order() {
 #[test]
 fn an_interrupt_before_the_services_are_there_ends_with_the_ledger() {
     let mut demo = Program::start(&["demo"]);
-    demo.wait_for("an OTLP receiver listens");
+    demo.wait_for("OTLP receiver 1 listens");
     signal("INT", demo.id());
     let (status, output) = demo.finish();
     assert!(status.success(), "{output}");
@@ -152,7 +165,7 @@ fn forge_span(endpoint: &str, service: &str) {
 /// Runs a demo whose receiver gets a span that none of the services made.
 fn run_with_forged_span(service: &str) -> (std::process::ExitStatus, String) {
     let mut demo = Program::start(&["demo", "--seconds", "2"]);
-    let line = demo.wait_for("an OTLP receiver listens");
+    let line = demo.wait_for("OTLP receiver 1 listens");
     let endpoint = line.split(" and ").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap().to_owned();
     forge_span(&endpoint, service);
     demo.finish()

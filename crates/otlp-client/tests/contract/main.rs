@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use otlp_batch::{BatchConfig, OnFull};
+use otlp_batch::{BatchConfig, BatchLimits, OnFull};
 use otlp_client::EnhancedOtlpClient;
 use otlp_core::Signal;
 use otlp_receiver::{FaultMix, Receiver};
@@ -55,9 +55,9 @@ fn run(signal: Signal, protocol: Protocol, on_full: OnFull) {
             max_batch_size: 64,
             max_queue_size: 512,
             batch_timeout: Duration::from_millis(10),
-            on_full,
             ..BatchConfig::default()
         })
+        .with_batch_limits(BatchLimits { on_full, ..BatchLimits::default() })
         .with_retry_policy(
             RetryPolicy::new()
                 .with_max_attempts(3)

@@ -3,10 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions, but not the functions that they share")]
 
 mod backends;
+mod batches;
+mod config;
+mod connections;
 mod content;
+mod discovery;
 mod disk;
+mod logging;
+mod monitoring;
 mod outages;
 mod policies;
+mod reconnect;
+mod registry;
 mod runtimes;
 mod setup;
 mod signals;
+mod variables;

@@ -68,8 +68,10 @@ fn each_endpoint_and_each_custom_exporter_has_its_policies() {
 fn the_limit_of_batches_in_flight_is_a_bulkhead() {
     let receiver = receiver();
     receiver.faults().inject(Fault::BlackHole { stored: false });
-    let config = otlp_batch::BatchConfig { max_batch_size: 1, max_in_flight: 2, ..Default::default() };
-    let client = builder(receiver.grpc_endpoint()).0.with_grpc_transport().with_batch_config(config);
+    let config = otlp_batch::BatchConfig { max_batch_size: 1, ..Default::default() };
+    let limits = otlp_batch::BatchLimits { max_in_flight: 2, ..Default::default() };
+    let client = builder(receiver.grpc_endpoint()).0.with_grpc_transport();
+    let client = client.with_batch_config(config).with_batch_limits(limits);
     let client = client.build_blocking().unwrap();
     spans(&client, 10);
     assert!(!client.flush_blocking(Duration::from_millis(100)).complete);

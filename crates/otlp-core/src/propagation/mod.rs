@@ -3,8 +3,8 @@
 //!
 //! - [`Inject`], [`Extract`]: the carrier, such as the headers of a request. No HTTP library is known here; an adapter
 //!   is a few lines.
-//! - [`Propagator`]: writes to and reads from a carrier. [`TraceContextPropagator`], [`BaggagePropagator`], and several
-//!   as one: [`CompositePropagator`].
+//! - [`Propagator`]: writes to and reads from a carrier. [`TraceContextPropagator`], [`BaggagePropagator`], those of
+//!   older systems, [`B3Propagator`] and [`JaegerPropagator`], and several as one: [`CompositePropagator`].
 //! - [`Baggage`], [`TraceState`]: what travels beside the ids.
 //!
 //! What must hold: everything read from a carrier is outside input. It is bounded, it panics nothing, and what is
@@ -30,9 +30,11 @@
 //! # Ok::<(), &str>(())
 //! ```
 
+mod b3;
 mod baggage;
 mod carrier;
 mod composite;
+mod jaeger;
 mod trace_context;
 mod trace_parent;
 mod trace_state;
@@ -40,9 +42,11 @@ mod trace_state;
 use std::fmt;
 
 pub use self::{
+    b3::B3Propagator,
     baggage::{Baggage, BaggageEntry, BaggagePropagator},
     carrier::{Extract, Inject},
     composite::CompositePropagator,
+    jaeger::JaegerPropagator,
     trace_context::TraceContextPropagator,
     trace_state::{InvalidTraceState, TraceState},
 };

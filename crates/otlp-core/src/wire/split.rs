@@ -1,17 +1,20 @@
-//! Splitting what is too large for one request, entry by entry, and a single metric by its data points.
+//! Splitting what is too large for one request, entry by entry, and a single metric by its data points; and spans by
+//! their traces.
 //!
 //! "Entries" are what stands in a `ScopeSpans`, `ScopeMetrics` or `ScopeLogs` message as field 2, one after the other
 //! (see [`view::records`](super::view::records)). Halves of entries share the memory of the whole; only a metric that
 //! is split by its points is written anew.
+
+use std::ops::Range;
 
 use bytes::Bytes;
 
 use super::{
     decode::{Content, DecodeError, Field},
     encode::{put_bytes, put_len},
-    view::{Messages, MetricView, View},
+    view::{Messages, MetricView, SpanView, View},
 };
-use crate::Signal;
+use crate::{Signal, TraceId};
 
 /// Two parts of what was one, in their order. Neither is without entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +88,38 @@ pub fn halves(signal: Signal, entries: &Bytes) -> Result<Option<Halves>, DecodeE
         (None, [metric]) if signal == Signal::Metrics => half_metrics(metric.message()?),
         (None, _) => Ok(None),
     }
+}
+
+/// Consecutive spans of one trace, which share the memory of the whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceRun {
+    /// The trace; [`TraceId::INVALID`] if the spans name none.
+    pub trace_id: TraceId,
+    /// Their entries.
+    pub entries: Bytes,
+    /// How many spans they are.
+    pub items: u64,
+}
+
+/// Splits the entries of spans wherever the trace changes. A trace whose spans stand apart has several runs.
+///
+/// # Errors
+/// If they are no spans.
+pub fn trace_runs(entries: &Bytes) -> Result<Vec<TraceRun>, DecodeError> {
+    let mut runs: Vec<(TraceId, Range<usize>, u64)> = Vec::new();
+    for field in Messages::<()>::within(Content::new(entries), ENTRY).fields() {
+        let field = field?;
+        let trace_id = SpanView::read(field.message()?)?.trace_id;
+        match runs.last_mut() {
+            Some((of, range, items)) if *of == trace_id => {
+                range.end = field.end();
+                *items += 1;
+            }
+            _ => runs.push((trace_id, field.offset()..field.end(), 1)),
+        }
+    }
+    let run = |(trace_id, range, items)| TraceRun { trace_id, entries: entries.slice(range), items };
+    Ok(runs.into_iter().map(run).collect())
 }
 
 /// The fields that the entries are.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use otlp_core::{
-    Signal,
+    Signal, TraceId,
     data::{MetricData, MetricPoints, NumberPoint, SpanData, Temporality},
     wire::{decode, encode, split},
 };
@@ -92,6 +92,20 @@ fn halves_of_spans_share_the_memory_of_the_whole() {
     assert_eq!(halves.second.as_ptr(), whole[halves.first.len()..].as_ptr());
     assert_eq!(split::halves(Signal::Traces, &halves.first).unwrap(), None);
     assert_eq!(split::halves(Signal::Traces, &Bytes::new()).unwrap(), None);
+}
+
+#[test]
+fn spans_are_cut_wherever_the_trace_changes() {
+    let spans =
+        [1, 1, 2, 1, 0].map(|trace| SpanData { trace_id: TraceId::from_bytes([trace; 16]), ..Default::default() });
+    let whole = entries(&spans, encode::span);
+    let runs = split::trace_runs(&whole).unwrap();
+    let found: Vec<_> = runs.iter().map(|run| (run.trace_id.to_bytes()[0], run.items)).collect();
+    assert_eq!(found, [(1, 2), (2, 1), (1, 1), (0, 1)]);
+    assert_eq!(runs.iter().map(|run| &run.entries[..]).collect::<Vec<_>>().concat(), whole);
+    assert_eq!(runs[0].entries.as_ptr(), whole.as_ptr());
+    assert_eq!(split::trace_runs(&Bytes::new()).unwrap(), []);
+    assert!(split::trace_runs(&whole.slice(..whole.len() - 1)).is_err());
 }
 
 #[test]

@@ -15,7 +15,7 @@ use otlp_core::{
     data::{LogData, MetricData, SpanData},
 };
 use otlp_exporters::{
-    EndpointBreaker, ExportResult, Exporter, Hurry, JudgeEndpoint, OwnedDataExporter, Retrying, async_trait,
+    EndpointBreaker, ExportResult, Exporter, Governed, Hurry, JudgeEndpoint, OwnedDataExporter, Retrying, async_trait,
 };
 use otlp_reliability::{CircuitBreakerConfig, CircuitState, Observer, RetryPolicy, Timeout};
 

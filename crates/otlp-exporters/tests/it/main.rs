@@ -5,4 +5,6 @@
 mod circuit_breaker;
 mod console;
 mod custom;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod records;

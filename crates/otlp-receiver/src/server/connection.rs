@@ -15,9 +15,12 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    Shared, Speaks, dispatch, preface,
+    Shared, Speaks, dispatch,
+    pings::PingCounter,
+    preface,
     wire::{ConnectionControl, Wire},
 };
+use crate::{Requests, TlsVersion};
 
 /// HTTP/2 flow control: enough that a sender of large batches does not wait for window updates.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -42,6 +45,7 @@ pub(super) struct Connection {
 pub(super) struct Context {
     pub(super) shared: Arc<Shared>,
     pub(super) control: Arc<ConnectionControl>,
+    pub(super) tls: Option<TlsVersion>,
     pub(super) speaks: Speaks,
     pub(super) too_many: bool,
 }
@@ -49,17 +53,23 @@ pub(super) struct Context {
 /// Serves the connection. Cancelled, it resets it.
 pub(super) async fn serve(connection: Connection, stream: TcpStream, tls: Option<TlsAcceptor>) {
     let control = ConnectionControl::new(connection.shared.requests.connected());
+    // Declared before what owns the wire, so it is dropped after.
+    let _counted = Counted(&connection.shared.requests);
     // Without it, a small answer would wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let wire = Wire::new(stream, control.clone());
     let ended = async {
         match tls {
-            None => serve_http(&connection, wire, &control).await,
+            None => serve_http(&connection, wire, &control, None).await,
             Some(acceptor) => {
                 let handshake = tokio::time::timeout(connection.shared.limits.header_timeout, acceptor.accept(wire));
                 // A client that cannot or will not shake hands has nothing to be told.
                 if let Ok(Ok(stream)) = handshake.await {
-                    serve_http(&connection, stream, &control).await;
+                    let version = match stream.get_ref().1.protocol_version() {
+                        Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::Tls13,
+                        _ => TlsVersion::Tls12,
+                    };
+                    serve_http(&connection, stream, &control, Some(version)).await;
                 }
             }
         }
@@ -77,6 +87,15 @@ pub(super) async fn serve(connection: Connection, stream: TcpStream, tls: Option
     cancelled.0 = None;
 }
 
+/// A connection that has ended once this is dropped.
+struct Counted<'a>(&'a Requests);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.disconnected();
+    }
+}
+
 struct ResetOnCancel<'a>(Option<&'a ConnectionControl>);
 
 impl Drop for ResetOnCancel<'_> {
@@ -87,7 +106,7 @@ impl Drop for ResetOnCancel<'_> {
     }
 }
 
-async fn serve_http<S>(connection: &Connection, stream: S, control: &Arc<ConnectionControl>)
+async fn serve_http<S>(connection: &Connection, stream: S, control: &Arc<ConnectionControl>, tls: Option<TlsVersion>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -101,9 +120,11 @@ where
     let context = Context {
         shared: connection.shared.clone(),
         control: control.clone(),
+        tls,
         speaks: connection.speaks,
         too_many: connection.too_many,
     };
+    let requests = connection.shared.requests.clone();
     let service = service_fn(move |request| dispatch::answer(context.clone(), request));
     // A connection that fails is one whose client went away or broke the protocol: there is nobody to tell.
     if is_http2 {
@@ -114,7 +135,7 @@ where
             .max_frame_size(MAX_FRAME)
             .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(PING_AFTER)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(PingCounter::new(stream, requests)), service);
         let mut served = std::pin::pin!(served);
         tokio::select! {
             _ = served.as_mut() => {}

@@ -60,7 +60,7 @@ pub(super) async fn answer(
     let requests = context.shared.requests.clone();
     let encoding = dispatch::encoding(&headers, &GRPC_ENCODING);
     let is_grpc = matches!(content_type(&headers), Some("application/grpc" | "application/grpc+proto"));
-    let id = requests.begin(context.control.id(), parts.uri.path(), headers);
+    let id = requests.begin(context.control.id(), context.tls, parts.uri.path(), headers);
     requests.update(id, |record| {
         (record.protocol, record.signal) = (Some(Protocol::Grpc), signal(parts.uri.path()));
         record.encoding = encoding;

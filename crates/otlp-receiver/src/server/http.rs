@@ -56,7 +56,7 @@ pub(super) async fn answer(
         _ => None,
     };
     let encoding = dispatch::encoding(&headers, &CONTENT_ENCODING);
-    let id = requests.begin(context.control.id(), parts.uri.path(), headers);
+    let id = requests.begin(context.control.id(), context.tls, parts.uri.path(), headers);
     requests.update(id, |record| {
         (record.protocol, record.signal, record.encoding) = (protocol, signal, encoding);
     });

@@ -13,6 +13,7 @@ mod dispatch;
 mod export;
 mod grpc;
 mod http;
+mod pings;
 mod port;
 mod preface;
 mod supervisor;

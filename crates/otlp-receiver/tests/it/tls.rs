@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use otlp_core::Signal;
-use otlp_receiver::{Fault, Limits, Receiver, TlsConfig};
+use otlp_receiver::{Fault, Limits, Receiver, TlsConfig, TlsVersion};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
@@ -73,6 +73,7 @@ async fn both_protocols_are_spoken_over_tls_and_no_plaintext() {
     let mut http = Client::http1_on(connect(&receiver, &authority, None, b"http/1.1").await.unwrap()).await;
     assert_eq!(http.http(Signal::Traces, message()).await.unwrap().status.as_u16(), 200);
     assert_eq!(receiver.store().count(Signal::Traces), 4);
+    assert!(receiver.requests().recent().iter().all(|record| record.tls == Some(TlsVersion::Tls13)));
 
     receiver.faults().inject(Fault::reset().times(1));
     assert!(http.http(Signal::Traces, message()).await.unwrap_err().after_headers);

@@ -177,6 +177,11 @@ impl<K: Clock + 'static> HealthChecker<K> {
         Ok(())
     }
 
+    /// As [`start`](HealthChecker::start), on this runtime: for who is not within one.
+    pub fn start_on(&self, runtime: Handle) {
+        self.shared.core.start(runtime);
+    }
+
     /// How the service is, as far as is known now. It waits for nothing.
     ///
     /// # Errors

@@ -24,6 +24,12 @@ pub enum Jitter {
     Equal,
     /// Between the initial delay and the multiplier times the wait before, at most the largest delay: grows by chance.
     Decorrelated,
+    /// Around `base`, at most the largest delay: as far from it as `permille` thousandths of it, 0 to 1,000. With 100,
+    /// a wait of 1 s is drawn between 0.9 s and 1.1 s.
+    Around {
+        /// How many thousandths.
+        permille: u16,
+    },
 }
 
 /// The waits of one call, one after the other.
@@ -71,10 +77,15 @@ impl Backoff {
             Jitter::Full => fastrand::u64(0..=self.base),
             Jitter::Equal => fastrand::u64(self.base / 2..=self.base),
             Jitter::Decorrelated => fastrand::u64(self.initial..=self.base),
+            Jitter::Around { permille } => {
+                // At most `base`, for a checked policy: it fits.
+                let spread = (u128::from(self.base) * u128::from(permille) / 1000) as u64;
+                fastrand::u64(self.base.saturating_sub(spread)..=self.base.saturating_add(spread).min(self.max))
+            }
         };
         let grown_from = match self.jitter {
             Jitter::Decorrelated => drawn,
-            Jitter::None | Jitter::Full | Jitter::Equal => self.base,
+            Jitter::None | Jitter::Full | Jitter::Equal | Jitter::Around { .. } => self.base,
         };
         // `as` saturates, and `max` is a number, so this is one too.
         let grown = (grown_from.max(at_least_nanos) as f64 * self.multiplier) as u64;
@@ -145,6 +156,23 @@ mod tests {
             let last: std::collections::HashSet<_> = rows.iter().map(|row| row[3]).collect();
             assert_eq!(last.len(), rows.len(), "{jitter:?}: {rows:?}");
         }
+    }
+
+    #[test]
+    fn jitter_around_the_wait_goes_as_far_as_it_says_and_not_above_the_largest() {
+        let drawn = |permille, max| {
+            let policy = RetryPolicy::new().with_initial_delay(SECOND).with_max_delay(max);
+            let policy = policy.with_backoff_multiplier(1.0).with_jitter(Jitter::Around { permille });
+            let waits = waits(&policy, 4000);
+            (*waits.iter().min().unwrap(), *waits.iter().max().unwrap())
+        };
+        let ms = Duration::from_millis;
+        let (least, most) = drawn(100, 2 * SECOND);
+        assert!((ms(900)..ms(905)).contains(&least) && (ms(1095)..=ms(1100)).contains(&most), "{least:?} {most:?}");
+        let (least, most) = drawn(1000, 20 * SECOND);
+        assert!(least < ms(20) && (ms(1980)..=ms(2000)).contains(&most), "{least:?} {most:?}");
+        assert_eq!(drawn(0, SECOND), (SECOND, SECOND));
+        assert!(drawn(500, SECOND).1 <= SECOND, "the cap");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::ConfigError;
 /// | `initial_delay` | 100 ms | any; above zero if `max_attempts` is `None` |
 /// | `max_delay` | 30 s | `initial_delay` or more |
 /// | `backoff_multiplier` | 2.0 | finite, 1.0 or more |
-/// | `jitter` | [`Jitter::Full`] | any; [`Jitter::Decorrelated`] needs a multiplier above 1.0 |
+/// | `jitter` | [`Jitter::Full`] | any; [`Jitter::Decorrelated`] needs a multiplier above 1.0, [`Jitter::Around`] at most 1,000 thousandths |
 /// | `max_elapsed` | none | above zero; `None` for no limit |
 ///
 /// ```
@@ -187,6 +187,9 @@ impl RetryPolicy {
             let accepted = "None, Full or Equal while backoff_multiplier is 1.0";
             return Err(ConfigError::new("jitter", self.jitter, accepted));
         }
+        if matches!(self.jitter, Jitter::Around { permille: 1001.. }) {
+            return Err(ConfigError::new("jitter", self.jitter, "Around with 0 to 1000 thousandths"));
+        }
         if self.max_elapsed == Some(Duration::ZERO) {
             return Err(ConfigError::new("max_elapsed", Duration::ZERO, "more than zero, or None for no limit"));
         }
@@ -228,6 +231,10 @@ mod tests {
         assert_eq!(
             refused(RetryPolicy::constant(second).with_jitter(Jitter::Decorrelated)),
             "jitter = Decorrelated is not accepted: it takes None, Full or Equal while backoff_multiplier is 1.0"
+        );
+        assert_eq!(
+            refused(RetryPolicy::new().with_jitter(Jitter::Around { permille: 1001 })),
+            "jitter = Around { permille: 1001 } is not accepted: it takes Around with 0 to 1000 thousandths"
         );
         assert_eq!(
             refused(RetryPolicy::new().with_max_elapsed(Duration::ZERO)),

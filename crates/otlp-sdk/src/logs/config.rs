@@ -2,6 +2,7 @@
 
 use otlp_core::{data::Severity, wire::encode::ValueLimit};
 
+use super::LogAggregation;
 use crate::record::AttributeLimit;
 
 /// Limits of what a log record may hold (OpenTelemetry specification, Logs SDK, "LogRecord Limits"). What exceeds them
@@ -27,11 +28,30 @@ impl Default for LogLimits {
     }
 }
 
-/// How a [`LoggerProvider`](super::LoggerProvider) limits and filters its records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How a [`LoggerProvider`](super::LoggerProvider) limits, filters and forms its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogConfig {
+    /// Whether records are made at all. Default: they are.
+    pub is_enabled: bool,
     /// The limits.
     pub limits: LogLimits,
     /// Records below this severity are not made; those without a severity always are. Default: all are made.
     pub minimum_severity: Severity,
+    /// Whether attributes travel as attributes. If not, a record has none, and its body is a text with the attributes
+    /// behind the message: `card declined attempt=2`. Default: they do.
+    pub is_structured: bool,
+    /// Whether and how identical records are folded into one. Default: they are not.
+    pub aggregation: Option<LogAggregation>,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        LogConfig {
+            is_enabled: true,
+            limits: LogLimits::default(),
+            minimum_severity: Severity::Unspecified,
+            is_structured: true,
+            aggregation: None,
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use otlp_batch::{Intake, ScopeHandle};
 use otlp_core::{AttributeValue, data::Severity};
 
-use super::{LogConfig, LogRecord};
+use super::{LogConfig, LogRecord, aggregation::Aggregator};
 use crate::clock::Clock;
 
 /// Emits log records (OpenTelemetry specification, Logs API, "Logger"). Clones are cheap and mean the same logger.
@@ -29,18 +29,27 @@ pub(super) struct Shared {
     pub(super) max_record_bytes: usize,
     pub(super) clock: Arc<Clock>,
     pub(super) config: LogConfig,
+    /// `None` if nothing is folded.
+    pub(super) aggregator: Option<Arc<Aggregator>>,
 }
 
 impl Logger {
-    pub(super) fn new(intake: Intake, scope: ScopeHandle, clock: Arc<Clock>, config: LogConfig) -> Self {
+    pub(super) fn new(
+        intake: Intake,
+        scope: ScopeHandle,
+        clock: Arc<Clock>,
+        config: LogConfig,
+        aggregator: Option<Arc<Aggregator>>,
+    ) -> Self {
         let max_record_bytes = intake.max_record_bytes();
-        Logger { shared: Arc::new(Shared { intake, scope, max_record_bytes, clock, config }) }
+        Logger { shared: Arc::new(Shared { intake, scope, max_record_bytes, clock, config, aggregator }) }
     }
 
-    /// Whether records of this severity are made: not those below the configured minimum.
+    /// Whether records of this severity are made: not those below the configured minimum, and none if logs are off.
     #[inline]
     pub fn is_enabled(&self, severity: Severity) -> bool {
-        severity == Severity::Unspecified || severity >= self.shared.config.minimum_severity
+        let LogConfig { is_enabled, minimum_severity, .. } = self.shared.config;
+        is_enabled && (severity == Severity::Unspecified || severity >= minimum_severity)
     }
 
     /// Begins a record; [`LogRecord::emit`] sends it.

@@ -4,29 +4,29 @@ use std::{fmt, time::SystemTime};
 
 use otlp_core::{AttributeSet, AttributeValue, Signal, TraceContext, ValueRef, data::Severity, wire::encode};
 
-use super::logger::Shared;
+use super::{aggregation::Emitted, logger::Shared, plain_text};
 use crate::{
-    clock::unix_nanos,
+    clock::{Moment, unix_nanos},
     context,
     record::{self, Recording, Uncommitted},
 };
 
 /// The field of `ScopeLogs` that holds records.
-const LOG_RECORDS: u32 = 2;
+pub(super) const LOG_RECORDS: u32 = 2;
 
 /// Field numbers of `LogRecord`.
-mod field {
-    pub(super) const TIME: u32 = 1;
-    pub(super) const SEVERITY_NUMBER: u32 = 2;
-    pub(super) const SEVERITY_TEXT: u32 = 3;
-    pub(super) const BODY: u32 = 5;
-    pub(super) const ATTRIBUTES: u32 = 6;
-    pub(super) const DROPPED_ATTRIBUTES: u32 = 7;
-    pub(super) const FLAGS: u32 = 8;
-    pub(super) const TRACE_ID: u32 = 9;
-    pub(super) const SPAN_ID: u32 = 10;
-    pub(super) const OBSERVED_TIME: u32 = 11;
-    pub(super) const EVENT_NAME: u32 = 12;
+pub(super) mod field {
+    pub(in crate::logs) const TIME: u32 = 1;
+    pub(in crate::logs) const SEVERITY_NUMBER: u32 = 2;
+    pub(in crate::logs) const SEVERITY_TEXT: u32 = 3;
+    pub(in crate::logs) const BODY: u32 = 5;
+    pub(in crate::logs) const ATTRIBUTES: u32 = 6;
+    pub(in crate::logs) const DROPPED_ATTRIBUTES: u32 = 7;
+    pub(in crate::logs) const FLAGS: u32 = 8;
+    pub(in crate::logs) const TRACE_ID: u32 = 9;
+    pub(in crate::logs) const SPAN_ID: u32 = 10;
+    pub(in crate::logs) const OBSERVED_TIME: u32 = 11;
+    pub(in crate::logs) const EVENT_NAME: u32 = 12;
 }
 
 /// A log record being described (OpenTelemetry specification, Logs API, "Emit a LogRecord").
@@ -55,8 +55,22 @@ pub(crate) struct LogProgress {
     /// Where the body's field is.
     body_start: usize,
     body_len: usize,
+    /// Whether there is a body that is no string.
+    has_other_body: bool,
     /// Parts that could not be kept beside the attributes that their table counted.
     dropped: u32,
+}
+
+impl LogProgress {
+    /// Whether the body is a string, or there is none.
+    pub(super) fn body_is_text(&self) -> bool {
+        !self.has_other_body
+    }
+
+    /// Counts parts that could not be kept.
+    pub(super) fn count_dropped(&mut self, parts: u32) {
+        self.dropped = self.dropped.saturating_add(parts);
+    }
 }
 
 impl<'a> LogRecord<'a> {
@@ -141,26 +155,50 @@ impl<'a> LogRecord<'a> {
         self
     }
 
-    /// Sends the record.
+    /// Sends the record, at once or, if its provider folds identical records, at the end of the interval.
     #[inline]
     pub fn emit(mut self) {
         let Some(mut recording) = self.recording.take() else {
             return;
         };
-        self.finish(&mut recording);
-        let len = encode::bytes_len(LOG_RECORDS, recording.len());
-        let write = |chunk: &mut Vec<u8>| recording.put(chunk, LOG_RECORDS);
-        self.logger.intake.append(Signal::Logs, &self.logger.scope, 1, len, write);
+        if !recording.log.has_severity_text {
+            put_text(&mut recording, field::SEVERITY_TEXT, self.severity.name());
+        }
+        if !self.logger.config.is_structured {
+            plain_text::fold_attributes(&mut recording);
+        }
+        let now = self.logger.clock.now();
+        let context = recording.log.context.take().or_else(context::active_span).filter(TraceContext::is_valid);
+        if !self.is_folded(&mut recording, now, context.as_ref()) {
+            self.finish(&mut recording, now, context.as_ref());
+            let len = encode::bytes_len(LOG_RECORDS, recording.len());
+            let write = |chunk: &mut Vec<u8>| recording.put(chunk, LOG_RECORDS);
+            self.logger.intake.append(Signal::Logs, &self.logger.scope, 1, len, write);
+        }
         record::give_back(recording);
+    }
+
+    /// Whether the provider holds the record back, or counts it with one that it holds back.
+    #[inline]
+    fn is_folded(&self, recording: &mut Recording, now: Moment, context: Option<&TraceContext>) -> bool {
+        let Some(aggregator) = &self.logger.aggregator else { return false };
+        let emitted = Emitted {
+            scope: &self.logger.scope,
+            severity: self.severity,
+            max_record_bytes: self.logger.max_record_bytes,
+            now,
+            timestamp: recording.log.timestamp.unwrap_or(now.unix_nanos),
+            observed: recording.log.observed_timestamp.unwrap_or(now.unix_nanos),
+            dropped: recording.attributes.dropped().saturating_add(recording.log.dropped),
+            context,
+        };
+        aggregator.fold(recording, &emitted)
     }
 
     /// Writes what is known only now.
     #[inline]
-    fn finish(&self, recording: &mut Recording) {
-        let now = self.logger.clock.now().unix_nanos;
-        if !recording.log.has_severity_text {
-            put_text(recording, field::SEVERITY_TEXT, self.severity.name());
-        }
+    fn finish(&self, recording: &mut Recording, now: Moment, context: Option<&TraceContext>) {
+        let now = now.unix_nanos;
         let Recording { fields, attributes, log, .. } = recording;
         encode::put_fixed64(fields, field::TIME, log.timestamp.unwrap_or(now));
         encode::put_fixed64(fields, field::OBSERVED_TIME, log.observed_timestamp.unwrap_or(now));
@@ -170,19 +208,26 @@ impl<'a> LogRecord<'a> {
             field::DROPPED_ATTRIBUTES,
             u64::from(attributes.dropped().saturating_add(log.dropped)),
         );
-        let context = log.context.take().or_else(context::active_span);
-        if let Some(context) = context.filter(TraceContext::is_valid) {
-            encode::put_bytes(fields, field::TRACE_ID, context.trace_id.as_bytes());
-            encode::put_bytes(fields, field::SPAN_ID, context.span_id.as_bytes());
-            encode::put_fixed32(fields, field::FLAGS, u32::from(context.flags.to_byte()));
-        }
+        put_ids(fields, context);
     }
+}
+
+/// Writes the span that a record belongs to, as far as its ids are valid.
+#[inline]
+pub(super) fn put_ids(out: &mut Vec<u8>, context: Option<&TraceContext>) {
+    let Some(context) = context else { return };
+    encode::put_bytes(out, field::TRACE_ID, context.trace_id.as_bytes());
+    if context.span_id.is_valid() {
+        encode::put_bytes(out, field::SPAN_ID, context.span_id.as_bytes());
+    }
+    encode::put_fixed32(out, field::FLAGS, u32::from(context.flags.to_byte()));
 }
 
 /// Writes the body in place of an earlier one, or counts that it does not fit.
 #[inline]
-fn put_body(recording: &mut Recording, value: ValueRef<'_>) {
+pub(super) fn put_body(recording: &mut Recording, value: ValueRef<'_>) {
     let Recording { fields, log, .. } = recording;
+    log.has_other_body = !matches!(value, ValueRef::Str(_));
     if log.body_len > 0 {
         fields.drain(log.body_start..log.body_start + log.body_len);
         log.body_len = 0;

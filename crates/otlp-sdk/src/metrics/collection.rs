@@ -27,6 +27,9 @@ const ROUNDS_UNOBSERVED: Round = 16;
 impl Instrument {
     /// Reports to `sink`, up to now, which is `time`.
     pub(super) fn collect<S: Sink>(&self, time: u64, buffers: &mut CollectionBuffers, sink: &mut S) {
+        if self.is_disabled {
+            return;
+        }
         let round = self.call_callbacks();
         let interval = self.interval(time);
         let number = self.description.number;
@@ -61,6 +64,9 @@ impl Instrument {
 
     /// What there is to report, up to now, which is `time`, without taking it. None if there is nothing.
     pub(super) fn read(&self, time: u64, scope: &Arc<Scope>) -> Option<MetricData> {
+        if self.is_disabled {
+            return None;
+        }
         let round = self.call_callbacks();
         let mut points = self.empty_points();
         let mut distribution = Distribution::new(0);

@@ -16,6 +16,9 @@ pub const DEFAULT_CARDINALITY_LIMIT: usize = 2000;
 /// What can be chosen about metrics.
 #[derive(Debug, Clone)]
 pub struct MetricsConfig {
+    /// Whether instruments record. One of a provider that is not enabled takes measurements for nothing, and its
+    /// callbacks are not called. Default true.
+    pub enabled: bool,
     /// Whether points cover the time since the last one or since the start.
     pub temporality: TemporalityPreference,
     /// How many series an instrument reports at most. The last of them has `otel.metric.overflow=true` and stands for
@@ -31,6 +34,7 @@ pub struct MetricsConfig {
 impl Default for MetricsConfig {
     fn default() -> Self {
         MetricsConfig {
+            enabled: true,
             temporality: TemporalityPreference::default(),
             cardinality_limit: DEFAULT_CARDINALITY_LIMIT,
             histogram_boundaries: DEFAULT_BOUNDARIES.to_vec(),

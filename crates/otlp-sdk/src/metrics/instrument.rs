@@ -68,6 +68,8 @@ impl Description {
 pub struct Instrument {
     /// Unique in the process.
     id: u64,
+    /// Whether it takes measurements for nothing.
+    pub(super) is_disabled: bool,
     /// Makes the hashes of its attributes its own.
     seed: u64,
     overflow_hash: u64,
@@ -110,6 +112,7 @@ impl Instrument {
         let created = provider.clock.now().unix_nanos;
         Instrument {
             id,
+            is_disabled: !provider.config.enabled,
             seed,
             overflow_hash: hash_attributes(seed, &OVERFLOW),
             frame: MetricFrame::new(texts, description.kind, temporality, bounds),
@@ -129,6 +132,9 @@ impl Instrument {
     /// Calls `apply` with the aggregate of the series of `attributes`.
     #[inline]
     pub(super) fn update<A: AttributeSet + ?Sized>(&self, attributes: &A, apply: impl Fn(&Aggregate)) {
+        if self.is_disabled {
+            return;
+        }
         let hash = hash_attributes(self.seed, attributes);
         let hit = thread_cache::visit(hash, |series| {
             let is_it = self.is_it(series, hash, attributes);
@@ -157,6 +163,10 @@ impl Instrument {
 
     /// The series of `attributes`, to be updated without looking for it again. It is not forgotten while it is held.
     pub(super) fn bind<A: AttributeSet + ?Sized>(&self, attributes: &A) -> Arc<Series> {
+        if self.is_disabled {
+            // One for all: nobody will ask what was recorded.
+            return self.overflow(&mut self.series.write()).series;
+        }
         self.find_or_add(hash_attributes(self.seed, attributes), attributes).series
     }
 

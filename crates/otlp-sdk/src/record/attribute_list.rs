@@ -136,6 +136,22 @@ impl AttributeList {
         self.entries.bytes()
     }
 
+    /// Whether there is an attribute of this key.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.find(mark(key.as_bytes()), key.as_bytes()).is_some()
+    }
+
+    /// Appends the encoded attributes in the order of their bytes: equal attributes are equal bytes, in whatever order they
+    /// were set.
+    pub(crate) fn put_sorted(&mut self, out: &mut Vec<u8>) {
+        let entries = self.entries.bytes();
+        let entry = |slot: &Slot| &entries[slot.start()..slot.start() + slot.len(entries)];
+        // Their places change, and so the buckets are void.
+        self.buckets.clear();
+        self.slots.sort_unstable_by(|one, other| entry(one).cmp(entry(other)));
+        self.slots.iter().for_each(|slot| out.extend_from_slice(entry(slot)));
+    }
+
     /// How many attributes were not taken.
     #[inline]
     pub(crate) fn dropped(&self) -> u32 {

@@ -64,12 +64,20 @@ pub struct TraceConfig {
     pub(super) sampler: Arc<dyn Sampler>,
     pub(super) ids: Arc<dyn IdGenerator>,
     pub(super) limits: SpanLimits,
+    pub(super) is_enabled: bool,
 }
 
 impl TraceConfig {
     /// Sets which spans are recorded. Default: all, unless the parent is not sampled (`parentbased_always_on`).
     pub fn with_sampler(mut self, sampler: impl Sampler + 'static) -> Self {
         self.sampler = Arc::new(sampler);
+        self
+    }
+
+    /// Sets whether anything is recorded. If not, a span passes the context of its parent on, unchanged, and has none of its
+    /// own (OpenTelemetry specification, "No-Op API"). Default: it is.
+    pub fn with_enabled(mut self, is_enabled: bool) -> Self {
+        self.is_enabled = is_enabled;
         self
     }
 
@@ -92,6 +100,7 @@ impl Default for TraceConfig {
             sampler: Arc::new(ParentBased::new(AlwaysOn)),
             ids: Arc::new(RandomIds),
             limits: SpanLimits::default(),
+            is_enabled: true,
         }
     }
 }

@@ -88,6 +88,9 @@ impl Tracer {
         let SpanStart { name, kind, parent, ref attributes, links, start_time } = *start;
         let config = &self.shared.config;
         let parent = parent.filter(|parent| parent.is_valid());
+        if !config.is_enabled {
+            return Span::unrecorded(parent.cloned().unwrap_or_default());
+        }
         let trace_id = parent.map_or_else(|| ids::trace_id(&*config.ids), |parent| parent.trace_id);
         let result = config.sampler.should_sample(&SamplingParameters {
             parent,

@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::{
     logs::v1::{LogRecord, ResourceLogs},
     trace::v1::{ResourceSpans, Span},
 };
-use otlp_batch::{Attempts, Batch, BatchConfig, BatchExporter, ExportFuture, Pipeline};
+use otlp_batch::{Attempts, Batch, BatchExporter, BatchLimits, ExportFuture, Intake, Ledger, Pipeline};
 use otlp_core::{EncodedRequest, Outcome, Signal, data::Resource};
 use otlp_sdk::{
     clock::Clock,
@@ -42,13 +42,13 @@ impl BatchExporter for Keep {
 
 impl Collected {
     pub(crate) fn new() -> Self {
-        Collected::with(BatchConfig::default(), Clock::system())
+        Collected::with(BatchLimits::default(), Clock::system())
     }
 
-    pub(crate) fn with(batch: BatchConfig, clock: Clock) -> Self {
+    pub(crate) fn with(limits: BatchLimits, clock: Clock) -> Self {
         let requests = Arc::new(Mutex::default());
         let exporter = Arc::new(Keep(Arc::clone(&requests)));
-        let pipeline = Pipeline::builder(Resource::default()).batch(batch).destination(exporter).start().unwrap();
+        let pipeline = Pipeline::builder(Resource::default()).limits(limits).destination(exporter).start().unwrap();
         Collected { pipeline, clock: Arc::new(clock), requests }
     }
 
@@ -61,7 +61,21 @@ impl Collected {
     }
 
     pub(crate) fn logs(&self, config: LogConfig) -> LoggerProvider {
-        LoggerProvider::new(self.pipeline.intake().clone(), Arc::clone(&self.clock), config)
+        let provider = LoggerProvider::new(self.pipeline.intake().clone(), Arc::clone(&self.clock), config);
+        self.intake().register(Arc::new(provider.clone()));
+        provider
+    }
+
+    pub(crate) fn intake(&self) -> &Intake {
+        self.pipeline.intake()
+    }
+
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.pipeline.ledgers().remove(0)
+    }
+
+    pub(crate) fn shut_down(&self) {
+        assert!(self.pipeline.shutdown_blocking(Duration::from_secs(30)).complete);
     }
 
     /// Everything of a signal so far, as it would go over the wire, together with how many items the pipeline says.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use opentelemetry_proto::tonic::trace::v1::Span;
-use otlp_batch::BatchConfig;
+use otlp_batch::BatchLimits;
 use otlp_core::{
     AttributeSet, AttributeValue, TraceContext, ValueMap, ValueRef,
     data::{Severity, SpanKind, StatusCode},
@@ -35,7 +35,7 @@ const MAX: usize = 64 << 10;
 
 /// A pipeline that takes records of at most 64 KiB.
 fn tight() -> Collected {
-    Collected::with(BatchConfig { max_record_bytes: MAX, ..BatchConfig::default() }, Clock::system())
+    Collected::with(BatchLimits { max_record_bytes: MAX, ..BatchLimits::default() }, Clock::system())
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_wall_clock_that_jumps_never_makes_a_duration_negative_or_huge() {
     let wall = Arc::new(AtomicI64::new(1_700_000_000));
     let read = Arc::clone(&wall);
     let clock = Clock::with_wall(move || UNIX_EPOCH + Duration::from_secs(read.load(Ordering::Relaxed) as u64));
-    let collected = Collected::with(BatchConfig::default(), clock);
+    let collected = Collected::with(BatchLimits::default(), clock);
     let tracer = collected.tracer();
     for jump in [-3600, 86_400 * 365, -86_400 * 365 * 50, 1] {
         let mut span = tracer.start("jumping");

@@ -96,7 +96,9 @@ fn a_body_of_any_type_arrives_and_the_last_one_counts() {
 fn limits_and_the_minimum_severity_act() {
     let collected = Collected::new();
     let limits = LogLimits { attribute_count: 2, value_length: Some(3) };
-    let logger = collected.logs(LogConfig { limits, minimum_severity: Severity::Warn }).logger("limited");
+    let logger = collected
+        .logs(LogConfig { limits, minimum_severity: Severity::Warn, ..LogConfig::default() })
+        .logger("limited");
     assert!(!logger.is_enabled(Severity::Info) && logger.is_enabled(Severity::Unspecified));
     logger.info("below");
     logger.record(Severity::Debug).attribute("a", 1).body("below").emit();

@@ -4,6 +4,7 @@
 
 mod collected;
 mod context;
+mod folding;
 mod hostile;
 mod logs;
 mod sampling;

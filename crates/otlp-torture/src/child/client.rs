@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use otlp_batch::{BatchConfig, DiskQueueConfig, EncryptionKey, MemoryConfig};
+use otlp_batch::{BatchConfig, BatchLimits, DiskQueueConfig, EncryptionKey, MemoryPoolConfig};
 use otlp_client::EnhancedOtlpClient;
 use otlp_reliability::{CircuitBreakerConfig, RetryPolicy};
 use parking_lot::Mutex;
@@ -35,10 +35,12 @@ pub(super) fn build(orders: &Orders) -> Result<EnhancedOtlpClient, Failure> {
         .with_max_delay(Duration::from_millis(100));
     let batch = BatchConfig {
         max_batch_size: 200,
-        max_batch_bytes: 64 << 10,
         batch_timeout: Duration::from_millis(orders.batch_milliseconds),
         ..BatchConfig::default()
     };
+    let limits = BatchLimits { max_batch_bytes: 64 << 10, ..BatchLimits::default() };
+    let memory =
+        MemoryPoolConfig { max_size: orders.memory_bytes, chunk_size: 16 << 10, ..MemoryPoolConfig::default() };
     let said = Mutex::new(said);
     let client = EnhancedOtlpClient::builder()
         .without_environment()
@@ -50,7 +52,8 @@ pub(super) fn build(orders: &Orders) -> Result<EnhancedOtlpClient, Failure> {
         .with_retry_policy(retry)
         .with_circuit_breaker(CircuitBreakerConfig::new().with_break_duration(Duration::from_millis(50)))
         .with_batch_config(batch)
-        .with_memory_config(MemoryConfig { max_bytes: orders.memory_bytes, chunk_bytes: 16 << 10 })
+        .with_batch_limits(limits)
+        .with_memory_pool_config(memory)
         .with_metric_interval(Duration::from_millis(20))
         .with_disk_queue(queue)
         .with_diagnostics(move |diagnostic| {

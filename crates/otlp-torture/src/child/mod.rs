@@ -18,7 +18,6 @@ use std::{
 
 use otlp_batch::Ledger;
 use otlp_client::EnhancedOtlpClient;
-use otlp_core::Signal;
 use parking_lot::Mutex;
 
 use self::produce::Producers;
@@ -31,8 +30,6 @@ use crate::{
 
 /// How long a `persist` may take before the parent is told that it does not end.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How long a child waits between two.
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// Does what the parent orders, until it is told to stop.
 pub(crate) fn run(orders: &str) -> Result<(), Failure> {
@@ -49,11 +46,12 @@ fn obey(orders: Orders) -> Result<(), Failure> {
     say(&Answer::Ready);
     let words = listen();
     let mut producers = Producers::start(&orders, &client, &journal);
+    // Each `persist` collects the metrics: more often than batches are made, that would be the load.
+    let pause = Duration::from_millis(orders.batch_milliseconds) / 2;
     let mut is_stuck = false;
-    let mut collections = Collections::default();
     let mut given_up_before = 0;
     loop {
-        match words.recv_timeout(PAUSE) {
+        match words.recv_timeout(pause) {
             Ok(Word::Hush) => producers.stop(),
             Ok(Word::Stop(milliseconds)) => {
                 producers.stop();
@@ -73,8 +71,7 @@ fn obey(orders: Orders) -> Result<(), Failure> {
         }
         // Without a level, it is a promise only if somebody asks: half of the children do not.
         if orders.level != Level::None || orders.run % 2 == 1 {
-            let recorded = collections.limit(producers.recorded(), &client);
-            let was_stuck = std::mem::replace(&mut is_stuck, !persist(&client, recorded, &journal)?);
+            let was_stuck = std::mem::replace(&mut is_stuck, !persist(&client, producers.recorded(), &journal)?);
             match (was_stuck, is_stuck) {
                 (false, true) => say(&Answer::Stuck),
                 (true, false) => say(&Answer::Unstuck),
@@ -85,30 +82,6 @@ fn obey(orders: Orders) -> Result<(), Failure> {
         if std::mem::replace(&mut given_up_before, given_up(&ledger)) != given_up(&ledger) {
             journal.lock().write(&Entry::GivenUp(given_up(&ledger), Box::new(ledger)))?;
         }
-    }
-}
-
-/// How much of the counter has become points: the library accepts points when it collects, not increments.
-#[derive(Default)]
-struct Collections {
-    collected: u32,
-    /// What had been counted, and how many points had been accepted after that. A collection may have been under way:
-    /// it is the second one from there that has all of it.
-    next: (u32, u64),
-}
-
-impl Collections {
-    /// `recorded`, with what is collected of the counter in place of what was added to it.
-    fn limit(&mut self, mut recorded: [u32; PRODUCERS.len()], client: &EnhancedOtlpClient) -> [u32; PRODUCERS.len()] {
-        let accepted = client.ledger().metrics.accepted;
-        for (recorded, _) in recorded.iter_mut().zip(PRODUCERS).filter(|(_, signal)| *signal == Signal::Metrics) {
-            if accepted >= self.next.1 + 2 {
-                self.collected = self.next.0;
-                self.next = (*recorded, accepted);
-            }
-            *recorded = self.collected;
-        }
-        recorded
     }
 }
 
@@ -140,7 +113,7 @@ fn end(
     if report.durable && given_up(&ledger) == 0 {
         journal.write(&Entry::Durable(recorded))?;
     }
-    journal.write(&Entry::Ended(Box::new(ledger)))?;
+    journal.write(&Entry::Ended(Box::new(ledger), report.durable))?;
     say(&Answer::Done);
     Ok(())
 }

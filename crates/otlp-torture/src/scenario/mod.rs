@@ -1,6 +1,5 @@
 //! What is done to the children, and what each scenario reports.
 
-mod clock;
 mod full_disk;
 mod kill;
 mod outage;
@@ -12,8 +11,8 @@ use clap::ValueEnum;
 
 use crate::{Failure, orders::Level, verdict::Verdict};
 
-/// The scenarios that need processes. Power cuts, faults of a disk and damage are simulated in the tests of the disk
-/// queue itself, where every operation can be met.
+/// The scenarios that need processes. Power cuts, faults of a disk, damage, days and clocks are simulated in the
+/// tests of the disk queue itself, where every operation can be met and time is at our command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Scenario {
     /// `kill -9` at random moments, again and again
@@ -22,8 +21,6 @@ pub(crate) enum Scenario {
     FullDisk,
     /// A backend that is away
     Outage,
-    /// A wall clock that jumps
-    Clock,
 }
 
 /// How much of it.
@@ -60,7 +57,6 @@ impl Scenario {
                 let levels = [Level::Interval(500), Level::Always];
                 levels.into_iter().map(|level| outage::run(extent, level)).collect()
             }
-            Scenario::Clock => Ok(vec![clock::run()]),
         }
     }
 
@@ -70,7 +66,6 @@ impl Scenario {
             Scenario::Kill => "kill",
             Scenario::FullDisk => "full-disk",
             Scenario::Outage => "outage",
-            Scenario::Clock => "clock",
         }
     }
 }
@@ -86,12 +81,14 @@ impl fmt::Display for Row {
 fn balance(verdict: &Verdict) -> String {
     let levels: Vec<String> = verdict.durable.iter().map(|(level, items)| format!("{level} {items}")).collect();
     format!(
-        "{} durable items ({}), {} lost; {} spans and log records arrived, {} of them again, at most {} from one process",
+        "{} durable items ({}), {} lost; {} spans and log records arrived; {} came again because an answer was lost, and \
+         {} because a process was killed before it had noted the delivery, at most {} from one process",
         verdict.durable_items(),
         levels.join(", "),
         verdict.lost.count,
         verdict.arrived,
-        verdict.duplicates,
-        verdict.most_duplicates,
+        verdict.duplicates.answers_lost,
+        verdict.duplicates.killed,
+        verdict.duplicates.most_killed,
     )
 }

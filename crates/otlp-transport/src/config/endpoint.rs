@@ -3,7 +3,7 @@
 //! Nothing in here keeps or shows credentials: a URL with user information is refused, and a query (which may hold an
 //! API key) is sent but never displayed.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use otlp_core::Signal;
 use url::Url;
@@ -158,6 +158,12 @@ impl Target {
     /// What an HTTP request line names.
     pub(crate) fn path_and_query(&self) -> String {
         format!("{}{}", self.path, self.query)
+    }
+
+    /// Whether others could read what is sent there.
+    pub(crate) fn is_exposed(&self) -> bool {
+        let is_loopback = self.host.parse::<IpAddr>().map_or(self.host == "localhost", |address| address.is_loopback());
+        !self.https && !is_loopback
     }
 
     /// Whether one connection can serve both.

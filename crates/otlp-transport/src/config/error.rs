@@ -45,6 +45,20 @@ pub enum ConfigError {
         /// What is accepted.
         accepted: &'static str,
     },
+    /// The endpoint is spoken to in plaintext, which the configuration forbids.
+    #[error("endpoint {value:?} is plaintext, but encryption is required: use https://, or do not require encryption")]
+    PlaintextRefused {
+        /// The endpoint, without credentials and query.
+        value: String,
+    },
+    /// Credentials are unusable. They are not shown.
+    #[error("{field}: {reason}")]
+    Auth {
+        /// The setting.
+        field: &'static str,
+        /// What is wrong, and what to give instead.
+        reason: String,
+    },
     /// A certificate, key or name for TLS is unusable. The content is not shown.
     #[error("{field}: {reason}")]
     Tls {

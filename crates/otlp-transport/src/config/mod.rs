@@ -3,21 +3,29 @@
 mod compression;
 mod endpoint;
 mod error;
+mod event;
+mod file;
 mod headers;
+mod pem;
+mod pool;
 mod tls;
 
 use std::time::Duration;
 
-use http::header::{HeaderMap, HeaderValue, USER_AGENT};
+use crate::auth::Auth;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 
-pub(crate) use self::endpoint::Target;
 pub use self::{
     compression::Compression,
     endpoint::Endpoints,
     error::ConfigError,
+    event::{EventHook, TransportEvent},
     headers::Headers,
-    tls::{ClientIdentity, TlsConfig},
+    pem::PemSource,
+    pool::{ConnectionPoolConfig, KeepAlive},
+    tls::{ClientIdentity, TlsOptions, TlsVersion},
 };
+pub(crate) use self::{endpoint::Target, file::read_file};
 
 /// The largest request that OTLP receivers must accept at most (OTLP specification, "OTLP/HTTP Request").
 const MAX_HTTP_REQUEST_BYTES: usize = 64 << 20;
@@ -45,13 +53,21 @@ pub struct TransportConfig {
     pub insecure: bool,
     /// Sent with every request. Values are secret.
     pub headers: Headers,
+    /// Who we are. Its headers go with every request, and replace those above of the same name. Default: nobody.
+    pub auth: Option<Auth>,
     /// How requests are compressed. Default: not at all.
     pub compression: Compression,
     /// How hard to compress: 1 (fastest) to 9 for gzip, to 19 for Zstandard. Default: 1, for telemetry repeats itself so
     /// much that higher levels gain little.
     pub compression_level: u8,
-    /// The longest that resolving the name, connecting and the TLS handshake may take together. Default: 5 s.
-    pub connect_timeout: Duration,
+    /// The connections to each origin.
+    pub pool: ConnectionPoolConfig,
+    /// How many idle connections are kept for reuse, per origin; those beyond are closed as soon as they are idle. `None`,
+    /// the default, is as many as there may be. Not below the pool's `min_connections`.
+    pub max_idle_connections: Option<usize>,
+    /// When HTTP/2 connections are pinged. `None`, the default, is [`KeepAlive::default`] if the pool keeps connections
+    /// alive, else never.
+    pub http2_keep_alive: Option<KeepAlive>,
     /// The longest that one attempt may take, connecting included; `None` is no limit. Default: 10 s.
     pub request_timeout: Option<Duration>,
     /// The largest request, before and after compression; a larger one is [`TooLarge`](otlp_core::Outcome::TooLarge)
@@ -61,25 +77,13 @@ pub struct TransportConfig {
     /// The largest response that is read, after decompression. Default: 4 MiB.
     pub max_response_bytes: usize,
     /// Trust and identity for `https` endpoints. Default: the system's authorities, no identity.
-    pub tls: Option<TlsConfig>,
+    pub tls: Option<TlsOptions>,
+    /// Whether endpoints that are spoken to in plaintext are refused when the transport is built. Default: `false`.
+    pub require_tls: bool,
     /// Put in front of our own `User-Agent`, for instance `my-agent/1.2`.
     pub user_agent_prefix: Option<String>,
-    /// Pings on HTTP/2 connections. Default: none, since servers may punish pings that they find too frequent; a
-    /// connection that stays silent until a request times out is replaced anyway.
-    pub http2_keep_alive: Option<KeepAlive>,
-    /// How many idle HTTP/1.1 connections are kept for reuse, per origin. Default: 8.
-    pub max_idle_connections: usize,
-}
-
-/// Pings that find out about a dead HTTP/2 connection while requests wait on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeepAlive {
-    /// Time without a frame from the receiver after which it is pinged.
-    pub interval: Duration,
-    /// Time without an answer after which the connection counts as lost.
-    pub timeout: Duration,
-    /// Whether to ping while no request is in flight, too.
-    pub while_idle: bool,
+    /// Who hears of what happens beside the attempts. Default: nobody.
+    pub events: EventHook,
 }
 
 impl TransportConfig {
@@ -89,17 +93,25 @@ impl TransportConfig {
             endpoints,
             insecure: false,
             headers: Headers::new(),
+            auth: None,
             compression: Compression::None,
             compression_level: 1,
-            connect_timeout: Duration::from_secs(5),
+            pool: ConnectionPoolConfig::default(),
+            max_idle_connections: None,
+            http2_keep_alive: None,
             request_timeout: Some(Duration::from_secs(10)),
             max_request_bytes: None,
             max_response_bytes: 4 << 20,
             tls: None,
+            require_tls: false,
             user_agent_prefix: None,
-            http2_keep_alive: None,
-            max_idle_connections: 8,
+            events: EventHook::default(),
         }
+    }
+
+    /// When HTTP/2 connections are pinged, if at all.
+    pub(crate) fn pings(&self) -> Option<KeepAlive> {
+        self.pool.keep_alive.then(|| self.http2_keep_alive.unwrap_or_default())
     }
 
     pub(crate) fn http_request_limit(&self) -> usize {
@@ -115,8 +127,10 @@ impl TransportConfig {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         self.compression.check(self.compression_level)?;
         let accepted = "more than zero";
-        if self.connect_timeout.is_zero() {
-            return Err(ConfigError::value("the connect timeout", "0 s", accepted));
+        self.pool.check()?;
+        if let Some(max_idle) = self.max_idle_connections.filter(|max_idle| *max_idle < self.pool.min_connections) {
+            let value = format!("{max_idle} with min_connections {}", self.pool.min_connections);
+            return Err(ConfigError::value("max_idle_connections", value, "at least min_connections"));
         }
         if self.request_timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(ConfigError::value("the request timeout", "0 s", "more than zero, or None for no limit"));
@@ -130,6 +144,9 @@ impl TransportConfig {
         if self.http2_keep_alive.is_some_and(|pings| pings.interval.is_zero() || pings.timeout.is_zero()) {
             return Err(ConfigError::value("the HTTP/2 keep-alive interval or timeout", "0 s", accepted));
         }
+        if self.http2_keep_alive.is_some() && !self.pool.keep_alive {
+            return Err(ConfigError::value("keep_alive", "false with HTTP/2 pings", "true, or no HTTP/2 pings"));
+        }
         Ok(())
     }
 
@@ -137,6 +154,13 @@ impl TransportConfig {
     pub(crate) fn request_headers(&self) -> Result<HeaderMap, ConfigError> {
         const OURS: &str = concat!("OTel-OTLP-Exporter-Rust/", env!("CARGO_PKG_VERSION"));
         let mut headers = self.headers.to_map()?;
+        if let Some(auth) = &self.auth {
+            auth.check()?;
+            if auth.is_bearer() && headers.contains_key(AUTHORIZATION) {
+                let reason = "set beside a bearer token, which is sent in it: remove one of them";
+                return Err(ConfigError::Header { name: AUTHORIZATION.to_string(), reason });
+            }
+        }
         if !headers.contains_key(USER_AGENT) {
             let user_agent = match &self.user_agent_prefix {
                 Some(prefix) => format!("{prefix} {OURS}"),
@@ -159,8 +183,19 @@ mod tests {
     #[test]
     fn values_that_would_do_nothing_are_refused_by_name() {
         type Change = fn(&mut TransportConfig);
-        let changes: [(Change, &str); 5] = [
-            (|config| config.connect_timeout = Duration::ZERO, "connect timeout"),
+        let changes: [(Change, &str); 7] = [
+            (|config| config.pool.max_connections = 0, "max_connections"),
+            (
+                |config| (config.pool.min_connections, config.max_idle_connections) = (2, Some(1)),
+                "max_idle_connections is \"1 with min_connections 2\"",
+            ),
+            (
+                |config| {
+                    config.pool.keep_alive = false;
+                    config.http2_keep_alive = Some(KeepAlive::default());
+                },
+                "keep_alive is \"false with HTTP/2 pings\"",
+            ),
             (|config| config.request_timeout = Some(Duration::ZERO), "request timeout"),
             (|config| config.max_request_bytes = Some(0), "largest request"),
             (|config| config.max_response_bytes = 0, "largest response"),

@@ -117,8 +117,7 @@ fn foreign_speech(opening: &[u8], evidence: &Evidence<'_>) -> Option<String> {
     }
 }
 
-/// What happened to our stream. The `h2` crate is not a dependency of ours, so its errors are told apart by their text;
-/// the tests against raw frames fail if that text ever changes.
+/// What the receiver did to our stream.
 enum Http2Error {
     GoAway,
     Refused,
@@ -127,12 +126,12 @@ enum Http2Error {
 
 impl Http2Error {
     fn of(error: &hyper::Error) -> Option<Self> {
-        let text = error.source()?.to_string();
-        if text.starts_with("connection error received: ") {
-            return Some(Http2Error::GoAway);
+        let error = error.source()?.downcast_ref::<h2::Error>().filter(|error| error.is_remote())?;
+        match error.reason() {
+            _ if error.is_go_away() => Some(Http2Error::GoAway),
+            Some(h2::Reason::REFUSED_STREAM) if error.is_reset() => Some(Http2Error::Refused),
+            _ => error.is_reset().then_some(Http2Error::Reset),
         }
-        let reason = text.strip_prefix("stream error received: ")?;
-        Some(if reason.starts_with("refused stream") { Http2Error::Refused } else { Http2Error::Reset })
     }
 }
 

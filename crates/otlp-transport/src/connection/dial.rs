@@ -3,6 +3,7 @@
 use std::{io, time::Duration};
 
 use otlp_core::ErrorKind;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpStream, lookup_host},
     time::{Instant, timeout_at},
@@ -14,6 +15,12 @@ use super::{
     tls::Tls,
 };
 use crate::config::Target;
+
+/// How long a connection is silent before TCP probes it: less than address translators remember it for.
+const PROBE_AFTER: Duration = Duration::from_secs(30);
+/// How long TCP waits between probes that nobody answers.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", windows))]
+const PROBE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Why there is no connection. Nothing was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +49,8 @@ impl DialError {
 pub(super) struct Dialer {
     pub(super) target: Target,
     pub(super) timeout: Duration,
+    /// Whether TCP probes silent connections.
+    pub(super) probes: bool,
     /// `Some` exactly for `https`.
     pub(super) tls: Option<Tls>,
     /// What is spoken without TLS, where nothing is negotiated.
@@ -63,6 +72,9 @@ impl Dialer {
         let stream = self.connect_tcp(deadline).await?;
         // Requests are written whole; waiting to fill a segment only delays their last one.
         stream.set_nodelay(true).map_err(|error| self.unreachable(&error))?;
+        if self.probes {
+            SockRef::from(&stream).set_tcp_keepalive(&probes()).map_err(|error| self.unreachable(&error))?;
+        }
         match &self.tls {
             Some(tls) => tls.handshake(stream).await,
             None => Ok((Socket::Plain(stream), self.plaintext)),
@@ -113,6 +125,39 @@ impl Dialer {
             message: format!(
                 "no connection to {host} port {port} within {timeout:?}: is the host up, and does a firewall drop packets?"
             ),
+        }
+    }
+}
+
+fn probes() -> TcpKeepalive {
+    let probes = TcpKeepalive::new().with_time(PROBE_AFTER);
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", windows))]
+    let probes = probes.with_interval(PROBE_INTERVAL);
+    probes
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::config::Endpoints;
+
+    #[tokio::test]
+    async fn tcp_probes_silent_connections_if_it_is_to() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        for probes in [true, false] {
+            let target = Endpoints::base(url.as_str()).http(otlp_core::Signal::Traces).unwrap().unwrap();
+            let timeout = Duration::from_secs(5);
+            let dialer = Dialer { target, timeout, probes, tls: None, plaintext: HttpVersion::Http1 };
+            let (socket, _) = dialer.dial().await.unwrap();
+            let Socket::Plain(stream) = socket else { unreachable!("the target is plaintext") };
+            assert_eq!(SockRef::from(&stream).keepalive().unwrap(), probes);
+            #[cfg(target_os = "linux")]
+            if probes {
+                assert_eq!(SockRef::from(&stream).tcp_keepalive_time().unwrap(), PROBE_AFTER);
+            }
         }
     }
 }

@@ -1,10 +1,19 @@
 //! One request and the response to it.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Version, header::HOST, response};
-use hyper::{body::Incoming, client::conn::http2};
+use http::{
+    HeaderMap, Method, Request, Version,
+    header::{CONNECTION, HOST, HeaderValue},
+    response,
+};
+use hyper::body::Incoming;
 
-use super::{deadline::Deadline, idle::Http1Connection, origin::Origin, route::Route};
+use super::{
+    deadline::Deadline,
+    origin::Origin,
+    pool::{Http1Connection, Stream},
+    route::Route,
+};
 use crate::{
     payload::{HandedOver, RequestBody},
     response::{Collected, End, collect},
@@ -18,12 +27,16 @@ pub(crate) struct Outgoing<'a> {
 }
 
 impl Outgoing<'_> {
-    pub(super) fn http1(&self, body: RequestBody) -> Request<RequestBody> {
+    /// With `keeps_alive`, the connection is to serve further requests.
+    pub(super) fn http1(&self, body: RequestBody, keeps_alive: bool) -> Request<RequestBody> {
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.route.path.clone();
         *request.headers_mut() = self.headers.clone();
         request.headers_mut().insert(HOST, self.route.host.clone());
+        if !keeps_alive {
+            request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         request
     }
 
@@ -40,10 +53,8 @@ impl Outgoing<'_> {
 /// The connection that a response is still being read from.
 pub(super) enum Lease {
     Http1(Http1Connection),
-    /// Keeps the connection open until the response has been read.
-    Http2 {
-        _sender: http2::SendRequest<RequestBody>,
-    },
+    /// Keeps the connection open and the stream counted until the response has been read.
+    Http2(#[expect(dead_code, reason = "held for its drop")] Stream),
 }
 
 /// An exchange whose response has begun.

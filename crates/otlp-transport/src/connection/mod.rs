@@ -1,17 +1,19 @@
 //! Connections: opened when a request needs one, reused while they live, replaced when they break.
 //!
-//! [`Origin`] owns the connections to one scheme, host and port. HTTP/2 uses one connection for all requests; HTTP/1.1
-//! uses one per request in flight and keeps a bounded number of idle ones. The modules beneath it each do one thing:
-//! `dial` opens, `tls` shakes hands, `observed` remembers what came, `diagnosis` explains what went wrong, `tasks`
-//! ends everything with its owner.
+//! `origin` is the way of a request to one scheme, host and port. The modules beneath it each do one thing: `connections`
+//! finds the request a connection, `pool` knows which there are and how many there may be, `keeper` opens them ahead and
+//! closes idle ones, `dial` opens, `tls` shakes hands, `observed` remembers what came, `diagnosis` explains what went
+//! wrong, `tasks` ends everything with its owner.
 
+mod connections;
 mod deadline;
 mod diagnosis;
 mod dial;
 mod exchange;
-mod idle;
+mod keeper;
 mod observed;
 mod origin;
+mod pool;
 mod route;
 mod socket;
 mod tasks;

@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
 };
@@ -24,6 +24,7 @@ pub(super) struct Observations {
     received: AtomicU64,
     opening: Mutex<Vec<u8>>,
     tls_alert: Mutex<Option<String>>,
+    stream_limit: AtomicUsize,
 }
 
 impl Observations {
@@ -40,6 +41,16 @@ impl Observations {
     /// The TLS alert with which the receiver ended the session.
     pub(super) fn tls_alert(&self) -> Option<String> {
         self.tls_alert.lock().clone()
+    }
+
+    /// How many concurrent streams the receiver allows, as far as it said so.
+    pub(super) fn stream_limit(&self) -> usize {
+        self.stream_limit.load(Ordering::Relaxed)
+    }
+
+    /// The receiver allows so many concurrent streams (SETTINGS_MAX_CONCURRENT_STREAMS).
+    pub(super) fn allows_streams(&self, limit: usize) {
+        self.stream_limit.store(limit, Ordering::Relaxed);
     }
 
     fn saw(&self, bytes: &[u8]) {
@@ -61,20 +72,22 @@ impl Observations {
     }
 }
 
-/// A socket and its [`Observations`].
-pub(super) struct Observed<S> {
+/// A socket, its [`Observations`], and what is to be dropped once the socket is closed.
+pub(super) struct Observed<S, H> {
     socket: S,
     observations: Arc<Observations>,
+    // Fields are dropped in their order.
+    _held: H,
 }
 
-impl<S> Observed<S> {
-    pub(super) fn new(socket: S) -> (Self, Arc<Observations>) {
+impl<S, H> Observed<S, H> {
+    pub(super) fn new(socket: S, held: H) -> (Self, Arc<Observations>) {
         let observations = Arc::new(Observations::default());
-        (Observed { socket, observations: observations.clone() }, observations)
+        (Observed { socket, observations: observations.clone(), _held: held }, observations)
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
+impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Observed<S, H> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let result = ready!(Pin::new(&mut self.socket).poll_read(cx, buf));
@@ -86,7 +99,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
+impl<S: AsyncWrite + Unpin, H: Unpin> AsyncWrite for Observed<S, H> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.socket).poll_write(cx, buf)
     }
@@ -121,7 +134,7 @@ mod tests {
     #[tokio::test]
     async fn the_first_bytes_are_kept_and_all_are_counted() {
         let (mut far, near) = tokio::io::duplex(4096);
-        let (mut near, observations) = Observed::new(near);
+        let (mut near, observations) = Observed::new(near, ());
         let sent: Vec<u8> = (0..=255).collect();
         for part in sent.chunks(50) {
             far.write_all(part).await.unwrap();

@@ -15,7 +15,7 @@ use super::{
     socket::HttpVersion,
     tls::{Offer, Tls},
 };
-use crate::config::{ConfigError, Target, TransportConfig};
+use crate::config::{ConfigError, Target, TransportConfig, TransportEvent};
 
 /// Where the requests of one signal go.
 pub(crate) struct Route {
@@ -56,13 +56,19 @@ impl Routes {
         let mut routes = Routes([None, None, None]);
         for signal in Signal::ALL {
             let Some((path, target)) = resolve(signal)? else { continue };
+            if config.require_tls && !target.https {
+                return Err(ConfigError::PlaintextRefused { value: target.to_string() });
+            }
             let shared = routes.0.iter().flatten().find(|route| route.target.same_origin(&target));
             let origin = match shared {
                 Some(route) => route.origin.clone(),
                 None => {
-                    let tls = target.https.then(|| Tls::new(&target, config.tls.as_ref(), offer)).transpose()?;
-                    let dialer = Dialer { target: target.clone(), timeout: config.connect_timeout, tls, plaintext };
-                    Arc::new(Origin::new(dialer, config.http2_keep_alive, config.max_idle_connections))
+                    let tls = || Tls::new(&target, config.tls.as_ref(), offer, config.events.clone());
+                    let tls = target.https.then(tls).transpose()?;
+                    let timeout = config.pool.connection_timeout;
+                    let probes = config.pool.keep_alive;
+                    let dialer = Dialer { target: target.clone(), timeout, probes, tls, plaintext };
+                    Arc::new(Origin::new(dialer, config))
                 }
             };
             routes.0[signal.index()] = Some(Route::new(target, &path, origin)?);
@@ -72,7 +78,21 @@ impl Routes {
             let reason = "set for endpoints that are all http://, where it has no effect: use https://, or remove it";
             return Err(ConfigError::Tls { field: "tls", reason: reason.to_owned() });
         }
+        if config.auth.is_some() {
+            for (at, route) in routes.0.iter().enumerate().filter_map(|(at, route)| Some((at, route.as_ref()?))) {
+                // Once for each receiver.
+                let is_said = routes.0[..at].iter().flatten().any(|before| Arc::ptr_eq(&before.origin, &route.origin));
+                if route.target.is_exposed() && !is_said {
+                    config.events.say(&TransportEvent::PlaintextCredentials { endpoint: route.target.to_string() });
+                }
+            }
+        }
         Ok(routes)
+    }
+
+    /// Lets connections be opened ahead, on the current runtime.
+    pub(crate) fn start(&self) {
+        self.0.iter().flatten().for_each(|route| route.origin.start());
     }
 
     /// The route of `signal`.

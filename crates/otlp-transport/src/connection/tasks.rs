@@ -35,16 +35,25 @@ where
     F::Output: Send,
 {
     fn execute(&self, task: F) {
-        tokio::spawn(run_while_owned(task, self.0.clone()));
+        tokio::spawn(run_while_owned(task, self.0.clone(), CLOSING_TIME));
     }
 }
 
-async fn run_while_owned(task: impl Future, mut owner: watch::Receiver<()>) {
+impl Spawner {
+    /// Runs a task that has no goodbye to say: it ends at once when its owner goes.
+    pub(super) fn spawn(&self, task: impl Future + Send + 'static) {
+        tokio::spawn(run_while_owned(task, self.0.clone(), Duration::ZERO));
+    }
+}
+
+async fn run_while_owned(task: impl Future, mut owner: watch::Receiver<()>, closing_time: Duration) {
     let mut task = pin!(task);
     let mut closed = pin!(async move {
         // Nothing is ever sent: this waits for the owner to go.
         while owner.changed().await.is_ok() {}
-        tokio::time::sleep(CLOSING_TIME).await;
+        if !closing_time.is_zero() {
+            tokio::time::sleep(closing_time).await;
+        }
     });
     future::poll_fn(|context| match task.as_mut().poll(context) {
         Poll::Ready(_) => Poll::Ready(()),

@@ -50,12 +50,19 @@ pub(super) struct Answer<'a> {
 }
 
 impl Answer<'_> {
+    /// Whether the receiver refused our credentials.
+    pub(super) fn is_unauthenticated(&self, received: &Received) -> bool {
+        match status(&received.head, &received.collected) {
+            Some(fields) => {
+                fields.get("grpc-status").is_some_and(|code| Code::parse(code.as_bytes()) == Code::Unauthenticated)
+            }
+            None => received.head.status == StatusCode::UNAUTHORIZED,
+        }
+    }
+
     pub(super) fn outcome(&self, received: Received) -> Outcome {
         let Received { head, collected, handed_over } = received;
-        let trailers = collected.trailers.as_ref();
-        let status = trailers.filter(|trailers| trailers.contains_key("grpc-status"));
-        let status = status.or_else(|| head.headers.contains_key("grpc-status").then_some(&head.headers));
-        match status {
+        match status(&head, &collected) {
             Some(status) => self.by_status(status, &head, &collected),
             None => self.without_status(&head, &collected, handed_over),
         }
@@ -200,6 +207,12 @@ impl Answer<'_> {
         }
         ExportError::new(kind, text)
     }
+}
+
+/// The fields that hold the status: the trailers, or the headers of a response without a body.
+fn status<'a>(head: &'a response::Parts, collected: &'a Collected) -> Option<&'a HeaderMap> {
+    let has_status = |fields: &&HeaderMap| fields.contains_key("grpc-status");
+    collected.trailers.as_ref().filter(has_status).or(Some(&head.headers).filter(has_status))
 }
 
 fn says_too_large(message: &str) -> bool {

@@ -15,9 +15,10 @@ use otlp_core::{EncodedRequest, Outcome, Signal};
 
 use self::answer::Answer;
 use crate::{
+    auth::{Answered, Authentication, Granted},
     config::{ConfigError, TransportConfig},
     connection::{Deadline, Route, Routes},
-    payload::{Compressor, ContentEncoding},
+    payload::{Compressor, ContentEncoding, PreparedRequest},
     transport::{Transport, lost, too_large, uncompressed},
 };
 
@@ -43,6 +44,7 @@ const fn method(signal: Signal) -> &'static str {
 pub struct GrpcTransport {
     routes: Routes,
     headers: HeaderMap,
+    authentication: Authentication,
     compressor: Compressor,
     request_timeout: Option<Duration>,
     max_request_bytes: usize,
@@ -50,8 +52,8 @@ pub struct GrpcTransport {
 }
 
 impl GrpcTransport {
-    /// A transport with the settings of `config`. Does no I/O and needs no runtime; connections are opened by
-    /// [`send`](Transport::send).
+    /// A transport with the settings of `config`. Reads the files that it names, does no other I/O and needs no
+    /// runtime; connections are opened by [`send`](Transport::send).
     ///
     /// # Errors
     ///
@@ -70,6 +72,7 @@ impl GrpcTransport {
         Ok(GrpcTransport {
             routes: Routes::grpc(&config, method)?,
             headers,
+            authentication: Authentication::new(&config),
             compressor,
             request_timeout: config.request_timeout,
             max_request_bytes: config.grpc_request_limit(),
@@ -77,10 +80,28 @@ impl GrpcTransport {
         })
     }
 
+    /// Opens connections ahead, as [`AnyTransport::start`](crate::AnyTransport::start) does.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O and time enabled.
+    pub fn start(&self) {
+        self.routes.start();
+    }
+
     /// The message to send with its prefix in front, or why there is none.
-    fn message(&self, route: &Route, request: &EncodedRequest) -> Result<Vec<Bytes>, Outcome> {
+    fn message(
+        &self,
+        route: &Route,
+        request: &EncodedRequest,
+        prepared: Option<&PreparedRequest>,
+    ) -> Result<Vec<Bytes>, Outcome> {
         too_large(&route.target, request.len(), self.max_request_bytes)?;
-        let message = self.compressor.compress(request.segments().to_vec()).map_err(uncompressed)?;
+        let make = || self.compressor.compress(request.segments().to_vec()).map_err(uncompressed);
+        let message = match prepared {
+            Some(prepared) => prepared.form(self.compressor.form(false), make)?,
+            None => make()?,
+        };
         let len = message.iter().map(Bytes::len).sum();
         too_large(&route.target, len, self.max_request_bytes)?;
         let mut prefix = [0; PREFIX];
@@ -93,25 +114,51 @@ impl GrpcTransport {
         Ok(segments)
     }
 
-    async fn attempt(&self, request: &EncodedRequest) -> Result<Outcome, Outcome> {
+    /// What was `prepared` is of the same request.
+    async fn attempt(&self, request: &EncodedRequest, prepared: Option<&PreparedRequest>) -> Result<Outcome, Outcome> {
         let deadline = Deadline::after(self.request_timeout);
         let route = self.routes.of(request.signal())?;
-        let message = self.message(route, request)?;
+        let message = self.message(route, request, prepared)?;
+        let granted = self.authentication.granted(&route.target, deadline).await?;
+        let answered = self.exchange(route, request, &message, granted.as_deref(), deadline).await?;
+        match self.authentication.after(&answered, granted, &route.target, deadline).await? {
+            Some(fresher) => Ok(self.exchange(route, request, &message, Some(&fresher), deadline).await?.outcome),
+            None => Ok(answered.outcome),
+        }
+    }
+
+    /// Sends the request once, under these credentials, and reads the answer.
+    async fn exchange(
+        &self,
+        route: &Route,
+        request: &EncodedRequest,
+        message: &[Bytes],
+        granted: Option<&Granted>,
+        deadline: Deadline,
+    ) -> Result<Answered, Outcome> {
         let mut headers = self.headers.clone();
+        if let Some(granted) = granted {
+            granted.add_to(&mut headers);
+        }
         if let Some(left) = deadline.left() {
             headers.insert(GRPC_TIMEOUT, timeout::header_value(left));
         }
-        let exchange = route.exchange(&headers, &message, deadline).await;
+        let exchange = route.exchange(&headers, message, deadline).await;
         let exchange = exchange.map_err(|failure| lost(&route.target, failure))?;
         let keep = self.max_response_bytes.saturating_add(PREFIX);
         let received = exchange.read(keep, READ_PAST, deadline).await;
-        Ok(Answer { target: &route.target, request, limit: self.max_response_bytes }.outcome(received))
+        let answer = Answer { target: &route.target, request, limit: self.max_response_bytes };
+        Ok(Answered { is_unauthenticated: answer.is_unauthenticated(&received), outcome: answer.outcome(received) })
     }
 }
 
 impl Transport for GrpcTransport {
     async fn send(&self, request: &EncodedRequest) -> Outcome {
-        self.attempt(request).await.unwrap_or_else(|outcome| outcome)
+        self.attempt(request, None).await.unwrap_or_else(|outcome| outcome)
+    }
+
+    async fn send_prepared(&self, request: &PreparedRequest) -> Outcome {
+        self.attempt(request.request(), Some(request)).await.unwrap_or_else(|outcome| outcome)
     }
 }
 

@@ -3,11 +3,11 @@
 mod answer;
 mod retry_after;
 
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap,
+    HeaderMap, StatusCode,
     header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue},
 };
 use otlp_core::{EncodedRequest, ErrorKind, ExportError, Outcome};
@@ -15,9 +15,10 @@ use otlp_core::{EncodedRequest, ErrorKind, ExportError, Outcome};
 use self::answer::Answer;
 pub(crate) use self::retry_after::retry_after;
 use crate::{
+    auth::{Answered, Authentication, Granted},
     config::{ConfigError, TransportConfig},
     connection::{Deadline, Route, Routes},
-    payload::{Compressor, ContentEncoding},
+    payload::{Compressor, ContentEncoding, PreparedRequest},
     transport::{Transport, lost, too_large, uncompressed},
 };
 
@@ -27,8 +28,7 @@ pub enum HttpEncoding {
     /// Binary protobuf: the bytes as they are.
     #[default]
     Protobuf,
-    /// OTLP JSON: each attempt reads the protobuf and writes it anew, several times the size. For receivers and
-    /// debugging that need it.
+    /// OTLP JSON, several times the size of the protobuf that it is made of. For receivers and debugging that need it.
     Json,
 }
 
@@ -46,6 +46,7 @@ pub struct HttpTransport {
     routes: Routes,
     encoding: HttpEncoding,
     headers: HeaderMap,
+    authentication: Authentication,
     compressor: Compressor,
     request_timeout: Option<Duration>,
     max_request_bytes: usize,
@@ -53,8 +54,8 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// A transport with the settings of `config`. Does no I/O and needs no runtime; connections are opened by
-    /// [`send`](Transport::send).
+    /// A transport with the settings of `config`. Reads the files that it names, does no other I/O and needs no
+    /// runtime; connections are opened by [`send`](Transport::send).
     ///
     /// # Errors
     ///
@@ -72,6 +73,7 @@ impl HttpTransport {
             routes: Routes::http(&config)?,
             encoding,
             headers,
+            authentication: Authentication::new(&config),
             compressor,
             request_timeout: config.request_timeout,
             max_request_bytes: config.http_request_limit(),
@@ -79,28 +81,72 @@ impl HttpTransport {
         })
     }
 
+    /// Opens connections ahead, as [`AnyTransport::start`](crate::AnyTransport::start) does.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O and time enabled.
+    pub fn start(&self) {
+        self.routes.start();
+    }
+
     /// The body to send, or why there is none.
-    fn body(&self, route: &Route, request: &EncodedRequest) -> Result<Vec<Bytes>, Outcome> {
+    fn body(
+        &self,
+        route: &Route,
+        request: &EncodedRequest,
+        prepared: Option<&PreparedRequest>,
+    ) -> Result<Vec<Bytes>, Outcome> {
         too_large(&route.target, request.len(), self.max_request_bytes)?;
-        let segments = match self.encoding {
-            HttpEncoding::Protobuf => request.segments().to_vec(),
-            HttpEncoding::Json => vec![json(request)?],
+        let make = || {
+            let segments = match self.encoding {
+                HttpEncoding::Protobuf => request.segments().to_vec(),
+                HttpEncoding::Json => vec![json(request)?],
+            };
+            let len = segments.iter().map(Bytes::len).sum();
+            too_large(&route.target, len, self.max_request_bytes)?;
+            self.compressor.compress(segments).map_err(uncompressed)
         };
-        let len = segments.iter().map(Bytes::len).sum();
-        too_large(&route.target, len, self.max_request_bytes)?;
-        let segments = self.compressor.compress(segments).map_err(uncompressed)?;
+        let segments = match prepared {
+            Some(prepared) => prepared.form(self.compressor.form(self.encoding == HttpEncoding::Json), make)?,
+            None => make()?,
+        };
         too_large(&route.target, segments.iter().map(Bytes::len).sum(), self.max_request_bytes)?;
         Ok(segments)
     }
 
-    async fn attempt(&self, request: &EncodedRequest) -> Result<Outcome, Outcome> {
+    /// What was `prepared` is of the same request.
+    async fn attempt(&self, request: &EncodedRequest, prepared: Option<&PreparedRequest>) -> Result<Outcome, Outcome> {
         let deadline = Deadline::after(self.request_timeout);
         let route = self.routes.of(request.signal())?;
-        let body = self.body(route, request)?;
-        let exchange = route.exchange(&self.headers, &body, deadline).await;
+        let body = self.body(route, request, prepared)?;
+        let granted = self.authentication.granted(&route.target, deadline).await?;
+        let answered = self.exchange(route, request, &body, granted.as_deref(), deadline).await?;
+        match self.authentication.after(&answered, granted, &route.target, deadline).await? {
+            Some(fresher) => Ok(self.exchange(route, request, &body, Some(&fresher), deadline).await?.outcome),
+            None => Ok(answered.outcome),
+        }
+    }
+
+    /// Sends the request once, under these credentials, and reads the answer.
+    async fn exchange(
+        &self,
+        route: &Route,
+        request: &EncodedRequest,
+        body: &[Bytes],
+        granted: Option<&Granted>,
+        deadline: Deadline,
+    ) -> Result<Answered, Outcome> {
+        let mut headers = Cow::Borrowed(&self.headers);
+        if let Some(granted) = granted {
+            granted.add_to(headers.to_mut());
+        }
+        let exchange = route.exchange(&headers, body, deadline).await;
         let exchange = exchange.map_err(|failure| lost(&route.target, failure))?;
         let received = exchange.read(self.max_response_bytes, 0, deadline).await;
-        Ok(Answer::new(&route.target, request, self.encoding, received, self.max_response_bytes).outcome())
+        let is_unauthenticated = received.head.status == StatusCode::UNAUTHORIZED;
+        let answer = Answer::new(&route.target, request, self.encoding, received, self.max_response_bytes);
+        Ok(Answered { outcome: answer.outcome(), is_unauthenticated })
     }
 }
 
@@ -114,7 +160,11 @@ fn json(request: &EncodedRequest) -> Result<Bytes, Outcome> {
 
 impl Transport for HttpTransport {
     async fn send(&self, request: &EncodedRequest) -> Outcome {
-        self.attempt(request).await.unwrap_or_else(|outcome| outcome)
+        self.attempt(request, None).await.unwrap_or_else(|outcome| outcome)
+    }
+
+    async fn send_prepared(&self, request: &PreparedRequest) -> Outcome {
+        self.attempt(request.request(), Some(request)).await.unwrap_or_else(|outcome| outcome)
     }
 }
 

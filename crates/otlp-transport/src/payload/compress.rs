@@ -7,6 +7,7 @@ use std::io;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use super::prepared::Form;
 use crate::config::Compression;
 
 /// How many encoders wait for reuse; more requests in flight than that build their own.
@@ -22,6 +23,11 @@ pub(crate) struct Compressor {
 impl Compressor {
     pub(crate) fn new(compression: Compression, level: u8) -> Self {
         Compressor { compression, level, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// How it compresses, and how hard.
+    pub(crate) fn form(&self, is_json: bool) -> Form {
+        Form { is_json, compression: self.compression, level: self.level }
     }
 
     /// What `content-encoding` and `grpc-encoding` say; `None` for no compression.
@@ -63,6 +69,7 @@ enum Encoder {
 }
 
 impl Encoder {
+    #[cfg_attr(not(any(feature = "gzip", feature = "zstd")), expect(unused_variables))]
     fn new(compression: Compression, level: u8) -> io::Result<Self> {
         match compression {
             #[cfg(feature = "gzip")]
@@ -83,7 +90,7 @@ impl Encoder {
         }
     }
 
-    #[cfg_attr(not(any(feature = "gzip", feature = "zstd")), expect(unused_variables))]
+    #[cfg_attr(not(any(feature = "gzip", feature = "zstd")), expect(unused_variables, clippy::ptr_arg))]
     fn encode(&mut self, segments: &[Bytes], out: &mut Vec<u8>) -> io::Result<()> {
         match self {
             #[cfg(feature = "gzip")]

@@ -3,7 +3,9 @@
 mod body;
 mod compress;
 mod decompress;
+mod prepared;
 
+pub use self::prepared::PreparedRequest;
 pub(crate) use self::{
     body::{HandedOver, RequestBody},
     compress::Compressor,

@@ -12,18 +12,6 @@ use crate::{
 };
 
 #[tokio::test]
-async fn idle_http1_connections_are_kept_up_to_the_limit() {
-    let server = Server::accepting(Protocol::HttpProtobuf).await;
-    let mut config = config(&server.url());
-    config.max_idle_connections = 0;
-    let transport = AnyTransport::new(Protocol::HttpProtobuf, config).unwrap();
-    for _ in 0..3 {
-        assert_eq!(transport.send(&request(Signal::Traces, 1)).await, Outcome::delivered());
-    }
-    assert_eq!(server.accepts(), 3);
-}
-
-#[tokio::test]
 async fn http1_uses_one_connection_for_each_concurrent_request() {
     let server = Server::start(Protocol::HttpProtobuf, |_| Reply::Silence).await;
     let transport = Arc::new(transport(Protocol::HttpProtobuf, &server.url()));
@@ -62,7 +50,7 @@ async fn who_waited_for_a_failed_dial_fails_with_it() {
     // Takes the connection, and never shakes hands.
     let server = RawServer::start(|bytes| !bytes.is_empty(), "", false).await;
     let mut config = config(&format!("https://{}", server.address));
-    config.connect_timeout = Duration::from_secs(3);
+    config.pool.connection_timeout = Duration::from_secs(3);
     config.request_timeout = None;
     let transport = Arc::new(AnyTransport::new(Protocol::Grpc, config).unwrap());
     let mut sends = JoinSet::new();

@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test needs and does not get is its failure")]
 
+mod auth;
 mod conformance;
 mod connections;
+mod directory;
 mod grpc;
 mod http;
 mod lost;
+mod pool;
 mod requests;
+mod rotation;
 mod server;
 mod tls;

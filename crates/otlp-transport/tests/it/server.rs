@@ -157,7 +157,26 @@ impl Server {
         handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let http2 = protocol == Protocol::Grpc;
-        Server::listen(address, handler, move |stream, shared| serve(stream, http2, shared)).await
+        Server::listen(address, handler, move |stream, shared| serve(stream, http2, None, shared)).await
+    }
+
+    /// Speaks HTTP/2, and allows so many concurrent streams on a connection.
+    pub(crate) async fn start_with_streams(
+        streams: u32,
+        handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Server::start_with_streams_of(Protocol::Grpc, streams, handler).await
+    }
+
+    /// Speaks what `protocol` speaks without TLS, and if that has streams, allows so many on a connection.
+    pub(crate) async fn start_with_streams_of(
+        protocol: Protocol,
+        streams: u32,
+        handler: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let http2 = protocol == Protocol::Grpc;
+        let address = "127.0.0.1:0".parse().unwrap();
+        Server::listen(address, handler, move |stream, shared| serve(stream, http2, Some(streams), shared)).await
     }
 
     /// Speaks TLS, and what was negotiated.
@@ -171,7 +190,7 @@ impl Server {
             async move {
                 if let Ok(stream) = acceptor.accept(stream).await {
                     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                    serve(stream, http2, shared).await;
+                    serve(stream, http2, None, shared).await;
                 }
             }
         })
@@ -207,6 +226,7 @@ impl Server {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 accepting.accepts.fetch_add(1, Ordering::SeqCst);
+                accepting.news.notify_waiters();
                 let connection = serve(stream, accepting.clone());
                 let shared = accepting.clone();
                 connections.spawn(async move {
@@ -226,6 +246,16 @@ impl Server {
     /// How many connections were accepted.
     pub(crate) fn accepts(&self) -> usize {
         self.shared.accepts.load(Ordering::SeqCst)
+    }
+
+    /// How many connections have been closed.
+    pub(crate) fn closed(&self) -> usize {
+        self.shared.closed.load(Ordering::SeqCst)
+    }
+
+    /// Waits until `count` connections have been accepted.
+    pub(crate) async fn wait_for_accepts(&self, count: usize) {
+        self.wait_until(|shared| shared.accepts.load(Ordering::SeqCst) >= count).await;
     }
 
     /// The requests so far.
@@ -259,7 +289,7 @@ impl Server {
     }
 }
 
-async fn serve<S>(stream: S, http2: bool, shared: Arc<Shared>)
+async fn serve<S>(stream: S, http2: bool, streams: Option<u32>, shared: Arc<Shared>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -267,7 +297,11 @@ where
     let io = TokioIo::new(stream);
     // How a connection ends is the business of the client under test.
     let _ = if http2 {
-        hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(io, service).await
+        let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        if let Some(streams) = streams {
+            builder.max_concurrent_streams(streams);
+        }
+        builder.serve_connection(io, service).await
     } else {
         hyper::server::conn::http1::Builder::new().serve_connection(io, service).await
     };

@@ -6,12 +6,14 @@
 //! 12  queue time, milliseconds
 //! 20  for each signal:
 //!        every item below this sequence has its fate
-//!        number of ranges above it that have theirs
+//!        every item below this sequence was on the disk for good, or had its fate
+//!        number of ranges above the first that have their fate
 //!        the ranges, first and after the last, each 16 bytes, rising
 //! ..  CRC-32C of all before
 //! ```
 //!
-//! A cursor that is lost or damaged means that batches are delivered again, never that one is lost.
+//! A cursor that is lost or damaged means that batches are delivered again, never that one is lost. With one, items that
+//! were on the disk, have no fate and are not found are known to be missing, also behind the last frame that is.
 //!
 //! Queue time is how long the queue has been open, all processes together. Batches age by it and not by the wall clock,
 //! so that one that jumps, at boot or later, lets nothing expire that was hardly tried, and keeps nothing for ever.
@@ -23,12 +25,14 @@ use super::{Fields, VERSION};
 
 const MAGIC: &[u8; 8] = b"otlpqcur";
 const RANGE_LEN: usize = 16;
+/// What there is of a signal beside its ranges.
+const SIGNAL_LEN: usize = 24;
 
 /// More ranges than these are not written: what they cover is delivered again after a crash.
 const MAX_RANGES: usize = 1 << 20;
 
 /// What the longest cursor has.
-pub(in crate::disk) const MAX_LEN: usize = 24 + 3 * (16 + MAX_RANGES * RANGE_LEN);
+pub(in crate::disk) const MAX_LEN: usize = 24 + 3 * (SIGNAL_LEN + MAX_RANGES * RANGE_LEN);
 
 /// What has its fate.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,6 +41,8 @@ pub(in crate::disk) struct Cursor {
     pub(in crate::disk) queue_time: u64,
     /// By [`Signal::index`].
     signals: [Settled; 3],
+    /// Below which sequence every item was on the disk for good.
+    stored: [u64; 3],
 }
 
 /// The items of one signal that have their fate.
@@ -48,21 +54,44 @@ pub(in crate::disk) struct Settled {
 }
 
 impl Cursor {
-    pub(in crate::disk) fn new(queue_time: u64, signals: [Settled; 3]) -> Self {
-        Cursor { queue_time, signals }
+    pub(in crate::disk) fn new(queue_time: u64, signals: [Settled; 3], stored: [u64; 3]) -> Self {
+        Cursor { queue_time, signals, stored }
     }
 
     pub(in crate::disk) fn signal(&self, signal: Signal) -> &Settled {
         &self.signals[signal.index()]
     }
 
+    /// Below which sequence every item of a signal was on the disk for good, or had its fate.
+    pub(in crate::disk) fn stored(&self, signal: Signal) -> u64 {
+        self.stored[signal.index()]
+    }
+
+    /// By what a journal tells that it continues this cursor and no other: the checksum of its encoded form.
+    pub(in crate::disk) fn mark(encoded: &[u8]) -> u32 {
+        encoded.last_chunk().map_or(0, |checksum| u32::from_le_bytes(*checksum))
+    }
+
+    /// Adds what got its fate since, in any order.
+    pub(in crate::disk) fn settle(&mut self, since: impl IntoIterator<Item = (Signal, u64, u64)>) {
+        let mut added = <[Vec<(u64, u64)>; 3]>::default();
+        since.into_iter().for_each(|(signal, first, end)| added[signal.index()].push((first, end)));
+        for (settled, added) in self.signals.iter_mut().zip(added).filter(|(_, added)| !added.is_empty()) {
+            let mut ranges = std::mem::take(&mut settled.ranges);
+            ranges.extend(added);
+            ranges.sort_unstable();
+            ranges.into_iter().for_each(|(first, end)| settled.push(first, end));
+        }
+    }
+
     pub(in crate::disk) fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         bytes.extend_from_slice(&self.queue_time.to_le_bytes());
-        for Settled { below, ranges } in &self.signals {
+        for (Settled { below, ranges }, stored) in self.signals.iter().zip(self.stored) {
             let ranges = &ranges[..ranges.len().min(MAX_RANGES)];
             bytes.extend_from_slice(&below.to_le_bytes());
+            bytes.extend_from_slice(&stored.to_le_bytes());
             bytes.extend_from_slice(&(ranges.len() as u64).to_le_bytes());
             for (first, end) in ranges {
                 bytes.extend_from_slice(&first.to_le_bytes());
@@ -84,16 +113,18 @@ impl Cursor {
         if &fields.take() != MAGIC || fields.u32() != VERSION {
             return None;
         }
-        if fields.0.len() < 8 + 3 * RANGE_LEN {
+        if fields.0.len() < 8 + 3 * SIGNAL_LEN {
             return None;
         }
         let queue_time = fields.u64();
         let mut signals = <[Settled; 3]>::default();
-        for settled in &mut signals {
-            if fields.0.len() < RANGE_LEN {
+        let mut stored = [0; 3];
+        for (settled, stored) in signals.iter_mut().zip(&mut stored) {
+            if fields.0.len() < SIGNAL_LEN {
                 return None;
             }
             settled.below = fields.u64();
+            *stored = fields.u64();
             let count = usize::try_from(fields.u64()).ok()?;
             if count > fields.0.len() / RANGE_LEN {
                 return None;
@@ -106,7 +137,7 @@ impl Cursor {
                 settled.ranges.push((first, end));
             }
         }
-        fields.0.is_empty().then_some(Cursor { queue_time, signals })
+        fields.0.is_empty().then_some(Cursor { queue_time, signals, stored })
     }
 }
 
@@ -157,7 +188,7 @@ mod tests {
         let mut logs = Settled::below(10);
         logs.push(12, 13);
         logs.push(20, 31);
-        Cursor::new(77, [Settled::default(), Settled::below(u64::MAX), logs])
+        Cursor::new(77, [Settled::default(), Settled::below(u64::MAX), logs], [0, 9, 31])
     }
 
     #[test]
@@ -186,9 +217,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_settled_since_joins_in_any_order() {
+        let mut cursor = cursor();
+        cursor.settle([(Signal::Logs, 31, 40), (Signal::Logs, 10, 12), (Signal::Logs, 25, 28), (Signal::Traces, 4, 6)]);
+        assert_eq!(cursor.signals[2], Settled { below: 13, ranges: vec![(20, 40)] });
+        assert_eq!(cursor.signals[0], Settled { below: 0, ranges: vec![(4, 6)] });
+    }
+
+    #[test]
     fn ranges_that_make_no_sense_are_refused() {
         for ranges in [vec![(9, 12)], vec![(10, 12)], vec![(13, 13)], vec![(12, 20), (15, 30)]] {
-            let cursor = Cursor::new(0, [Settled { below: 10, ranges }, Settled::default(), Settled::default()]);
+            let signals = [Settled { below: 10, ranges }, Settled::default(), Settled::default()];
+            let cursor = Cursor::new(0, signals, [0; 3]);
             assert_eq!(Cursor::decode(&cursor.encode()), None, "{cursor:?}");
         }
     }

@@ -3,15 +3,17 @@
 
 mod cursor;
 mod frame;
+mod journal;
 mod segment_header;
 
 pub(super) use self::{
     cursor::{Cursor, MAX_LEN as MAX_CURSOR_LEN, Settled},
     frame::{FRAME_MAGIC, FrameHeader, HEADER_LEN as FRAME_HEADER_LEN, MAX_PAYLOAD, payload_checksum},
+    journal::{JournalEncoder, MAX_LEN as MAX_JOURNAL_LEN, entries as journal_entries},
     segment_header::{HEADER_LEN as SEGMENT_HEADER_LEN, HeaderError, KeyHint, SegmentHeader},
 };
 
-/// The version of all three formats. A directory of another version is refused and left as it is.
+/// The version of all formats. A directory of another version is refused and left as it is.
 pub(super) const VERSION: u32 = 1;
 
 /// Reads numbers one after the other from bytes whose length was checked before.

@@ -105,6 +105,25 @@ fn damage_is_told_and_the_rest_read() {
 }
 
 #[test]
+fn verify_tells_of_damage_in_the_last_batch_after_a_clean_end() {
+    let scratch = Scratch::new("inspect-last");
+    let (mut log, _) = open(Arc::new(LocalDisk), &scratch.0, 4096, None).unwrap();
+    let mut program = Program::default();
+    (0..10).for_each(|_| program.append(&mut log));
+    log.close().unwrap();
+    drop(log);
+    let sound = Inspection::of(&scratch.0, None).unwrap().verify().unwrap();
+    assert_eq!((sound.sound_batches, sound.missing_items, sound.damaged_bytes), (10, 0, 0));
+    let path = segment::path(&scratch.0, 1);
+    let mut bytes = std::fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let damaged = Inspection::of(&scratch.0, None).unwrap().verify().unwrap();
+    assert_eq!((damaged.sound_batches, damaged.missing_items), (9, u64::from(items(9))));
+    assert!(damaged.damaged_bytes > 0);
+}
+
+#[test]
 fn without_the_key_batches_are_counted_and_verified_and_not_read() {
     let scratch = Scratch::new("inspect-key");
     let program = written(&scratch.0, Some(key()));

@@ -5,7 +5,9 @@
 
 mod corruption;
 mod faults;
+mod freeing;
 mod inspecting;
+mod kill;
 mod opening;
 mod power_cut;
 
@@ -102,6 +104,10 @@ struct Program {
     unsynced: Vec<u64>,
     /// What a failed sync took, to be appended again.
     lost: Vec<u64>,
+    /// Settled, and not noted yet.
+    settled: Vec<u64>,
+    /// Settled and noted: a kill does not bring it back.
+    noted: Vec<u64>,
     open_for: Duration,
 }
 
@@ -173,15 +179,35 @@ impl Program {
         log.settle(Signal::ALL[key.0], key.1);
         self.durable.retain(|durable| *durable != id);
         self.unsynced.retain(|unsynced| *unsynced != id);
+        self.settled.push(id);
+    }
+
+    fn note(&mut self, log: &mut Log) {
+        let settled = std::mem::take(&mut self.settled);
+        if log.note().is_ok() {
+            self.noted.extend(settled);
+        }
+    }
+
+    fn move_rest(&mut self, log: &mut Log) {
+        if let Err(failed) = log.move_rest(self.next_id) {
+            self.failed(&failed);
+        }
     }
 
     fn step(&mut self, log: &mut Log, random: &mut Random) {
         let step = random.next() >> 20;
-        match step % 20 {
+        match step % 22 {
             0..8 => self.append(log),
-            8..15 => self.settle(log, (step >> 8) as usize),
+            8..15 => {
+                self.settle(log, (step >> 8) as usize);
+                if step & 128 == 0 {
+                    self.note(log);
+                }
+            }
             15..18 => self.sync(log),
-            18 => drop(log.reclaim()),
+            18 | 19 => drop(log.reclaim()),
+            20 => self.move_rest(log),
             _ => {
                 self.open_for += Duration::from_secs(20);
                 log.set_open_for(self.open_for);

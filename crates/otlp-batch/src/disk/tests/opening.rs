@@ -5,8 +5,8 @@ use std::{io, path::PathBuf};
 use super::{
     super::{
         aside::DAMAGED,
+        cursor_file::CURSOR,
         file_system::{FileSystem, LocalDisk},
-        log::CURSOR,
         segment,
     },
     *,

@@ -9,7 +9,7 @@ mod spans;
 use std::time::Duration;
 
 use otlp::{
-    config::{BatchConfig, MemoryConfig, Protocol as Wire},
+    config::{BatchConfig, MemoryPoolConfig, Protocol as Wire},
     core::EnhancedOtlpClient,
 };
 
@@ -20,13 +20,26 @@ use crate::{
     content::{COUNTER_SERIES, SERVICE},
 };
 
-/// The transports under measurement.
+/// A client of ours, as it is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    /// gRPC.
-    Grpc,
-    /// HTTP/protobuf.
-    Http,
+pub(crate) struct Form {
+    protocol: Wire,
+    disk: Option<Disk>,
+    zero_copy: bool,
+}
+
+impl Form {
+    /// Over gRPC.
+    pub(crate) const GRPC: Form = Form { protocol: Wire::Grpc, disk: None, zero_copy: true };
+    /// Over HTTP/protobuf.
+    pub(crate) const HTTP: Form = Form { protocol: Wire::HttpProtobuf, ..Form::GRPC };
+    /// With copies where none are needed.
+    pub(crate) const COPYING: Form = Form { zero_copy: false, ..Form::GRPC };
+
+    /// With a disk queue.
+    pub(crate) const fn on_disk(disk: Disk) -> Form {
+        Form { disk: Some(disk), ..Form::GRPC }
+    }
 }
 
 /// Longer than any measurement: batches then close by size and at flushes, not by the clock.
@@ -36,13 +49,8 @@ const NEVER: Duration = Duration::from_secs(3600);
 const BYTES_PER_ITEM: usize = 1024;
 
 /// A pipeline of ours.
-pub(crate) fn producer(
-    protocol: Protocol,
-    disk: Option<Disk>,
-    kind: Kind,
-    setup: &Setup,
-) -> Result<Box<dyn Producer>, Failure> {
-    let client = client(protocol, disk, setup)?;
+pub(crate) fn producer(form: Form, kind: Kind, setup: &Setup) -> Result<Box<dyn Producer>, Failure> {
+    let client = client(form, setup)?;
     Ok(match kind {
         Kind::Spans => Box::new(spans::Spans::new(client)),
         Kind::LogRecords => Box::new(logs::LogRecords::new(client)),
@@ -52,32 +60,34 @@ pub(crate) fn producer(
     })
 }
 
-/// A bound counter of ours.
-pub(crate) fn bound_counter(setup: &Setup) -> Result<Box<dyn BoundCounter>, Failure> {
-    Ok(Box::new(metrics::Bound::new(client(Protocol::Grpc, None, setup)?)))
+/// Trees of spans, recorded by a client that was made elsewhere.
+pub(crate) fn spans_of(client: EnhancedOtlpClient) -> impl Producer {
+    spans::Spans::new(client)
 }
 
-fn client(protocol: Protocol, disk: Option<Disk>, setup: &Setup) -> Result<EnhancedOtlpClient, Failure> {
+/// A bound counter of ours.
+pub(crate) fn bound_counter(setup: &Setup) -> Result<Box<dyn BoundCounter>, Failure> {
+    Ok(Box::new(metrics::Bound::new(client(Form::GRPC, setup)?)))
+}
+
+fn client(form: Form, setup: &Setup) -> Result<EnhancedOtlpClient, Failure> {
     let default = BatchConfig::default();
     // The queue must be as small as asked for as well: the workload with a dead backend is about a full one.
     let queue_items = setup.queue_items.max(default.max_batch_size);
     let batch = BatchConfig { max_queue_size: queue_items, batch_timeout: NEVER, ..default };
-    let memory = MemoryConfig { max_bytes: queue_items * BYTES_PER_ITEM, ..MemoryConfig::default() };
-    let wire = match protocol {
-        Protocol::Grpc => Wire::Grpc,
-        Protocol::Http => Wire::HttpProtobuf,
-    };
+    let memory = MemoryPoolConfig { max_size: queue_items * BYTES_PER_ITEM, ..MemoryPoolConfig::default() };
     let mut builder = EnhancedOtlpClient::builder()
         .without_environment()
         .with_endpoint(format!("http://{}", setup.receiver))
-        .with_protocol(wire)
+        .with_protocol(form.protocol)
         .with_service_name(SERVICE)
         .with_batch_config(batch)
-        .with_memory_config(memory)
+        .with_memory_pool_config(memory)
+        .with_zero_copy_enabled(form.zero_copy)
         .with_metric_interval(NEVER)
         .with_cardinality_limit(2 * COUNTER_SERIES as usize)
         .with_diagnostics(|_| {});
-    if let Some(disk) = disk {
+    if let Some(disk) = form.disk {
         builder = builder.with_disk_queue(disk.queue()?);
     }
     Ok(builder.build_blocking()?)

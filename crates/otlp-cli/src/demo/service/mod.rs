@@ -4,6 +4,7 @@
 //! standard input ends, which means that the demo is gone; signals of the terminal do not concern it.
 
 mod call;
+mod found;
 mod gateway;
 mod headers;
 mod notification;
@@ -178,6 +179,7 @@ async fn obey(
         tokio::select! {
             order = orders.recv() => match order {
                 Some(Ok(Order::Peers(peers))) => shop.meet(peers),
+                Some(Ok(Order::Receivers(receivers))) => shop.telemetry.found(&receivers),
                 Some(Ok(Order::Stop { deadline_ms })) => return Some(Duration::from_millis(deadline_ms)),
                 // A service begins once.
                 Some(Ok(Order::Begin(_))) => {}

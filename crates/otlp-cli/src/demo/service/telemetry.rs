@@ -19,11 +19,12 @@ use otlp::{
     trace::{Span, Tracer},
 };
 
-use super::reports::Reports;
+use super::{found::FoundReceivers, reports::Reports};
 use crate::demo::{
     evidence::{ItemId, Witness},
     message::{Report, Settings},
-    topology::Service,
+    receivers::ReceiverAddresses,
+    topology::{ExportProtocol, Service},
 };
 
 /// Advised for `http.server.request.duration` and its twin by the semantic conventions, in seconds.
@@ -44,6 +45,9 @@ pub(super) struct Telemetry {
     pub(super) client_durations: Histogram<f64>,
     pub(super) active_requests: UpDownCounter<i64>,
     logger: Logger,
+    /// Where its receivers are, if they are found.
+    receivers: Option<FoundReceivers>,
+    protocol: ExportProtocol,
     service: Service,
     log_records: AtomicU64,
     /// For a service that may be killed.
@@ -82,6 +86,11 @@ impl Telemetry {
             .with_retry_policy(retry)
             .with_metric_interval(Duration::from_secs(1))
             .with_delivery_observer(witness.clone());
+        let receivers = settings.receivers.as_ref().map(|all| FoundReceivers::new(all.of(settings.protocol)));
+        if let Some(receivers) = &receivers {
+            let (discovery, balancer) = receivers.settings();
+            builder = builder.with_service_discovery(discovery).with_load_balancer(balancer);
+        }
         let journal =
             settings.queue.is_some().then(|| Journal { reports: reports.clone(), recorded: Mutex::default() });
         if let Some(directory) = &settings.queue {
@@ -131,10 +140,19 @@ impl Telemetry {
             meter,
             client,
             witness,
+            receivers,
+            protocol: settings.protocol,
             service,
             log_records: AtomicU64::new(0),
             journal,
         })
+    }
+
+    /// The receivers are to be found here from now on.
+    pub(super) fn found(&self, receivers: &ReceiverAddresses) {
+        if let Some(found) = &self.receivers {
+            found.are(receivers.of(self.protocol));
+        }
     }
 
     /// Announces a span that is to be recorded, if this service may be killed; what to say when it has ended.

@@ -22,7 +22,8 @@ use std::{
 use clap::{Args, builder::RangedU64ValueParser};
 use otlp::data::Resource;
 use otlp_batch::{
-    BatchConfig, DiskEvent, DiskQueueConfig, EncryptionKey, InspectError, Inspection, MemoryConfig, Pipeline, Report,
+    BatchLimits, DiskEvent, DiskQueueConfig, EncryptionKey, InspectError, Inspection, MemoryPoolConfig, Pipeline,
+    Report,
 };
 use otlp_transport::Protocol;
 
@@ -119,13 +120,20 @@ fn pipeline(
     }
     let shown = PathBuf::from(directory);
     let pipeline = Pipeline::builder(Resource::default())
-        .batch(BatchConfig { max_in_flight: MAX_IN_FLIGHT, ..BatchConfig::default() })
-        .memory(MemoryConfig { max_bytes: MEMORY, ..MemoryConfig::default() })
+        .limits(BatchLimits { max_in_flight: MAX_IN_FLIGHT, ..BatchLimits::default() })
+        .memory(MemoryPoolConfig { max_size: MEMORY, ..MemoryPoolConfig::default() })
         .with_disk_queue(disk_queue)
         .on_disk_event(move |_, event| match event {
             DiskEvent::Degraded { error } => say(format_args!("{}: the disk refuses: {error}", shown.display())),
             DiskEvent::Damaged { signal, items } => {
                 say(format_args!("{}: a batch of {items} items ({}) is damaged", shown.display(), signal.name()));
+            }
+            DiskEvent::Stalled { waited } => {
+                let waited = waited.as_secs();
+                say(format_args!("{}: the disk has not answered for {waited} s", shown.display()));
+            }
+            DiskEvent::Recovered { is_cursor_lost: true, .. } => {
+                say(format_args!("{}: the cursor is lost: some of it may arrive again", shown.display()));
             }
             _ => {}
         })

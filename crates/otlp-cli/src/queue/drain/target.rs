@@ -2,7 +2,6 @@
 //! command line does not say is taken from the variables `OTEL_EXPORTER_OTLP_*`, as a client takes it, but the endpoint.
 
 use std::{
-    fs,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -18,7 +17,7 @@ use otlp::{
 use otlp_core::ExportError;
 use otlp_exporters::{AttemptObserver, Hurry, OtlpExporter, Retrying};
 use otlp_transport::{
-    AnyTransport, ClientIdentity, Compression, Endpoints, Headers, Protocol, TlsConfig, TransportConfig,
+    AnyTransport, ClientIdentity, Compression, Endpoints, Headers, Protocol, TlsOptions, TransportConfig,
 };
 
 use super::{
@@ -71,22 +70,20 @@ fn protocol_of_port(url: &str) -> Protocol {
 }
 
 /// Whom to trust and who we are, by the files that the variables name.
-fn tls(variables: &ExportVariables) -> Result<Option<TlsConfig>, Failure> {
-    let read = |path: &String| fs::read(path).map_err(|error| Failure::Unreadable { path: path.into(), error });
-    let identity = match (&variables.client_certificate, &variables.client_key) {
-        (Some(certificate), Some(key)) => {
-            Some(ClientIdentity { certificate_pem: read(certificate)?, key_pem: read(key)? })
-        }
-        (None, None) => None,
+fn tls(variables: &ExportVariables) -> Result<Option<TlsOptions>, Failure> {
+    let mut tls = TlsOptions::new();
+    if let Some(ca) = &variables.certificate {
+        tls = tls.with_ca_file(ca);
+    }
+    match (&variables.client_certificate, &variables.client_key) {
+        (Some(certificate), Some(key)) => tls = tls.with_identity(ClientIdentity::from_files(certificate, key)),
+        (None, None) => {}
         _ => {
             let needed = "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY need each other";
             return Err(Failure::Endpoint(needed.to_owned()));
         }
-    };
-    let mut tls = TlsConfig::default();
-    tls.ca_pem = variables.certificate.as_ref().map(read).transpose()?;
-    tls.identity = identity;
-    Ok((tls.ca_pem.is_some() || tls.identity.is_some()).then_some(tls))
+    }
+    Ok((tls != TlsOptions::default()).then_some(tls))
 }
 
 /// The headers of the command line. The error names the place and not the content, which is a secret.

@@ -1,5 +1,6 @@
 //! What collections report, read back from the bytes with the official message types.
 
+mod disabled;
 mod limits;
 mod model;
 mod observables;

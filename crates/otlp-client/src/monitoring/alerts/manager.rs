@@ -1,0 +1,250 @@
+//! [`AlertManager`]: watches the rules on the client's background thread, and tells the sinks.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::{
+    runtime::Handle,
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior},
+};
+
+use super::{
+    AlertNotice, AlertRule, AlertSeverity, AlertSink, AlertStatus, defaults,
+    evaluator::Evaluator,
+    sink::SinkKind,
+    webhook::{self, Sender},
+};
+use crate::{
+    diagnostics::{DiagnosticSeverity, Diagnostics},
+    monitoring::{MonitoringError, PerformanceMonitor, sampler::Wanted},
+};
+
+/// How often the rules are looked at.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What was chosen of the alerts.
+#[derive(Default)]
+pub(crate) struct AlertSettings {
+    /// Where nobody named any, the default ones.
+    pub(crate) rules: Option<Vec<AlertRule>>,
+    /// Where nobody named any, the messages of the client.
+    pub(crate) sinks: Vec<AlertSink>,
+}
+
+/// Watches rules over the figures of a client, once a second, and tells sinks when one fires and when it is over.
+///
+/// Unless the client was built with others, it watches four rules: items are dropped, a queue is more than 80 % full, an
+/// endpoint has been down for a minute, a disk queue does not work. Notices go to the messages of the client about itself,
+/// unless it was built with sinks.
+///
+/// It is a handle: clones are the same alerts, and keep no client alive. They end with the client; notices that a webhook
+/// has not taken by then are lost.
+///
+/// ```no_run
+/// # async fn run(client: otlp_client::EnhancedOtlpClient) -> Result<(), Box<dyn std::error::Error>> {
+/// let alerts = client.get_alert_manager().await?;
+/// alerts.start().await?;
+/// for status in alerts.alerts() {
+///     println!("{}: {} ({:?})", status.rule.name(), status.state, status.value);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct AlertManager {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    monitor: PerformanceMonitor,
+    evaluator: Mutex<Evaluator>,
+    /// Notices that came about outside of the task.
+    outbox: Mutex<Vec<AlertNotice>>,
+    sinks: Vec<Sink>,
+    diagnostics: Arc<Diagnostics>,
+    runtime: Handle,
+    /// The task that watches and those that send. Ended by dropping it.
+    tasks: Mutex<Option<JoinSet<()>>>,
+}
+
+/// A sink that is ready to be told.
+enum Sink {
+    Log,
+    Callback(Arc<dyn Fn(&AlertNotice) + Send + Sync>),
+    Webhook(Box<Sender>),
+}
+
+impl AlertManager {
+    pub(in crate::monitoring) fn new(
+        monitor: PerformanceMonitor,
+        settings: AlertSettings,
+        diagnostics: Arc<Diagnostics>,
+        runtime: Handle,
+        service: Option<&str>,
+    ) -> Result<Self, MonitoringError> {
+        let rules = settings.rules.unwrap_or_else(defaults::rules);
+        AlertRule::validate_all(&rules)?;
+        let sink = |sink: &AlertSink| match &sink.kind {
+            SinkKind::Log => Ok(Sink::Log),
+            SinkKind::Callback(act) => Ok(Sink::Callback(Arc::clone(act))),
+            SinkKind::Webhook(webhook) => webhook.build(service).map(|sender| Sink::Webhook(Box::new(sender))),
+        };
+        let mut sinks = settings.sinks.iter().map(sink).collect::<Result<Vec<_>, _>>()?;
+        if sinks.is_empty() {
+            sinks.push(Sink::Log);
+        }
+        let shared = Shared {
+            monitor,
+            evaluator: Mutex::new(Evaluator::new(rules)),
+            outbox: Mutex::default(),
+            sinks,
+            diagnostics,
+            runtime,
+            tasks: Mutex::default(),
+        };
+        Ok(AlertManager { shared: Arc::new(shared) })
+    }
+
+    /// Watches the rules from now on. Alerts that are watched already go on as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`MonitoringError::ShutDown`] after the shutdown of the client.
+    pub async fn start(&self) -> Result<(), MonitoringError> {
+        if self.is_client_shut_down() {
+            return Err(MonitoringError::ShutDown);
+        }
+        let mut tasks = self.shared.tasks.lock();
+        if tasks.is_some() {
+            return Ok(());
+        }
+        self.shared.monitor.sampler().start(Wanted::ByAlerts);
+        let rules = self.rules();
+        *self.shared.evaluator.lock() = Evaluator::new(rules);
+        let mut started = JoinSet::new();
+        let mut lines = Vec::new();
+        for sink in &self.shared.sinks {
+            let Sink::Webhook(sender) = sink else { continue };
+            let (bodies, inbox) = mpsc::channel(webhook::MOST_WAITING);
+            let diagnostics = Arc::clone(&self.shared.diagnostics);
+            started.spawn_on(sender.clone().run(inbox, diagnostics), &self.shared.runtime);
+            lines.push(bodies);
+        }
+        started.spawn_on(watch(Arc::clone(&self.shared), lines), &self.shared.runtime);
+        *tasks = Some(started);
+        Ok(())
+    }
+
+    /// Watches nothing any more. Nobody is told, and what was firing fires anew after the next start, if it still holds.
+    pub fn stop(&self) {
+        if self.shared.tasks.lock().take().is_some() {
+            self.shared.monitor.sampler().stop(Wanted::ByAlerts);
+        }
+    }
+
+    /// Whether the rules are watched.
+    pub fn is_running(&self) -> bool {
+        self.shared.tasks.lock().is_some() && !self.is_client_shut_down()
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> Vec<AlertRule> {
+        self.shared.evaluator.lock().rules()
+    }
+
+    /// Replaces the rules. One that is as it was keeps its state; one that was firing and is there no more is resolved.
+    ///
+    /// # Errors
+    ///
+    /// A rule that cannot work; then the old ones stay.
+    pub fn set_rules(&self, rules: impl IntoIterator<Item = AlertRule>) -> Result<(), MonitoringError> {
+        let rules: Vec<AlertRule> = rules.into_iter().collect();
+        AlertRule::validate_all(&rules)?;
+        let notices = self.shared.evaluator.lock().replace(rules, Instant::now());
+        if self.is_running() {
+            self.shared.outbox.lock().extend(notices);
+        }
+        Ok(())
+    }
+
+    /// How all rules stand, in their order.
+    pub fn alerts(&self) -> Vec<AlertStatus> {
+        self.shared.evaluator.lock().status(Instant::now())
+    }
+
+    fn is_client_shut_down(&self) -> bool {
+        self.shared.monitor.source().pipeline.is_shut_down()
+    }
+}
+
+impl fmt::Debug for AlertManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AlertManager").field("alerts", &self.alerts()).finish_non_exhaustive()
+    }
+}
+
+async fn watch(shared: Arc<Shared>, bodies: Vec<mpsc::Sender<Bytes>>) {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let source = shared.monitor.source();
+        let mut notices = std::mem::take(&mut *shared.outbox.lock());
+        notices.extend(shared.evaluator.lock().evaluate(|metric| metric.read(source), Instant::now()));
+        // No lock is held: a callback may ask for the alerts, or replace the rules.
+        for notice in &notices {
+            shared.tell(notice, &bodies);
+        }
+    }
+}
+
+impl Shared {
+    /// `bodies` are the ways to the tasks of the webhooks, in the order of the sinks.
+    fn tell(&self, notice: &AlertNotice, bodies: &[mpsc::Sender<Bytes>]) {
+        let mut bodies = bodies.iter();
+        for sink in &self.sinks {
+            match sink {
+                Sink::Log => self.diagnostics.say(severity(notice), notice),
+                Sink::Callback(act) => {
+                    if catch_unwind(AssertUnwindSafe(|| act(notice))).is_err() {
+                        self.diagnostics.say(DiagnosticSeverity::Warning, "a callback of the alerts panicked");
+                    }
+                }
+                Sink::Webhook(sender) => {
+                    if let Some(bodies) = bodies.next() {
+                        self.post(sender, bodies, notice);
+                    }
+                }
+            }
+        }
+    }
+
+    fn post(&self, sender: &Sender, bodies: &mpsc::Sender<Bytes>, notice: &AlertNotice) {
+        if bodies.try_send(sender.body(notice)).is_err() {
+            let what = format_args!(
+                "the alert webhook {} is too slow: {} notices wait, and this one is left out: {notice}",
+                sender.host(),
+                webhook::MOST_WAITING
+            );
+            self.diagnostics.say(DiagnosticSeverity::Warning, what);
+        }
+    }
+}
+
+/// How bad a notice is among the messages of the client.
+fn severity(notice: &AlertNotice) -> DiagnosticSeverity {
+    match notice.severity() {
+        _ if notice.is_resolved() => DiagnosticSeverity::Info,
+        AlertSeverity::Info => DiagnosticSeverity::Info,
+        AlertSeverity::Warning => DiagnosticSeverity::Warning,
+        AlertSeverity::Critical => DiagnosticSeverity::Error,
+    }
+}

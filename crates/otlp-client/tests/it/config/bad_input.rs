@@ -1,0 +1,211 @@
+//! Configurations that cannot be: each is refused by an error that names the field, its value, and what is accepted.
+
+use otlp_client::config::{ClientConfig, ConfigFileError, ProductionConfig};
+
+/// A configuration with one more line.
+fn with(line: &str) -> String {
+    format!("endpoint: https://a:4318\nservice_name: shop\n{line}\n")
+}
+
+#[test]
+fn a_field_that_cannot_be_used_is_named_with_its_place_and_what_is_accepted() {
+    for (line, expected) in [
+        // Ranges.
+        ("batch: {max_batch_size: 0}", "line 3, column 25: batch.max_batch_size is 0, but takes 1 to 1000000 items"),
+        (
+            "batch: {max_queue_size: 99999999999}",
+            "batch.max_queue_size is 99999999999, but takes 1 to 1000000000 items",
+        ),
+        ("batch: {batch_timeout: 2days}", "batch.batch_timeout is 172800s, but takes 1 ms to 1 h"),
+        ("connection: {connect_timeout: 0s}", "connection.connect_timeout is 0ns, but takes 1 ms to 1 h"),
+        ("connection: {request_timeout: 1year}", "connection.request_timeout is 31557600s, but takes 1 ms to 1 h"),
+        ("connection: {keep_alive_timeout: 0s}", "connection.keep_alive_timeout is 0ns"),
+        ("connection: {max_connections: 0}", "connection.max_connections is 0, but takes 1 to 10000 connections"),
+        (
+            "connection: {max_connections: 9, max_idle_connections: 10}",
+            "connection.max_idle_connections is 10, but takes 0 to max_connections",
+        ),
+        ("retry: {max_attempts: 0}", "retry.max_attempts is 0, but takes 1 or more attempts"),
+        (
+            "retry: {initial_interval: 2s, max_interval: 1s}",
+            "retry.max_interval is 1s, but takes initial_interval to 1 day",
+        ),
+        ("retry: {multiplier: 0.5}", "retry.multiplier is 0.5, but takes 1.0 to 1000.0"),
+        ("retry: {multiplier: .inf}", "line 3, column 21: "),
+        ("retry: {randomization_factor: 1.5}", "retry.randomization_factor is 1.5, but takes 0.0 to 1.0"),
+        ("monitoring: {metrics_export_interval: 0s}", "monitoring.metrics_export_interval is 0ns"),
+        ("memory_pool: {max_size: 1KiB}", "memory_pool.max_size is 1024, but takes 262144 to 68719476736 bytes"),
+        ("memory_pool: {growth_factor: 1}", "memory_pool.growth_factor is 1, but takes more than 1"),
+        ("batch_limits: {max_in_flight: 0}", "batch_limits.max_in_flight is 0, but takes 1 to 1024 batches"),
+        ("disk_queue: {directory: ''}", "disk_queue.directory is \"\", but takes the path of a directory"),
+        (
+            "disk_queue: {directory: /q, max_bytes: 1}",
+            "line 3, column 40: disk_queue.max_bytes is 1, but takes 4194304 bytes to 1 PiB",
+        ),
+        ("disk_queue: {directory: /q, durability: 1h}", "disk_queue.durability is Interval(3600s)"),
+        // Types.
+        (
+            "batch: {max_batch_size: many}",
+            "batch.max_batch_size is the text \"many\", but takes a whole number from 0 to",
+        ),
+        ("batch: {max_batch_size: -1}", "batch.max_batch_size is -1, but takes a whole number"),
+        ("batch: {max_batch_size: 1.5}", "batch.max_batch_size is 1.5, but takes a whole number"),
+        ("batch: {max_batch_size: 99999999999999999999999}", "batch.max_batch_size is "),
+        ("batch: {batch_timeout: 200}", "batch.batch_timeout is 200, but takes a duration with its unit, like 200ms"),
+        (
+            "batch: {batch_timeout: 5 fortnights}",
+            "batch.batch_timeout is the text \"5 fortnights\", but takes a duration",
+        ),
+        ("batch: [1]", "batch is a list, but takes a part with fields: max_batch_size, batch_timeout"),
+        ("retry: {retryable_errors: network}", "retry.retryable_errors is the text \"network\", but takes a list"),
+        (
+            "monitoring: {enable_custom_metrics: on}",
+            "monitoring.enable_custom_metrics is the text \"on\", but takes true or false",
+        ),
+        ("service_version: 1.0", "service_version is 1.0, but takes text; in quotes"),
+        ("environment: ", "environment is empty, but takes text"),
+        (
+            "memory_pool: {chunk_size: 64 apples}",
+            "memory_pool.chunk_size is the text \"64 apples\", but takes a size, like 64KiB",
+        ),
+        ("resource_attributes: {a: 1}", "resource_attributes.a is 1, but takes text"),
+        ("disk_queue: {}", "disk_queue.directory is missing"),
+        // Choices.
+        (
+            "transport: {protocol: htpp}",
+            "transport.protocol is the text \"htpp\", but takes http, http_json, grpc; the nearest is http",
+        ),
+        (
+            "transport: {compression: brotli}",
+            "transport.compression is the text \"brotli\", but takes none, gzip, zstd",
+        ),
+        (
+            "retry: {retryable_errors: [network, refused]}",
+            "line 3, column 37: retry.retryable_errors[1] is the text \"refused\", but takes network, timeout",
+        ),
+        ("retry: {max_attempts: lots}", "retry.max_attempts is the text \"lots\", but takes a number of attempts"),
+        ("logging: {log_level: 3}", "logging.log_level is 3, but takes trace, debug, info, warn, error, off"),
+        (
+            "batch_limits: {on_full: drop}",
+            "batch_limits.on_full is the text \"drop\", but takes drop_newest, drop_oldest, block",
+        ),
+        // Names.
+        (
+            "batsh: {}",
+            "line 3, column 1: batsh is not known; the nearest is \"batch\"; accepted: endpoint, service_name",
+        ),
+        ("disk_que: {}", "disk_que is not known; the nearest is \"disk_queue\""),
+        (
+            "batch: {max_batchsize: 5}",
+            "line 3, column 9: batch.max_batchsize is not known; the nearest is \"max_batch_size\"; accepted: max_",
+        ),
+        ("transport: {tls_config: {ca: x}}", "transport.tls_config.ca is not known"),
+        ("zzzzzzzzzz: 1", "zzzzzzzzzz is not known; accepted: endpoint"),
+        ("1: 2", "names of fields"),
+        ("service_name: twice", "line 3, column 1: the field \"service_name\" is there twice"),
+        ("batch: {max_batch_size: 1, max_batch_size: 2}", "the field \"max_batch_size\" is there twice"),
+        // Contradictions.
+        (
+            "transport: {tls_config: {enabled: false}}",
+            "transport.tls_config.enabled: it is false, and the endpoint is https://",
+        ),
+        (
+            "transport: {tls_config: {cert_file: c}}",
+            "line 3, column 37: transport.tls_config.cert_file: cert_file is set and key_file is not",
+        ),
+        (
+            "transport: {tls_config: {key_file: k}}",
+            "transport.tls_config.key_file: key_file is set and cert_file is not",
+        ),
+        (
+            "security: {enable_authentication: true}",
+            "security.auth_token: it is empty, and enable_authentication is true",
+        ),
+    ] {
+        let error = ClientConfig::from_yaml_str(&with(line)).unwrap_err();
+        assert!(error.to_string().contains(expected), "{line}\n  {error}\n  {expected}");
+        assert!(error.place().is_some_and(|place| place.line == 3), "{line}: {error}");
+    }
+}
+
+#[test]
+fn plaintext_is_refused_where_encryption_is_asked_for() {
+    let plain = "endpoint: http://a:4318\nservice_name: shop\n";
+    for (line, field) in [
+        ("security: {enable_encryption: true}", "security.enable_encryption"),
+        ("transport: {tls_config: {}}", "transport.tls_config.enabled"),
+    ] {
+        let error = ProductionConfig::from_yaml_str(&format!("{plain}{line}")).unwrap_err().to_string();
+        assert!(error.contains(field) && error.contains("make that https://"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    for (text, expected) in [
+        ("", "endpoint is missing, and has no default"),
+        ("# nothing but a comment\n", "endpoint is missing"),
+        ("---\n", "endpoint is missing"),
+        ("{}", "endpoint is missing"),
+        ("endpoint: http://a", "service_name is missing"),
+        ("endpoint: ' '\nservice_name: a", "endpoint is empty, but takes a URL"),
+        ("endpoint: http://a\nservice_name: ''", "service_name is empty, but takes a name"),
+    ] {
+        let error = ProductionConfig::from_yaml_str(text).unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn the_parts_beside_production_are_not_part_of_it() {
+    let error = ProductionConfig::from_yaml_str(&with("disk_queue: {directory: /q}")).unwrap_err().to_string();
+    assert!(error.contains("disk_queue is not known"), "{error}");
+    assert!(ClientConfig::from_yaml_str(&with("disk_queue: {directory: /q}")).is_ok());
+    assert!(ClientConfig::from_yaml_str(&with("disk_queue:")).unwrap().disk_queue.is_none());
+}
+
+#[test]
+fn what_is_no_configuration_is_refused_in_words() {
+    let deep_list = format!("batch: {}", "[".repeat(100_000));
+    let deep_fields: String = (0..1000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    let wide = format!("a: [{}]", "1,".repeat(100_000));
+    let bomb = "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n";
+    for (text, expected) in [
+        (
+            "<!DOCTYPE html><html></html>",
+            "the configuration is something else, which is not shown, but takes a part with fields",
+        ),
+        ("[1, 2]", "the configuration is "),
+        ("a: b: c", "line 1, column 5: mapping values are not allowed"),
+        ("a: \"no end", "line 1, column 4: "),
+        ("a: 1\n---\nb: 2", "a second document begins"),
+        ("a: \u{0}", "line 1, column 4: "),
+        (bomb, "without anchors"),
+        ("a: *b", "line 1, column 4: "),
+        ("<<: {endpoint: http://a}", "line 1, column 1: "),
+        (&deep_list, "recursion limit exceeded"),
+        (&deep_fields, "levels deep"),
+        (&wide, "at most 20000 values"),
+    ] {
+        let error = ClientConfig::from_yaml_str(text).unwrap_err().to_string();
+        assert!(error.contains(expected), "{:.40}: {error}", text);
+    }
+}
+
+#[test]
+fn what_is_longer_than_any_configuration_is_not_read() {
+    let long = with(&format!("# {}", "x".repeat(10 << 20)));
+    assert!(matches!(ProductionConfig::from_yaml_str(&long), Err(ConfigFileError::TooLong)));
+    assert!(matches!(ClientConfig::from_yaml_str(&long), Err(ConfigFileError::TooLong)));
+    let path = std::env::temp_dir().join(format!("otlp-long-config-{}", std::process::id()));
+    std::fs::write(&path, long).unwrap();
+    let error = ProductionConfig::from_yaml_file(&path).unwrap_err().to_string();
+    assert!(error.contains("more than 1048576 bytes"), "{error}");
+    std::fs::write(&path, b"endpoint: \xff").unwrap();
+    let error = ProductionConfig::from_yaml_file(&path).unwrap_err().to_string();
+    assert!(error.contains("no UTF-8") && error.contains("otlp-long-config"), "{error}");
+    std::fs::remove_file(&path).unwrap();
+    let error = ProductionConfig::from_yaml_file(&path).unwrap_err().to_string();
+    assert!(error.contains("cannot read the configuration file") && error.contains("otlp-long-config"), "{error}");
+    assert!(ProductionConfig::from_yaml_file("/dev/zero").unwrap_err().to_string().contains("it is no file"));
+}

@@ -1,0 +1,222 @@
+//! Names, against a name server in this process.
+
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use hickory_resolver::proto::{
+    op::{Message, ResponseCode},
+    rr::{
+        Name, RData, Record, RecordType,
+        rdata::{CNAME, SOA, SRV},
+    },
+};
+use parking_lot::Mutex;
+use tokio::{net::UdpSocket, task::AbortHandle};
+
+use super::{DnsConfig, DnsResolver};
+use crate::{Found, Publisher, Resolve};
+
+/// What the server says of a question.
+#[derive(Clone)]
+enum Say {
+    /// These records, which hold for so many seconds; none is NODATA.
+    Records(u32, Vec<RData>),
+    /// This code; with a start of authority if there is no such name.
+    Code(ResponseCode),
+    Garbage,
+}
+
+struct Server {
+    address: SocketAddr,
+    zone: Arc<Mutex<HashMap<(Name, RecordType), Say>>>,
+    task: AbortHandle,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let zone: Arc<Mutex<HashMap<_, _>>> = Arc::default();
+        let answers = Arc::clone(&zone);
+        let serving = async move {
+            let mut buffer = [0; 4096];
+            loop {
+                let (len, from) = socket.recv_from(&mut buffer).await.unwrap();
+                let Ok(query) = Message::from_vec(&buffer[..len]) else { continue };
+                let question = query.queries[0].clone();
+                let said = answers.lock().get(&(question.name().clone(), question.query_type())).cloned();
+                let _ = socket.send_to(&answer(query, said), from).await;
+            }
+        };
+        Server { address, zone, task: tokio::spawn(serving).abort_handle() }
+    }
+
+    fn say(&self, name: &str, kind: RecordType, say: Say) {
+        self.zone.lock().insert((Name::from_ascii(name).unwrap(), kind), say);
+    }
+
+    /// What `resolver` finds with its first answer or failure.
+    async fn ask(&self, resolver: DnsResolver) -> Found {
+        let config = DnsConfig::new().with_name_server(self.address).with_timeout(Duration::from_millis(200));
+        let resolver = resolver.with_config(config).unwrap();
+        let (publisher, mut found) = Publisher::new();
+        tokio::select! {
+            () = resolver.watch("test", &publisher) => unreachable!("it never ends"),
+            changed = found.changed() => changed.unwrap(),
+        }
+        found.borrow().clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The answer to `query`. Of a name that it does not know the server says that there is none.
+fn answer(query: Message, said: Option<Say>) -> Vec<u8> {
+    let question = query.queries[0].clone();
+    let mut answer = query.into_response();
+    match said.unwrap_or(Say::Code(ResponseCode::NXDomain)) {
+        Say::Records(ttl, records) => {
+            answer.add_answers(records.into_iter().map(|data| Record::from_rdata(question.name().clone(), ttl, data)));
+        }
+        Say::Code(code) => {
+            answer.metadata.response_code = code;
+            if code == ResponseCode::NXDomain {
+                let zone = Name::from_ascii("test.").unwrap();
+                let soa = SOA::new(zone.clone(), zone.clone(), 1, 1, 1, 1, 7);
+                answer.add_authority(Record::from_rdata(zone, 7, RData::SOA(soa)));
+            }
+        }
+        Say::Garbage => return vec![0xff; 40],
+    }
+    answer.to_vec().unwrap()
+}
+
+fn v4(last: u8) -> RData {
+    RData::A(Ipv4Addr::new(10, 0, 0, last).into())
+}
+
+fn v6(last: u16) -> RData {
+    RData::AAAA(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, last).into())
+}
+
+fn shown(found: &Found) -> Vec<String> {
+    found.endpoints.as_ref().unwrap().iter().map(ToString::to_string).collect()
+}
+
+fn addresses(name: &str) -> DnsResolver {
+    DnsResolver::addresses(name, 80).unwrap()
+}
+
+#[tokio::test]
+async fn every_address_of_both_families_is_an_endpoint_with_the_name_for_its_certificate() {
+    let server = Server::start().await;
+    server.say("pay.test.", RecordType::A, Say::Records(60, vec![v4(1), v4(2)]));
+    server.say("pay.test.", RecordType::AAAA, Say::Records(60, vec![v6(1)]));
+    let found = server.ask(addresses("pay.test.")).await;
+    assert_eq!(shown(&found), ["10.0.0.1:80", "10.0.0.2:80", "[fd00::1]:80"]);
+    assert!(found.endpoints.unwrap().iter().all(|one| one.server_name.as_deref() == Some("pay.test")));
+}
+
+#[tokio::test]
+async fn a_family_that_is_missing_or_fails_does_not_hide_the_other() {
+    let server = Server::start().await;
+    server.say("pay.test.", RecordType::A, Say::Records(60, vec![v4(1)]));
+    for other in [Say::Records(60, Vec::new()), Say::Code(ResponseCode::ServFail)] {
+        server.say("pay.test.", RecordType::AAAA, other);
+        assert_eq!(shown(&server.ask(addresses("pay.test.")).await), ["10.0.0.1:80"]);
+    }
+}
+
+#[tokio::test]
+async fn an_alias_is_followed() {
+    let server = Server::start().await;
+    let alias = RData::CNAME(CNAME(Name::from_ascii("real.test.").unwrap()));
+    server.say("pay.test.", RecordType::A, Say::Records(60, vec![alias.clone()]));
+    server.say("pay.test.", RecordType::AAAA, Say::Records(60, vec![alias]));
+    server.say("real.test.", RecordType::A, Say::Records(60, vec![v4(9)]));
+    server.say("real.test.", RecordType::AAAA, Say::Records(60, Vec::new()));
+    assert_eq!(shown(&server.ask(addresses("pay.test.")).await), ["10.0.0.9:80"]);
+}
+
+#[tokio::test]
+async fn srv_records_give_port_weight_and_priority() {
+    let server = Server::start().await;
+    let target = |priority, weight, port, name: &str| {
+        RData::SRV(SRV::new(priority, weight, port, Name::from_ascii(name).unwrap()))
+    };
+    let records = vec![target(0, 5, 4317, "a.test."), target(0, 0, 4318, "b.test."), target(7, 1, 4319, "c.test.")];
+    server.say("_otlp._tcp.test.", RecordType::SRV, Say::Records(60, records));
+    for (number, name) in [(1, "a.test."), (2, "b.test."), (3, "c.test.")] {
+        server.say(name, RecordType::A, Say::Records(60, vec![v4(number)]));
+    }
+    let found = server.ask(DnsResolver::srv("_otlp._tcp.test.").unwrap()).await.endpoints.unwrap();
+    let found: Vec<_> =
+        found.iter().map(|one| (one.to_string(), one.weight, one.priority, one.server_name.clone().unwrap())).collect();
+    assert_eq!(
+        found,
+        [
+            ("10.0.0.1:4317".to_owned(), 5, 0, "a.test".to_owned()),
+            ("10.0.0.2:4318".to_owned(), 1, 0, "b.test".to_owned()),
+            ("10.0.0.3:4319".to_owned(), 1, 7, "c.test".to_owned()),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_service_that_is_decidedly_not_there_has_no_endpoints() {
+    let server = Server::start().await;
+    let nowhere = RData::SRV(SRV::new(0, 0, 4317, Name::root()));
+    server.say("_otlp._tcp.test.", RecordType::SRV, Say::Records(60, vec![nowhere]));
+    assert!(shown(&server.ask(DnsResolver::srv("_otlp._tcp.test.").unwrap()).await).is_empty());
+}
+
+#[tokio::test]
+async fn no_such_name_is_an_answer_and_a_server_that_fails_or_babbles_is_none() {
+    let server = Server::start().await;
+    let gone = server.ask(addresses("gone.test.")).await;
+    assert!(shown(&gone).is_empty() && gone.failure.is_none());
+    for say in [Say::Code(ResponseCode::ServFail), Say::Code(ResponseCode::Refused), Say::Garbage] {
+        server.say("pay.test.", RecordType::A, say.clone());
+        server.say("pay.test.", RecordType::AAAA, say);
+        let failed = server.ask(addresses("pay.test.")).await;
+        assert!(failed.endpoints.is_none());
+        let failure = failed.failure.unwrap().to_string();
+        assert!(failure.contains("pay.test."), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_silent_fails_in_time() {
+    let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let server = Server::start().await;
+    let server = Server { address: silent.local_addr().unwrap(), zone: Arc::default(), task: server.task.clone() };
+    let failure = server.ask(addresses("pay.test.")).await.failure.unwrap().to_string();
+    assert!(failure.contains("pay.test."), "{failure}");
+}
+
+#[tokio::test]
+async fn endpoints_come_and_go_with_the_records() {
+    let server = Server::start().await;
+    server.say("pay.test.", RecordType::A, Say::Records(0, vec![v4(1)]));
+    server.say("pay.test.", RecordType::AAAA, Say::Records(0, Vec::new()));
+    let bounds = (Duration::from_millis(10), Duration::from_millis(50));
+    let config = DnsConfig::new().with_name_server(server.address).with_ttl_bounds(bounds.0, bounds.1);
+    let resolver = addresses("pay.test.").with_config(config).unwrap();
+    let (publisher, mut found) = Publisher::new();
+    let watching = tokio::spawn(async move { resolver.watch("pay", &publisher).await });
+    for records in [vec![v4(1)], vec![v4(1), v4(2)], vec![v4(2)], vec![]] {
+        server.say("pay.test.", RecordType::A, Say::Records(0, records.clone()));
+        let is_there = |known: &Found| known.endpoints.as_ref().is_some_and(|all| all.len() == records.len());
+        let seen = tokio::time::timeout(Duration::from_secs(20), found.wait_for(is_there)).await;
+        seen.expect("the change is found").unwrap();
+    }
+    watching.abort();
+}

@@ -1,0 +1,165 @@
+//! Discovery as it runs: a pool for each service that somebody asked for.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::{runtime, task::AbortHandle};
+
+use super::{DiscoveryError, ServiceDiscovery, registration::Registration, source::Ready};
+#[cfg(feature = "consul")]
+use crate::{ConsulRegistration, ConsulResolver};
+use crate::{LoadBalancer, ServicePool};
+
+/// Finds services, and keeps what it found up to date. Clones are the same.
+#[derive(Clone)]
+pub struct Discovery {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    sources: BTreeMap<String, Ready>,
+    /// Where all other services are looked for.
+    elsewhere: Option<Ready>,
+    registration: Arc<Registration>,
+    balancer: LoadBalancer,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    runtime: Option<runtime::Handle>,
+    pools: BTreeMap<String, ServicePool>,
+    /// What is watched as soon as there is a runtime.
+    waiting: Vec<(ServicePool, Ready)>,
+    registering: Option<AbortHandle>,
+}
+
+impl Discovery {
+    pub(super) fn new(settings: ServiceDiscovery, balancer: LoadBalancer) -> Result<Self, DiscoveryError> {
+        balancer.validate()?;
+        #[cfg(feature = "dns")]
+        settings.dns.validate()?;
+        let mut sources = BTreeMap::new();
+        for (service, source) in &settings.services {
+            sources.insert(service.clone(), source.ready(&settings)?);
+        }
+        #[cfg(feature = "consul")]
+        let elsewhere = match &settings.consul {
+            Some(config) => Some(Ready::Watched(Arc::new(ConsulResolver::new(config)?))),
+            None => None,
+        };
+        #[cfg(not(feature = "consul"))]
+        let elsewhere = None;
+        let registration = Arc::new(Registration::new(&settings)?);
+        let inner = Inner { sources, elsewhere, registration, balancer, state: Mutex::default() };
+        if let Some(service) = &settings.receiver_service {
+            inner.source(service)?;
+        }
+        Ok(Discovery { inner: Arc::new(inner) })
+    }
+
+    /// Begins to watch on `runtime` what was asked for and what will be. Of several calls the first counts.
+    pub fn run_on(&self, runtime: &runtime::Handle) {
+        let mut state = self.inner.state.lock();
+        if state.runtime.is_some() {
+            return;
+        }
+        state.runtime = Some(runtime.clone());
+        for (pool, source) in std::mem::take(&mut state.waiting) {
+            watch(runtime, &pool, &source);
+        }
+        state.registering = Some(runtime.spawn(Arc::clone(&self.inner.registration).run()).abort_handle());
+    }
+
+    /// The endpoints of `service`, the same pool at each call. What has to be asked for is not there at once: see
+    /// [`ServicePool::ready`].
+    ///
+    /// # Errors
+    ///
+    /// There is no source for a service of that name.
+    pub fn discover(&self, service: &str) -> Result<ServicePool, DiscoveryError> {
+        self.discover_with(service, self.inner.balancer.clone())
+    }
+
+    /// As [`Discovery::discover`], balanced over as `balancer` says if nobody asked for the service before.
+    ///
+    /// # Errors
+    ///
+    /// There is no source for a service of that name, or a setting cannot work.
+    pub fn discover_with(&self, service: &str, balancer: LoadBalancer) -> Result<ServicePool, DiscoveryError> {
+        let mut state = self.inner.state.lock();
+        if let Some(pool) = state.pools.get(service) {
+            return Ok(pool.clone());
+        }
+        let source = self.inner.source(service)?;
+        let pool = ServicePool::new(service.to_owned(), balancer)?;
+        if let Ready::Fixed(endpoints) = source {
+            pool.found(endpoints);
+        }
+        match &state.runtime {
+            Some(runtime) => watch(runtime, &pool, source),
+            None => state.waiting.push((pool.clone(), source.clone())),
+        }
+        state.pools.insert(service.to_owned(), pool.clone());
+        Ok(pool)
+    }
+
+    /// Takes this service out of the registry, if it is there; waits for at most `timeout`. The watching goes on.
+    ///
+    /// # Errors
+    ///
+    /// The registry could not be told. It finds out when the signs of life are missing.
+    pub async fn deregister(&self, timeout: Duration) -> Result<(), DiscoveryError> {
+        self.inner.registration.end(timeout).await
+    }
+
+    /// Whether this service is to be found in a registry.
+    pub fn is_registered(&self) -> bool {
+        self.inner.registration.is_wanted()
+    }
+
+    /// Our own entry in the registry, if there is to be one.
+    #[cfg(feature = "consul")]
+    pub fn registration(&self) -> Option<&ConsulRegistration> {
+        self.inner.registration.entry()
+    }
+
+    /// The services that somebody asked for.
+    pub fn pools(&self) -> Vec<ServicePool> {
+        self.inner.state.lock().pools.values().cloned().collect()
+    }
+}
+
+fn watch(runtime: &runtime::Handle, pool: &ServicePool, source: &Ready) {
+    let resolver = match source {
+        Ready::Fixed(_) => None,
+        Ready::Watched(resolver) => Some(Arc::clone(resolver)),
+    };
+    pool.watch_on(runtime, resolver);
+}
+
+impl Inner {
+    fn source(&self, service: &str) -> Result<&Ready, DiscoveryError> {
+        self.sources.get(service).or(self.elsewhere.as_ref()).ok_or_else(|| DiscoveryError::UnknownService {
+            service: service.to_owned(),
+            known: self.sources.keys().cloned().collect(),
+        })
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(registering) = &self.state.get_mut().registering {
+            registering.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Discovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Discovery")
+            .field("services", &self.inner.sources.keys().collect::<Vec<_>>())
+            .field("balancer", &self.inner.balancer)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,96 @@
+//! A request with what was made of it for its first attempt: its compressed form, or its JSON.
+
+use std::fmt;
+
+use bytes::Bytes;
+use otlp_core::{EncodedRequest, Outcome};
+use parking_lot::Mutex;
+
+use crate::config::Compression;
+
+/// A request for more than one attempt: what one of them compressed or wrote as JSON, the others send again.
+///
+/// Transports that send the same form share it, whatever endpoint they send to. A form that is larger than the request
+/// itself (JSON that is not compressed) is not kept, but made anew: so no request takes more than twice its memory while
+/// it waits for another attempt.
+pub struct PreparedRequest {
+    request: EncodedRequest,
+    /// What was made last.
+    made: Mutex<Option<(Form, Vec<Bytes>)>>,
+}
+
+/// What is made of a request before it is framed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) is_json: bool,
+    pub(crate) compression: Compression,
+    pub(crate) level: u8,
+}
+
+impl PreparedRequest {
+    /// Nothing is made before the first attempt.
+    pub fn new(request: EncodedRequest) -> Self {
+        PreparedRequest { request, made: Mutex::new(None) }
+    }
+
+    /// The request as it was encoded.
+    pub fn request(&self) -> &EncodedRequest {
+        &self.request
+    }
+
+    /// The request in `form`, by `make` unless it was made before.
+    pub(crate) fn form(
+        &self,
+        form: Form,
+        make: impl FnOnce() -> Result<Vec<Bytes>, Outcome>,
+    ) -> Result<Vec<Bytes>, Outcome> {
+        if let Some((made, segments)) = &*self.made.lock()
+            && *made == form
+        {
+            return Ok(segments.clone());
+        }
+        let segments = make()?;
+        let is_itself = !form.is_json && form.compression == Compression::None;
+        if !is_itself && segments.iter().map(Bytes::len).sum::<usize>() <= self.request.len() {
+            *self.made.lock() = Some((form, segments.clone()));
+        }
+        Ok(segments)
+    }
+}
+
+/// Shows the request and no content.
+impl fmt::Debug for PreparedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PreparedRequest").field("request", &self.request).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use otlp_core::Signal;
+
+    use super::*;
+
+    #[test]
+    fn a_form_is_made_once_if_it_is_no_larger_than_the_request() {
+        let request = PreparedRequest::new(EncodedRequest::new(Signal::Traces, 1, vec![Bytes::from(vec![0; 100])]));
+        let made = Mutex::new(0);
+        let take = |form, len: usize| {
+            let make = || {
+                *made.lock() += 1;
+                Ok(vec![Bytes::from(vec![1; len])])
+            };
+            assert_eq!(request.form(form, make).unwrap()[0].len(), len);
+            *made.lock()
+        };
+        let gzip = Form { is_json: false, compression: Compression::Gzip, level: 1 };
+        assert_eq!((take(gzip, 20), take(gzip, 20)), (1, 1));
+        let json = Form { is_json: true, ..gzip };
+        assert_eq!((take(json, 30), take(json, 30)), (2, 2), "another form is another thing");
+        let large = Form { compression: Compression::None, ..json };
+        assert_eq!((take(large, 500), take(large, 500)), (3, 4), "it would take more memory than the request");
+        let plain = Form { is_json: false, ..large };
+        assert_eq!((take(plain, 100), take(plain, 100)), (5, 6), "nothing is made of it");
+        assert_eq!(request.form(gzip, || Err(Outcome::delivered())), Err(Outcome::delivered()));
+    }
+}
