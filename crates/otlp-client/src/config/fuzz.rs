@@ -21,6 +21,16 @@ pub fn config(bytes: &[u8]) {
     }
 }
 
+/// A configuration file that is only read, which is ten times as many inputs in the same time: what is read has its
+/// ranges, and errors stay within the text.
+pub fn config_read(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match ClientConfig::from_yaml_str(text) {
+        Ok(config) => assert_eq!(config.validate(), Ok(())),
+        Err(error) => within(text, &error),
+    }
+}
+
 fn within(text: &str, error: &ConfigFileError) {
     assert!(!error.to_string().is_empty());
     if let Some(place) = error.place() {
@@ -89,6 +99,11 @@ mod tests {
     #[test]
     fn any_file_is_read_or_refused() {
         run(config, "config");
+    }
+
+    #[test]
+    fn any_file_is_only_read_or_refused() {
+        run(config_read, "config_read");
     }
 
     #[test]
