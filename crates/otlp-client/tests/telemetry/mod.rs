@@ -6,7 +6,6 @@ use otlp_core::{
     Value,
     data::{LogData, MetricData, MetricPoints, Severity, SpanData, SpanKind, StatusCode},
 };
-use otlp_receiver::Store;
 
 /// Records `traces` traces of three spans each, a log record in each of them, and metrics of all kinds.
 pub(crate) fn record(client: &EnhancedOtlpClient, traces: usize) {
@@ -54,16 +53,6 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    /// What a receiver has.
-    pub(crate) fn of(store: &Store) -> Self {
-        let telemetry = Telemetry {
-            spans: store.spans().iter().map(|span| SpanData::clone(span)).collect(),
-            metrics: store.metrics().iter().map(|metric| MetricData::clone(metric)).collect(),
-            logs: store.logs().iter().map(|log| LogData::clone(log)).collect(),
-        };
-        telemetry.sorted()
-    }
-
     pub(crate) fn sorted(mut self) -> Self {
         self.spans.sort_by_key(|span| (span.trace_id.to_bytes(), span.span_id.to_bytes()));
         self.metrics.sort_by_key(|metric| (metric.name.clone(), time(metric)));

@@ -20,11 +20,11 @@ use rdkafka::{
     types::{RDKafkaApiKey, RDKafkaRespErr},
 };
 
-use self::topics::{messages, read_back};
+use self::topics::{messages, read_back, telemetry};
 use crate::{
     disk::Directory,
     setup::{DEADLINE, builder, receiver, spans},
-    telemetry::{Telemetry, record},
+    telemetry::record,
 };
 
 const TOPICS: [&str; 3] = ["otlp_spans", "otlp_metrics", "otlp_logs"];
@@ -70,10 +70,10 @@ fn every_item_of_all_signals_is_in_kafka_as_it_is_at_the_receiver() {
         record(&client, 40);
         let report = client.shutdown_blocking(DEADLINE);
         assert!(report.complete, "{report}");
-        let sent = Telemetry::of(receiver.store());
+        let sent = telemetry(&receiver);
         assert_eq!(sent.counts(), [120, 8, 40], "{report}");
         assert_eq!([delivered(ledger(&report, "otlp")), delivered(ledger(&report, "kafka"))], [sent.counts(); 2]);
-        sent.assert_equals(&Telemetry::of(read_back(&brokers, &TOPICS).store()));
+        sent.assert_equals(&telemetry(&read_back(&brokers, &TOPICS)));
     }
 }
 
@@ -92,7 +92,7 @@ fn kafka_alone_needs_no_otlp_receiver() {
     record(&client, 2);
     let report = client.shutdown_blocking(DEADLINE);
     assert_eq!(delivered(ledger(&report, "otlp")), [0; 3]);
-    let found = Telemetry::of(read_back(&brokers, &["shop.spans", "otlp_metrics", "shop.logs"]).store());
+    let found = telemetry(&read_back(&brokers, &["shop.spans", "otlp_metrics", "shop.logs"]));
     assert_eq!((delivered(ledger(&report, "kafka")), found.counts()), ([6, 8, 2], [6, 8, 2]), "{report}");
     assert_eq!(found.spans[0].resource.service_name(), Some("test"));
 }

@@ -7,14 +7,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use otlp_core::Signal;
+use otlp_core::{
+    Signal,
+    data::{LogData, MetricData, SpanData},
+};
 use otlp_receiver::Receiver;
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
 };
 
-use crate::setup::{DEADLINE, receiver};
+use crate::{
+    setup::{DEADLINE, receiver},
+    telemetry::Telemetry,
+};
 
 /// A receiver of all messages that the topics have by now: those of traces, of metrics and of logs, as far as named.
 pub(super) fn read_back(brokers: &str, topics: &[&str]) -> Receiver {
@@ -25,6 +31,17 @@ pub(super) fn read_back(brokers: &str, topics: &[&str]) -> Receiver {
         }
     }
     receiver
+}
+
+/// What a receiver has.
+pub(super) fn telemetry(receiver: &Receiver) -> Telemetry {
+    let store = receiver.store();
+    let telemetry = Telemetry {
+        spans: store.spans().iter().map(|span| SpanData::clone(span)).collect(),
+        metrics: store.metrics().iter().map(|metric| MetricData::clone(metric)).collect(),
+        logs: store.logs().iter().map(|log| LogData::clone(log)).collect(),
+    };
+    telemetry.sorted()
 }
 
 /// The values of all messages of a topic, from the first to the last that is there now.
