@@ -7,8 +7,9 @@ use std::{
 };
 
 use otlp_core::{ExportError, Outcome, Signal};
+use tokio::time::Instant;
 
-use crate::{Batch, ledger::Counters};
+use crate::{Batch, CatchUp, ledger::Counters};
 
 /// The future of one delivery; boxed, for a pipeline holds exporters of different types. One box per batch.
 pub type ExportFuture<'a> = Pin<Box<dyn Future<Output = Exported> + Send + 'a>>;
@@ -63,13 +64,14 @@ pub trait BatchExporter: Send + Sync {
 #[derive(Debug)]
 pub struct Attempts<'a> {
     counters: &'a Counters,
+    catch_up: &'a CatchUp,
     items: u64,
     under_way: AtomicBool,
 }
 
 impl<'a> Attempts<'a> {
-    pub(crate) fn new(counters: &'a Counters, items: u64) -> Self {
-        Attempts { counters, items, under_way: AtomicBool::new(false) }
+    pub(crate) fn new(counters: &'a Counters, catch_up: &'a CatchUp, items: u64) -> Self {
+        Attempts { counters, catch_up, items, under_way: AtomicBool::new(false) }
     }
 
     /// An attempt begins: from now on the receiver may get the items.
@@ -80,10 +82,11 @@ impl<'a> Attempts<'a> {
     /// The attempt ended with `outcome`.
     pub fn end(&self, outcome: &Outcome) {
         self.under_way.store(false, Ordering::Relaxed);
-        if let Outcome::Retry(failure) = outcome
-            && failure.acknowledgement_lost
-        {
-            self.counters.acknowledgement_lost(self.items);
+        if let Outcome::Retry(failure) = outcome {
+            self.catch_up.failed(Instant::now());
+            if failure.acknowledgement_lost {
+                self.counters.acknowledgement_lost(self.items);
+            }
         }
     }
 }
