@@ -170,7 +170,7 @@ impl Check for ReceiversConfig {
         for (signal, one) in [("traces", traces), ("metrics", metrics), ("logs", logs)] {
             check(one.as_ref().is_none_or(is_named), || url(format!("signal_endpoints.{signal}")))?;
         }
-        for (name, _) in &self.headers.0 {
+        for name in self.headers.0.keys() {
             check(http::HeaderName::try_from(name).is_ok(), || {
                 FieldError::value(format!("{path}.headers"), format_args!("the name {name:?}"), "names of HTTP headers")
             })?;
