@@ -10,6 +10,7 @@ mod content;
 mod discovery;
 mod disk;
 mod logging;
+mod memory;
 mod monitoring;
 mod outages;
 mod policies;
