@@ -13,6 +13,7 @@ mod http_server;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod logging;
+mod memory;
 mod monitoring;
 mod outages;
 mod policies;
