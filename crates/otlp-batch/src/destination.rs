@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use crate::{
-    Batch, BatchExporter, CatchUp, ConfigError, DeliveryObserver, DropReason, Fate, Fragment, Ledger, Queue,
-    QueueDepth, QueueListener, Settled, Turn, ledger::Counters, pool::BufferPool, suspects::Suspects,
+    Batch, BatchExporter, CatchUp, ConfigError, DeliveryObserver, DropReason, Fate, Fragment, Ledger, MemoryBudget,
+    Queue, QueueDepth, QueueListener, Settled, Turn, ledger::Counters, pool::BufferPool, suspects::Suspects,
 };
 
 /// Where batches go, all signals.
@@ -113,6 +113,11 @@ impl Destination {
 impl Lane {
     pub(crate) fn signal(&self) -> Signal {
         self.signal
+    }
+
+    /// The budget of whatever is in memory because of a batch.
+    pub(crate) fn memory(&self) -> MemoryBudget {
+        MemoryBudget::new(Arc::clone(&self.pool))
     }
 
     /// The highest sequence of what the queue found.

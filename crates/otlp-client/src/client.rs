@@ -24,7 +24,7 @@ use crate::{
     diagnostics::{DiagnosticSeverity, Diagnostics},
     leaving,
     logging::Message,
-    monitoring::{AlertManager, Monitoring, MonitoringError, PerformanceMonitor},
+    monitoring::{AlertManager, AlertRule, Monitoring, MonitoringError, PerformanceMonitor},
     policies::Policies,
     reload::Reloading,
 };
@@ -111,7 +111,8 @@ impl EnhancedOtlpClient {
         &*self.inner.propagator
     }
 
-    /// The metrics as they are now, without sending or resetting anything.
+    /// The metrics as they are now, without sending or resetting anything. None where the client does not record metrics,
+    /// because they are switched off or nobody takes them.
     pub fn read_metrics(&self) -> Vec<MetricData> {
         self.inner.meters.read()
     }
@@ -202,6 +203,11 @@ impl EnhancedOtlpClient {
     /// None so far.
     pub async fn get_alert_manager(&self) -> Result<AlertManager, MonitoringError> {
         Ok(self.inner.monitoring.alerts.clone())
+    }
+
+    /// Watches these rules from now on, or the default ones.
+    pub(crate) fn replace_alert_rules(&self, rules: Option<Vec<AlertRule>>) -> Result<(), MonitoringError> {
+        self.inner.monitoring.alerts.set_rules_or_default(rules)
     }
 
     /// Where the health endpoint listens, if there is one

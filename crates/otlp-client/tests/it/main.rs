@@ -9,7 +9,11 @@ mod connections;
 mod content;
 mod discovery;
 mod disk;
+mod http_server;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod logging;
+mod memory;
 mod monitoring;
 mod outages;
 mod policies;
@@ -18,4 +22,7 @@ mod registry;
 mod runtimes;
 mod setup;
 mod signals;
+#[cfg(feature = "kafka")]
+#[path = "../telemetry/mod.rs"]
+mod telemetry;
 mod variables;

@@ -166,7 +166,7 @@ impl Client {
         if is_back {
             queue.waiting.insert(sequence);
         }
-        self.catch_up.settled(|| queue.waiting.first().min(queue.in_flight.first()).copied());
+        self.catch_up.settled(|| queue.waiting.first().into_iter().chain(queue.in_flight.first()).min().copied());
     }
 
     async fn deliver(self: Arc<Self>, sequence: u64, _permit: Permit) {
