@@ -10,8 +10,8 @@ use otlp_reliability::{Bulkhead, Control, Controlled};
 use tokio::sync::Notify;
 
 use crate::{
-    Batch, BatchExporter, ConfigError, DeliveryObserver, DropReason, Fate, Fragment, Ledger, Queue, QueueDepth,
-    QueueListener, Settled, ledger::Counters, pool::BufferPool, suspects::Suspects,
+    Batch, BatchExporter, ConfigError, DeliveryObserver, DropReason, Fate, Fragment, Ledger, MemoryBudget, Queue,
+    QueueDepth, QueueListener, Settled, ledger::Counters, pool::BufferPool, suspects::Suspects,
 };
 
 /// Where batches go, all signals.
@@ -108,6 +108,11 @@ impl Destination {
 impl Lane {
     pub(crate) fn signal(&self) -> Signal {
         self.signal
+    }
+
+    /// The budget of whatever is in memory because of a batch.
+    pub(crate) fn memory(&self) -> MemoryBudget {
+        MemoryBudget::new(Arc::clone(&self.pool))
     }
 
     /// The highest sequence of what the queue found.

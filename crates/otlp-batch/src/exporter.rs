@@ -8,7 +8,7 @@ use std::{
 
 use otlp_core::{ExportError, Outcome, Signal};
 
-use crate::{Batch, ledger::Counters};
+use crate::{Batch, MemoryBudget, ledger::Counters};
 
 /// The future of one delivery; boxed, for a pipeline holds exporters of different types. One box per batch.
 pub type ExportFuture<'a> = Pin<Box<dyn Future<Output = Exported> + Send + 'a>>;
@@ -59,17 +59,23 @@ pub trait BatchExporter: Send + Sync {
 }
 
 /// Where an exporter reports its attempts, so that the ledger knows of lost acknowledgements even if the delivery is
-/// cancelled in the middle of one.
+/// cancelled in the middle of one; and the memory that they may take.
 #[derive(Debug)]
 pub struct Attempts<'a> {
     counters: &'a Counters,
     items: u64,
+    memory: MemoryBudget,
     under_way: AtomicBool,
 }
 
 impl<'a> Attempts<'a> {
-    pub(crate) fn new(counters: &'a Counters, items: u64) -> Self {
-        Attempts { counters, items, under_way: AtomicBool::new(false) }
+    pub(crate) fn new(counters: &'a Counters, items: u64, memory: MemoryBudget) -> Self {
+        Attempts { counters, items, memory, under_way: AtomicBool::new(false) }
+    }
+
+    /// The budget that bounds what is kept of the batch from one attempt to the next.
+    pub fn memory(&self) -> &MemoryBudget {
+        &self.memory
     }
 
     /// An attempt begins: from now on the receiver may get the items.

@@ -49,7 +49,7 @@ pub use self::{
     intake::{Intake, Producer, ScopeHandle},
     ledger::{DropReason, Dropped, Ledger, SignalLedger},
     pipeline::{Pipeline, PipelineBuilder, PipelineFigures, Report, StartError},
-    pool::PoolSnapshot,
+    pool::{MemoryBudget, MemoryGrant, PoolSnapshot},
     queue::{Found, MemoryQueue, Queue, QueueDepth, QueueListener},
 };
 

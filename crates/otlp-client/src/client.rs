@@ -111,7 +111,8 @@ impl EnhancedOtlpClient {
         &*self.inner.propagator
     }
 
-    /// The metrics as they are now, without sending or resetting anything.
+    /// The metrics as they are now, without sending or resetting anything. None where the client does not record metrics,
+    /// because they are switched off or nobody takes them.
     pub fn read_metrics(&self) -> Vec<MetricData> {
         self.inner.meters.read()
     }

@@ -3,7 +3,7 @@
 use std::{error::Error, time::Duration};
 
 use async_trait::async_trait;
-use otlp_batch::Batch;
+use otlp_batch::{Batch, MemoryBudget};
 use otlp_core::{
     ErrorKind, ExportError, Outcome, PartialSuccess, RetryableFailure, Signal,
     data::{LogData, MetricData, SpanData},
@@ -94,7 +94,7 @@ impl Attempt for OwnedDataExporter {
         self.0.name()
     }
 
-    fn prepare(&self, batch: &Batch) -> Result<Batch, ExportError> {
+    fn prepare(&self, batch: &Batch, _memory: &MemoryBudget) -> Result<Batch, ExportError> {
         Ok(batch.clone())
     }
 

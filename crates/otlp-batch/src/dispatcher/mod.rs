@@ -56,7 +56,7 @@ async fn deliver(lane: Arc<Lane>, exporter: Arc<dyn BatchExporter>, batch: Arc<B
     let mut delivery = Delivery { lane: &lane, sequence: batch.sequence(), parts: vec![batch], is_back: false };
     while let Some(part) = delivery.parts.last().cloned() {
         let exported = {
-            let attempts = Attempts::new(&lane.counters, part.items());
+            let attempts = Attempts::new(&lane.counters, part.items(), lane.memory());
             exporter.export(&part, &attempts).await
         };
         let outcome = match exported {

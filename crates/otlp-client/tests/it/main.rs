@@ -9,7 +9,10 @@ mod connections;
 mod content;
 mod discovery;
 mod disk;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod logging;
+mod memory;
 mod monitoring;
 mod outages;
 mod policies;
@@ -18,4 +21,7 @@ mod registry;
 mod runtimes;
 mod setup;
 mod signals;
+#[cfg(feature = "kafka")]
+#[path = "../telemetry/mod.rs"]
+mod telemetry;
 mod variables;
