@@ -128,7 +128,43 @@ impl Attempt for OwnedDataExporter {
                 after,
                 acknowledgement_lost: false,
             }),
-            Err(error) => Outcome::retry(destination(format!("{} failed: {error}", self.0.name()))),
+            Err(error) => Outcome::retry(destination(format!("{} failed: {}", self.0.name(), with_causes(&*error)))),
         }
+    }
+}
+
+/// What an error says, and what it comes of: the errors of HTTP clients keep that apart, and without it nobody knows whether a
+/// name was not found or a connection refused.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    // A chain of causes that never ends is a mistake of the exporter, and not to be followed.
+    for _ in 0..8 {
+        let Some(error) = cause else { break };
+        let said = error.to_string();
+        // Some repeat their cause in what they say themselves.
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_what_it_comes_of_and_nothing_twice() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("error sending request")]
+        struct Sending(#[source] Connecting);
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot connect: {0}")]
+        struct Connecting(#[source] std::io::Error);
+
+        let error = Sending(Connecting(std::io::Error::other("no such name")));
+        assert_eq!(with_causes(&error), "error sending request: cannot connect: no such name");
     }
 }
