@@ -161,7 +161,8 @@ impl EnhancedOtlpClient {
         self.inner.reloading.as_ref()
     }
 
-    /// Changes how often metrics are collected and sent: the next time after this interval from now. 1 ms at least.
+    /// Changes how often metrics are collected and sent: the next time after this interval from now. What is outside
+    /// of 1 ms to 1 day is taken for the nearer of the two.
     pub fn set_metric_interval(&self, interval: Duration) {
         self.inner.pipeline.set_metric_interval(interval);
     }
