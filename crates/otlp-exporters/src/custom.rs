@@ -155,16 +155,36 @@ fn with_causes(error: &(dyn Error + 'static)) -> String {
 mod tests {
     use super::*;
 
+    /// An error that says this, and comes of another one.
+    #[derive(Debug)]
+    struct Said(String, Option<Box<Said>>);
+
+    impl std::fmt::Display for Said {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(&self.0)
+        }
+    }
+
+    impl Error for Said {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|cause| cause as _)
+        }
+    }
+
+    fn said(what: &str, cause: Option<Said>) -> Said {
+        Said(what.to_owned(), cause.map(Box::new))
+    }
+
     #[test]
     fn an_error_is_told_with_what_it_comes_of_and_nothing_twice() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("error sending request")]
-        struct Sending(#[source] Connecting);
-        #[derive(Debug, thiserror::Error)]
-        #[error("cannot connect: {0}")]
-        struct Connecting(#[source] std::io::Error);
-
-        let error = Sending(Connecting(std::io::Error::other("no such name")));
+        let error =
+            said("error sending request", Some(said("cannot connect: no such name", Some(said("no such name", None)))));
         assert_eq!(with_causes(&error), "error sending request: cannot connect: no such name");
+    }
+
+    #[test]
+    fn a_chain_of_causes_is_followed_for_a_while_only() {
+        let error = (0..100).fold(None, |cause, number| Some(said(&format!("error {number}"), cause))).unwrap();
+        assert_eq!(with_causes(&error).split(": ").count(), 9);
     }
 }
