@@ -24,7 +24,7 @@ use crate::{
     diagnostics::{DiagnosticSeverity, Diagnostics},
     leaving,
     logging::Message,
-    monitoring::{AlertManager, Monitoring, MonitoringError, PerformanceMonitor},
+    monitoring::{AlertManager, AlertRule, Monitoring, MonitoringError, PerformanceMonitor},
     policies::Policies,
     reload::Reloading,
 };
@@ -203,6 +203,11 @@ impl EnhancedOtlpClient {
     /// None so far.
     pub async fn get_alert_manager(&self) -> Result<AlertManager, MonitoringError> {
         Ok(self.inner.monitoring.alerts.clone())
+    }
+
+    /// Watches these rules from now on, or the default ones.
+    pub(crate) fn replace_alert_rules(&self, rules: Option<Vec<AlertRule>>) -> Result<(), MonitoringError> {
+        self.inner.monitoring.alerts.set_rules_or_default(rules)
     }
 
     /// Where the health endpoint listens, if there is one

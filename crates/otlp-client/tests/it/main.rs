@@ -9,6 +9,7 @@ mod connections;
 mod content;
 mod discovery;
 mod disk;
+mod http_server;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod logging;

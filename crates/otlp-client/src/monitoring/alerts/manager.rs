@@ -37,6 +37,8 @@ pub(crate) struct AlertSettings {
     pub(crate) rules: Option<Vec<AlertRule>>,
     /// Where nobody named any, the messages of the client.
     pub(crate) sinks: Vec<AlertSink>,
+    /// Whether they are watched from the build of the client on.
+    pub(crate) are_watched: bool,
 }
 
 /// Watches rules over the figures of a client, once a second, and tells sinks when one fires and when it is over.
@@ -119,6 +121,11 @@ impl AlertManager {
     ///
     /// [`MonitoringError::ShutDown`] after the shutdown of the client.
     pub async fn start(&self) -> Result<(), MonitoringError> {
+        self.watch()
+    }
+
+    /// As [`AlertManager::start`].
+    pub(in crate::monitoring) fn watch(&self) -> Result<(), MonitoringError> {
         if self.is_client_shut_down() {
             return Err(MonitoringError::ShutDown);
         }
@@ -175,6 +182,11 @@ impl AlertManager {
             self.shared.outbox.lock().extend(notices);
         }
         Ok(())
+    }
+
+    /// As [`AlertManager::set_rules`]; `None` for the default ones.
+    pub(crate) fn set_rules_or_default(&self, rules: Option<Vec<AlertRule>>) -> Result<(), MonitoringError> {
+        self.set_rules(rules.unwrap_or_else(defaults::rules))
     }
 
     /// How all rules stand, in their order.

@@ -94,6 +94,11 @@ impl Webhook {
         self
     }
 
+    /// Checks all settings.
+    pub(crate) fn check(&self) -> Result<(), MonitoringError> {
+        self.build(None).map(drop)
+    }
+
     /// Checks all settings, and makes what sends.
     pub(super) fn build(&self, service: Option<&str>) -> Result<Sender, MonitoringError> {
         let Ok(url) = Url::parse(&self.url) else {

@@ -126,7 +126,7 @@ fn a_key_that_a_disk_queue_has_of_its_own_is_not_lost_in_silence() {
 }
 
 /// Text that means something else to YAML, or nothing.
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     let special = [
         "",
         "1.0",
@@ -161,19 +161,19 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![select(special.to_vec()).prop_map(str::to_owned), "[ -~]{0,24}", "\\PC{0,12}", "(?s).{0,6}"]
 }
 
-fn name() -> impl Strategy<Value = String> {
+pub(super) fn name() -> impl Strategy<Value = String> {
     text().prop_filter("not empty", |text| !text.trim().is_empty())
 }
 
-fn duration(range: std::ops::RangeInclusive<u64>) -> impl Strategy<Value = Duration> {
+pub(super) fn duration(range: std::ops::RangeInclusive<u64>) -> impl Strategy<Value = Duration> {
     prop_oneof![
         range.clone().prop_map(Duration::from_nanos),
         range.prop_map(|nanos| Duration::from_millis((nanos / 1_000_000).max(1)))
     ]
 }
 
-const MS: u64 = 1_000_000;
-const HOUR: u64 = 3_600_000 * MS;
+pub(super) const MS: u64 = 1_000_000;
+pub(super) const HOUR: u64 = 3_600_000 * MS;
 
 prop_compose! {
     fn production()(
