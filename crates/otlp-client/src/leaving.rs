@@ -11,8 +11,7 @@ use otlp_discovery::Discovery;
 use tokio::{runtime, time::Instant};
 
 /// Takes this service out of the registry, if it is there, and then begins the shutdown, whether or not anybody waits for
-/// it. `told` is called then. `false` if there is
-/// nothing to leave, and nothing of this happens.
+/// it. `told` is called then. `false` if there is nothing to leave, and nothing of this happens.
 pub(crate) fn leave<F: Future + Send>(
     discovery: &Discovery,
     runtime: &runtime::Handle,
