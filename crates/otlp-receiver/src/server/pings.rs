@@ -2,14 +2,13 @@
 //! word. Frames are followed by their headers alone.
 
 use std::{
-    io,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::reading::Reading;
+use super::reading::{PollRead, Reading};
 use crate::Requests;
 
 /// Before the first frame.
@@ -28,10 +27,7 @@ struct Frames {
 }
 
 /// An HTTP/2 stream of bytes, read from its preface on, whose pings `requests` hears of.
-pub(super) fn count_pings<S: AsyncRead + Unpin>(
-    stream: S,
-    requests: Requests,
-) -> Reading<S, impl FnMut(Pin<&mut S>, &mut Context<'_>, &mut ReadBuf<'_>) -> Poll<io::Result<()>>> {
+pub(super) fn count_pings<S: AsyncRead + Unpin>(stream: S, requests: Requests) -> Reading<S, impl PollRead<S>> {
     let mut frames = Frames { skip: PREFACE, header: [0; HEADER], known: 0 };
     Reading::new(stream, move |stream: Pin<&mut S>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>| {
         let before = buffer.filled().len();

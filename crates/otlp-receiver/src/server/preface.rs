@@ -8,16 +8,13 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
-use super::reading::Reading;
+use super::reading::{PollRead, Reading};
 
 /// What every HTTP/2 connection begins with (RFC 9113, section 3.4).
 const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Reads until the bytes can only be one of both; the second value says whether it is HTTP/2.
-pub(super) async fn sniff<S: AsyncRead + Unpin>(
-    mut stream: S,
-) -> io::Result<(Reading<S, impl FnMut(Pin<&mut S>, &mut Context<'_>, &mut ReadBuf<'_>) -> Poll<io::Result<()>>>, bool)>
-{
+pub(super) async fn sniff<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<(Reading<S, impl PollRead<S>>, bool)> {
     let mut first = [0; HTTP2_PREFACE.len()];
     let mut to = 0;
     while to < first.len() && first[..to] == HTTP2_PREFACE[..to] {

@@ -8,7 +8,15 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// `stream`, read by `read`.
+/// What [`AsyncRead::poll_read`] does with a stream.
+pub(super) trait PollRead<S>:
+    FnMut(Pin<&mut S>, &mut Context<'_>, &mut ReadBuf<'_>) -> Poll<io::Result<()>>
+{
+}
+
+impl<S, R> PollRead<S> for R where R: FnMut(Pin<&mut S>, &mut Context<'_>, &mut ReadBuf<'_>) -> Poll<io::Result<()>> {}
+
+/// A stream with the way in which it is read.
 pub(super) struct Reading<S, R> {
     stream: S,
     read: R,
@@ -18,16 +26,13 @@ impl<S, R> Reading<S, R>
 where
     R: FnMut(Pin<&mut S>, &mut Context<'_>, &mut ReadBuf<'_>) -> Poll<io::Result<()>>,
 {
-    /// `read` is what [`AsyncRead::poll_read`] does.
+    /// `stream`, read by `read`.
     pub(super) fn new(stream: S, read: R) -> Self {
         Reading { stream, read }
     }
 }
 
-impl<S: Unpin, R> AsyncRead for Reading<S, R>
-where
-    R: FnMut(Pin<&mut S>, &mut Context<'_>, &mut ReadBuf<'_>) -> Poll<io::Result<()>> + Unpin,
-{
+impl<S: Unpin, R: PollRead<S> + Unpin> AsyncRead for Reading<S, R> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
