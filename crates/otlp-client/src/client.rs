@@ -161,7 +161,8 @@ impl EnhancedOtlpClient {
         self.inner.reloading.as_ref()
     }
 
-    /// Changes how often metrics are collected and sent: the next time after this interval from now. 1 ms at least.
+    /// Changes how often metrics are collected and sent: the next time after this interval from now. What is outside
+    /// of 1 ms to 1 day is taken for the nearer of the two.
     pub fn set_metric_interval(&self, interval: Duration) {
         self.inner.pipeline.set_metric_interval(interval);
     }
@@ -273,12 +274,27 @@ impl EnhancedOtlpClient {
         self.inner.reported("shutdown", self.inner.pipeline.shutdown_blocking(rest))
     }
 
-    /// Takes this service out of the registry, if it is there, and begins the shutdown whoever waits for it.
+    /// Takes this service out of the registry, and tells the alerts that are not told, if there are any; then begins the
+    /// shutdown, whoever waits for it. `false` if there is nothing of this, and nothing happens.
     fn leave(&self, deadline: Duration, told: impl FnOnce() + Send + 'static) -> bool {
-        let Some(discovery) = &self.inner.discovery else { return false };
-        let inner = Arc::clone(&self.inner);
+        let alerts = &self.inner.monitoring.alerts;
+        let registered = self.inner.discovery.clone().filter(Discovery::is_registered);
+        if registered.is_none() && !alerts.is_telling() {
+            return false;
+        }
+        let (limit, alerts, inner) = (leaving::limit(deadline), alerts.clone(), Arc::clone(&self.inner));
+        let before = async move {
+            let deregistered = async {
+                if let Some(discovery) = registered {
+                    // Where it cannot be told, the registry finds out by itself.
+                    let _ = discovery.deregister(limit).await;
+                }
+            };
+            tokio::join!(deregistered, alerts.tell_the_rest(limit));
+        };
         let shut_down = move |rest| async move { inner.pipeline.shutdown(rest).await };
-        leaving::leave(discovery, self.inner.pipeline.runtime(), deadline, shut_down, told)
+        leaving::leave(self.inner.pipeline.runtime(), deadline, before, shut_down, told);
+        true
     }
 }
 

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::{runtime, sync::mpsc};
 
 use super::{
-    Pipeline, Report, StartError,
+    METRIC_INTERVALS, Pipeline, Report, StartError,
     background::{Background, OnHurry, OnTick},
 };
 use crate::{
@@ -180,9 +180,9 @@ impl PipelineBuilder {
         self
     }
 
-    /// Sets how often producers are asked; default 60 s. At least 1 ms.
+    /// Sets how often producers are asked, 1 ms to 1 day; default 60 s.
     pub fn metric_interval(mut self, interval: Duration) -> Self {
-        self.metric_interval = interval.max(Duration::from_millis(1));
+        self.metric_interval = interval;
         self
     }
 
@@ -215,6 +215,10 @@ impl PipelineBuilder {
         self.batch.validate()?;
         self.limits.validate()?;
         self.memory.validate()?;
+        if !METRIC_INTERVALS.contains(&self.metric_interval) {
+            let value = format!("{:?}", self.metric_interval);
+            return Err(ConfigError { field: "metric_interval", value, accepted: "1 ms to 1 day" }.into());
+        }
         let pool = BufferPool::new(self.memory)?;
         let mut queues = match &mut self.disk {
             Some(disk) => {

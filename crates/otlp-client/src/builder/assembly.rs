@@ -56,6 +56,9 @@ impl ClientBuilder {
             diagnostics.say(DiagnosticSeverity::Warning, notice);
         }
         let disk_queue = self.said.settle(self.disk_queue)?;
+        if let Some(aggregation) = &self.log_aggregation {
+            aggregation.validate()?;
+        }
         let listening = self.monitoring.validate()?.map(EndpointAddress::listen).transpose()?;
         let observations = Arc::new(Observations::new(disk_queue.is_some()));
         let mut policies = Policies::new(self.is_in_registry);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy exempts test functions, but not the functions that they share")]
 
 mod backends;
+mod bad_values;
 mod batches;
 mod config;
 mod connections;

@@ -115,6 +115,9 @@ fn bearer(token: &str) -> Result<HeaderMap, String> {
     if token.is_empty() {
         return Err("it is empty".to_owned());
     }
+    if token.len() as u64 > LARGEST_TOKEN {
+        return Err(format!("it has {} bytes, and no receiver takes more than {LARGEST_TOKEN}", token.len()));
+    }
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("it holds characters that no token has: give visible ASCII without white space".to_owned());
     }

@@ -58,7 +58,10 @@ fn what_a_receiver_refuses_is_kept_for_a_person_to_look_at_and_never_sent_again(
         if let Some(letters) = queue.dead_letters() {
             let bytes = fs::read(segments(&letters).remove(0)).unwrap();
             let has = |number: u64| bytes.windows(8).any(|window| window == number.to_be_bytes());
-            assert!((10_000..10_100).all(|number| has(number) == (number / 10 % 2 == 0)), "those refused and no others");
+            assert!(
+                (10_000..10_100).all(|number| has(number) == (number / 10 % 2 == 0)),
+                "those refused and no others"
+            );
             let requests = Inspection::of(letters, None).unwrap().into_requests().unwrap();
             let items: Vec<u64> = requests.map(|request| request.unwrap().items).collect();
             assert_eq!(items, [10; 5]);
