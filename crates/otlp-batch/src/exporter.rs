@@ -7,8 +7,9 @@ use std::{
 };
 
 use otlp_core::{ExportError, Outcome, Signal};
+use tokio::time::Instant;
 
-use crate::{Batch, MemoryBudget, ledger::Counters};
+use crate::{Batch, CatchUp, MemoryBudget, destination::Lane, ledger::Counters};
 
 /// The future of one delivery; boxed, for a pipeline holds exporters of different types. One box per batch.
 pub type ExportFuture<'a> = Pin<Box<dyn Future<Output = Exported> + Send + 'a>>;
@@ -63,14 +64,16 @@ pub trait BatchExporter: Send + Sync {
 #[derive(Debug)]
 pub struct Attempts<'a> {
     counters: &'a Counters,
+    catch_up: &'a CatchUp,
     items: u64,
     memory: MemoryBudget,
     under_way: AtomicBool,
 }
 
 impl<'a> Attempts<'a> {
-    pub(crate) fn new(counters: &'a Counters, items: u64, memory: MemoryBudget) -> Self {
-        Attempts { counters, items, memory, under_way: AtomicBool::new(false) }
+    pub(crate) fn new(lane: &'a Lane, items: u64) -> Self {
+        let (counters, catch_up) = (&lane.counters, &lane.catch_up);
+        Attempts { counters, catch_up, items, memory: lane.memory(), under_way: AtomicBool::new(false) }
     }
 
     /// The budget that bounds what is kept of the batch from one attempt to the next.
@@ -86,10 +89,11 @@ impl<'a> Attempts<'a> {
     /// The attempt ended with `outcome`.
     pub fn end(&self, outcome: &Outcome) {
         self.under_way.store(false, Ordering::Relaxed);
-        if let Outcome::Retry(failure) = outcome
-            && failure.acknowledgement_lost
-        {
-            self.counters.acknowledgement_lost(self.items);
+        if let Outcome::Retry(failure) = outcome {
+            self.catch_up.failed(Instant::now());
+            if failure.acknowledgement_lost {
+                self.counters.acknowledgement_lost(self.items);
+            }
         }
     }
 }

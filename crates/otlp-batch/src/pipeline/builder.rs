@@ -232,11 +232,14 @@ impl PipelineBuilder {
         let max_record_bytes = self.limits.max_record_bytes.min(pool.unreserved());
         let limits = BatchLimits { max_record_bytes, ..self.limits };
         let settings = Settings { batch: self.batch, limits, copies: !self.zero_copy };
+        let expires = self.disk.as_ref().is_some_and(|disk| disk.config.max_age().is_some());
         let destinations = self.destinations.into_iter().zip(&mut queues).map(|(new, queues)| {
             let mut queues = queues.take().map(IntoIterator::into_iter);
+            let expires = queues.is_some() && expires;
             let lane = |_| {
                 let disk = queues.as_mut().and_then(Iterator::next).map(|queue| Box::new(queue) as Box<dyn Queue>);
-                Ok((disk.unwrap_or_else(|| Box::new(MemoryQueue::new())), in_flight_limit(limits.max_in_flight)?))
+                let queue = disk.unwrap_or_else(|| Box::new(MemoryQueue::new()));
+                Ok((queue, in_flight_limit(limits.max_in_flight)?, limits.catch_up(expires)))
             };
             Ok(Destination::new(new.exporter, &pool, self.observer.as_ref(), lane)?.taking(new.taken))
         });

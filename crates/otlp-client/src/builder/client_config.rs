@@ -111,3 +111,43 @@ impl ClientBuilder {
         settings.are_watched = true;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use otlp_transport::{TlsOptions, TlsVersion};
+
+    use super::*;
+    use crate::{
+        EnhancedOtlpClient,
+        config::{ProductionConfig, TlsConfig},
+    };
+
+    #[test]
+    fn tls_is_what_production_and_its_details_say_together() {
+        let mut config = ClientConfig::from(ProductionConfig::new("https://127.0.0.1:1", "shop"));
+        let built = |config: &ClientConfig| EnhancedOtlpClient::builder().with_client_config(config.clone()).export.tls;
+        assert_eq!(built(&config), None);
+        let tls = &mut config.receivers.tls;
+        (tls.server_name, tls.min_version) = (Some("collector.test".to_owned()), TlsVersion::Tls13);
+        let options = TlsOptions::new().with_server_name("collector.test").with_min_version(TlsVersion::Tls13);
+        assert_eq!(built(&config), Some(options.clone()));
+        config.receivers.tls.system_roots = true;
+        config.production.transport.tls_config = Some(TlsConfig { ca_file: "/ca.pem".into(), ..TlsConfig::default() });
+        assert_eq!(built(&config), Some(options.with_ca_file("/ca.pem").with_system_roots()));
+    }
+
+    #[test]
+    fn what_a_file_leaves_out_is_left_as_code_said_before() {
+        let config = ClientConfig::from(ProductionConfig::new("http://127.0.0.1:1", "shop"));
+        let builder = EnhancedOtlpClient::builder()
+            .with_header("x-tenant", "seven")
+            .without_circuit_breaker()
+            .with_cardinality_limit(7)
+            .with_monitoring_public(true)
+            .with_console_exporter()
+            .with_client_config(config);
+        assert_eq!(builder.export.headers, [("x-tenant".to_owned(), "seven".to_owned())]);
+        assert!(builder.circuit_breaker.is_none() && builder.monitoring.is_public && builder.console);
+        assert_eq!(builder.metrics.cardinality_limit, 7);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use otlp_batch::{BatchConfig, Durability, MemoryPoolConfig};
+use otlp_batch::{BatchConfig, BatchLimits, Durability, MemoryPoolConfig};
 use otlp_core::{Outcome, Signal};
 
 use super::{
@@ -94,7 +94,8 @@ fn a_backlog_ten_times_the_memory_budget_is_drained_within_it_and_takes_turns_wi
     let memory = MemoryPoolConfig { max_size: 1 << 20, chunk_size: 16 << 10, ..MemoryPoolConfig::default() };
     let big = BatchConfig { max_batch_size: 1_600, ..BatchConfig::default() };
     let start = |exporter: &Arc<Scripted>| {
-        let builder = pipeline(big, exporter).with_disk_queue(disk(&directory, Durability::None));
+        let at_once = BatchLimits { catch_up_percent: None, ..BatchLimits::default() };
+        let builder = pipeline(big, exporter).limits(at_once).with_disk_queue(disk(&directory, Durability::None));
         builder.memory(memory).start().unwrap()
     };
     // Records of 10 bytes: 10 MiB and more.

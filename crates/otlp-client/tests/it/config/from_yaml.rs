@@ -8,15 +8,17 @@ use crate::setup::{DEADLINE, spans};
 /// What all of them have, so that a test sees its own requests alone.
 const QUIET: &str = "
 service_name: shop
-transport: {protocol: grpc}
 retry: {initial_interval: 1ms, max_interval: 10ms}
 logging: {log_level: off}
 ";
+/// Where a test says nothing of the part itself.
+const GRPC: &str = "transport: {protocol: grpc}\n";
 const NO_METRICS: &str = "monitoring: {enable_performance_metrics: false, enable_resource_metrics: false}\n";
 
 pub(super) fn read(text: &str) -> ClientConfig {
-    let metrics = if text.contains("monitoring:") { "" } else { NO_METRICS };
-    let text = format!("{QUIET}{metrics}{text}");
+    let unless_said = |part: &str, said| if text.contains(part) { "" } else { said };
+    let (grpc, metrics) = (unless_said("transport:", GRPC), unless_said("monitoring:", NO_METRICS));
+    let text = format!("{QUIET}{grpc}{metrics}{text}");
     ClientConfig::from_yaml_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 

@@ -2,6 +2,7 @@
 
 mod alerting;
 mod bad_input;
+mod document;
 mod effects;
 mod files;
 mod finding;

@@ -1,12 +1,13 @@
 //! Several receivers, one for a signal, headers, a token in a file, and connections that are kept alive.
 
-use std::fs;
+use std::{fs, time::Duration};
 
-use otlp_client::{EnhancedOtlpClient, config::TransportProtocol};
+use otlp_client::config::ClientConfig;
 use otlp_core::{Signal, data::Severity};
-use otlp_receiver::{Fault, Protocol, Receiver, Requests};
+use otlp_receiver::{Fault, Protocol, Receiver, Requests, TlsConfig, TlsVersion};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use super::from_yaml::{batches, builder, client, client_of, read};
+use super::from_yaml::{batches, builder, client, client_of};
 use crate::setup::{DEADLINE, receiver, spans};
 
 fn got(receiver: &Receiver) -> u64 {
@@ -101,12 +102,45 @@ fn connections_that_are_not_kept_alive_serve_one_request() {
     for (is_enabled, connections) in [(true, 1), (false, 3)] {
         let receiver = receiver();
         let text = format!("receivers: {{keep_alive: {{enabled: {is_enabled}}}}}");
-        let mut config = read(&format!("endpoint: {}\n{text}", receiver.http_endpoint()));
-        config.production.transport.protocol = TransportProtocol::Http;
-        let builder = EnhancedOtlpClient::builder().without_environment().with_client_config(config);
-        let client = builder.build_blocking().unwrap();
+        let text = format!("endpoint: {}\ntransport: {{protocol: http}}\n{text}", receiver.http_endpoint());
+        let client = client(&text);
         batches(&client, 3);
         assert!(receiver.requests().recent().iter().all(|request| request.protocol == Some(Protocol::HttpProtobuf)));
         assert_eq!(receiver.requests().totals().connections, connections);
     }
+}
+
+#[test]
+fn the_name_in_the_certificate_is_that_of_the_file() {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["collector.test".to_owned()]).unwrap();
+    let tls = TlsConfig::new(params.signed_by(&key, &authority).unwrap().pem(), key.serialize_pem());
+    let receiver = Receiver::builder().tls(tls).start_blocking().unwrap();
+    let file = std::env::temp_dir().join(format!("otlp-config-authority-{}", std::process::id()));
+    fs::write(&file, authority.pem()).unwrap();
+    for (details, delivered) in [("{server_name: collector.test, min_version: tls1.3}", 1), ("{}", 0)] {
+        let client = client(&format!(
+            "
+endpoint: {}
+transport: {{protocol: grpc, tls_config: {{ca_file: '{}'}}}}
+receivers: {{tls: {details}}}",
+            receiver.grpc_endpoint(),
+            file.display()
+        ));
+        spans(&client, 1);
+        client.flush_blocking(if delivered == 0 { Duration::from_millis(200) } else { DEADLINE });
+        assert_eq!(client.ledger().traces.delivered, delivered);
+    }
+    assert_eq!(receiver.requests().last().unwrap().tls, Some(TlsVersion::Tls13));
+    fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn details_of_tls_without_tls_are_refused() {
+    let text = "endpoint: http://a:4317\nservice_name: shop\nreceivers: {tls: {min_version: tls1.3}}";
+    let error = ClientConfig::from_yaml_str(text).unwrap_err().to_string();
+    assert!(error.contains("receivers.tls: it is set, and all endpoints are http://"), "{error}");
 }
