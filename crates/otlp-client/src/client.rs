@@ -232,7 +232,7 @@ impl EnhancedOtlpClient {
 
     /// Sees to it that everything that was recorded before the call is in the disk queue, unless it is delivered; waits
     /// for at most `deadline`. [`Report::durable`] says whether that is so: then neither a crash nor a power cut loses it.
-    /// Metrics that were not collected yet are not part of it. Without a disk queue, it waits for the delivery.
+    /// Metrics are collected first, and part of it. Without a disk queue, it waits for the delivery.
     ///
     /// Cancelling the future stops the waiting and nothing else.
     pub async fn persist(&self, deadline: Duration) -> Report {

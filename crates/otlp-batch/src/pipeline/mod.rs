@@ -127,7 +127,8 @@ impl Pipeline {
     }
 
     /// Sees to it that everything that was accepted before the call is on the disk, unless it has its fate; waits for at
-    /// most `deadline`. Producers are asked first, so what metrics have counted is part of it. [`Report::durable`] says whether that is so. Without a disk queue, it waits for the delivery.
+    /// most `deadline`. Producers are asked first, so what metrics have counted is part of it. [`Report::durable`] says
+    /// whether that is so. Without a disk queue, it waits for the delivery.
     ///
     /// Cancelling the future stops the waiting and nothing else.
     pub async fn persist(&self, deadline: Duration) -> Report {

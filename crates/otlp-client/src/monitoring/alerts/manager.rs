@@ -146,6 +146,8 @@ impl AlertManager {
         self.shared.monitor.sampler().start(Wanted::ByAlerts);
         let rules = self.rules();
         *self.shared.evaluator.lock() = Evaluator::new(rules);
+        // What came about before the last stop is nobody's business any more.
+        self.shared.outbox.lock().clear();
         let mut tasks = JoinSet::new();
         let mut lines = Vec::new();
         for sink in &self.shared.sinks {
