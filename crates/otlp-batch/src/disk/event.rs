@@ -48,5 +48,6 @@ pub enum DiskEvent<'a> {
     },
 }
 
-/// Called with the name of the destination, on the thread of its disk queue, on the background thread, or where the pipeline is started.
+/// Called with the name of the destination, on the thread of its disk queue, on the background thread, or where the
+/// pipeline is started.
 pub(crate) type OnDiskEvent = Arc<dyn Fn(&str, &DiskEvent<'_>) + Send + Sync>;

@@ -68,11 +68,16 @@ mod tests {
     /// How many mutations of each recorded input are tried.
     const MUTATIONS: usize = 500;
 
-    fn run(target: impl Fn(&[u8]), name: &str) {
+    fn recorded(name: &str) -> Vec<Vec<u8>> {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus")).join(name);
         let inputs: Vec<Vec<u8>> =
             fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
         assert!(!inputs.is_empty());
+        inputs
+    }
+
+    fn run(target: impl Fn(&[u8]), name: &str) {
+        let inputs = recorded(name);
         let mut random = fastrand::Rng::with_seed(1);
         for input in &inputs {
             target(input);
@@ -93,6 +98,15 @@ mod tests {
                 }
                 target(&bytes);
             }
+        }
+    }
+
+    /// What begins as no configuration is refused for the first thing that is wrong, and tries nothing behind it.
+    #[test]
+    fn recorded_files_are_configurations() {
+        for input in ["config", "config_read"].into_iter().flat_map(recorded) {
+            let text = String::from_utf8(input).unwrap();
+            ClientConfig::from_yaml_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         }
     }
 

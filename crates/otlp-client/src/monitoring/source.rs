@@ -171,7 +171,7 @@ fn retries(policies: &[NamedSnapshot], destination: &str) -> u64 {
 fn breakers(policies: &[NamedSnapshot]) -> Vec<CircuitBreakerPerformance> {
     let breaker = |policy: &NamedSnapshot| match &policy.snapshot {
         Snapshot::CircuitBreaker(figures) => Some(CircuitBreakerPerformance {
-            endpoint: policy.name.trim_end_matches("/circuit_breaker").to_owned(),
+            endpoint: policy.name.strip_suffix("/circuit_breaker").unwrap_or(&policy.name).to_owned(),
             state: figures.state,
             openings: figures.openings,
             rejected: figures.rejected,

@@ -12,6 +12,8 @@ use hickory_resolver::{
         rr::{Name, RData, RecordType},
     },
 };
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
 
 use super::{DnsConfig, Question, schedule::Answer};
 use crate::Endpoint;
@@ -26,10 +28,13 @@ const MOST_TARGETS: usize = 64;
 const NEGATIVE_TTL: Duration = Duration::from_secs(30);
 
 /// Asks one question, as often as wanted. Nothing is cached: who asks knows when.
-pub(super) struct Lookups<'a> {
+///
+/// After a failure the configuration of the system is read again: the name servers of a machine that moved to another
+/// network are others, and those of one that has just started may not be known yet.
+pub(super) struct Lookups<'a, M> {
     question: &'a Question,
-    /// Why there is nobody to ask, if so.
-    resolver: Result<TokioResolver, String>,
+    make: M,
+    resolver: Mutex<Option<TokioResolver>>,
 }
 
 /// Records of one type, or none.
@@ -38,13 +43,23 @@ struct Records {
     ttl: Duration,
 }
 
-impl<'a> Lookups<'a> {
-    pub(super) fn new(question: &'a Question, config: &DnsConfig) -> Self {
-        Lookups { question, resolver: resolver(config).map_err(|error| error.to_string()) }
+impl<'a, M: Fn() -> Result<TokioResolver, String>> Lookups<'a, M> {
+    /// Asks by what `make` makes.
+    pub(super) fn new(question: &'a Question, make: M) -> Self {
+        Lookups { question, make, resolver: Mutex::new(None) }
     }
 
     pub(super) async fn ask(&self) -> Result<Answer, String> {
-        let resolver = self.resolver.as_ref().map_err(Clone::clone)?;
+        let known = self.resolver.lock().take();
+        let resolver = known.map_or_else(&self.make, Ok)?;
+        let answer = self.ask_by(&resolver).await;
+        if answer.is_ok() {
+            *self.resolver.lock() = Some(resolver);
+        }
+        answer
+    }
+
+    async fn ask_by(&self, resolver: &TokioResolver) -> Result<Answer, String> {
         match self.question {
             Question::Addresses(name, port) => {
                 let (addresses, ttl) = addresses(resolver, name).await?;
@@ -56,7 +71,12 @@ impl<'a> Lookups<'a> {
     }
 }
 
-fn resolver(config: &DnsConfig) -> Result<TokioResolver, NetError> {
+/// Asks the name servers of `config`, or those that the system has now.
+pub(super) fn resolver(config: &DnsConfig) -> Result<TokioResolver, String> {
+    build(config).map_err(|error| error.to_string())
+}
+
+fn build(config: &DnsConfig) -> Result<TokioResolver, NetError> {
     let mut builder = if config.name_servers.is_empty() {
         TokioResolver::builder_tokio()?
     } else {
@@ -101,15 +121,25 @@ async fn addresses(resolver: &TokioResolver, name: &Name) -> Result<(Vec<IpAddr>
 /// The addresses of the targets of a service.
 async fn services(resolver: &TokioResolver, name: &Name) -> Result<Answer, String> {
     let Records { records, mut ttl } = records(resolver, name, RecordType::SRV).await?;
+    let services = records.into_iter().filter_map(|record| match record {
+        // A single dot: the service is decidedly not there (RFC 2782, "Target").
+        RData::SRV(service) if !service.target.is_root() && service.port != 0 => Some(service),
+        _ => None,
+    });
+    // All at a time: a target whose name servers are silent keeps nobody waiting for the others.
+    let mut asked = JoinSet::new();
+    for service in services.take(MOST_TARGETS) {
+        let resolver = resolver.clone();
+        asked.spawn(async move {
+            let found = addresses(&resolver, &service.target).await;
+            (service, found)
+        });
+    }
     let mut endpoints = Vec::new();
     let mut failure = None;
-    for record in records.into_iter().take(MOST_TARGETS) {
-        let RData::SRV(service) = record else { continue };
-        // A single dot: the service is decidedly not there (RFC 2782, "Target").
-        if service.target.is_root() || service.port == 0 {
-            continue;
-        }
-        match addresses(resolver, &service.target).await {
+    while let Some(answered) = asked.join_next().await {
+        let Ok((service, found)) = answered else { continue };
+        match found {
             Ok((addresses, holds)) => {
                 ttl = ttl.min(holds);
                 endpoints.extend(addresses.into_iter().map(|address| {

@@ -91,7 +91,7 @@ impl Resolve for DnsResolver {
 
     fn watch<'a>(&'a self, _service: &'a str, publisher: &'a Publisher) -> Watching<'a> {
         Box::pin(async move {
-            let lookups = Lookups::new(&self.question, &self.config);
+            let lookups = Lookups::new(&self.question, || lookup::resolver(&self.config));
             schedule::ask_forever(self.name(), &self.config, publisher, || lookups.ask()).await;
         })
     }

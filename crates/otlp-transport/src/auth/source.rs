@@ -115,6 +115,9 @@ fn bearer(token: &str) -> Result<HeaderMap, String> {
     if token.is_empty() {
         return Err("it is empty".to_owned());
     }
+    if token.len() as u64 > LARGEST_TOKEN {
+        return Err(format!("it has {} bytes, and no receiver takes more than {LARGEST_TOKEN}", token.len()));
+    }
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("it holds characters that no token has: give visible ASCII without white space".to_owned());
     }
@@ -137,5 +140,42 @@ impl fmt::Debug for Source {
             Source::File(path) => f.debug_tuple("File").field(path).finish(),
             Source::Hook(_) => f.write_str("Hook(..)"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_token_file_is_read_in_whatever_state_it_is_found() {
+        let path = std::env::temp_dir().join(format!("otlp-token-{:032x}", fastrand::u128(..)));
+        let read = || token_file(&path).map(|got| got.headers["authorization"].to_str().map(str::to_owned));
+        let refused = |reason: &str| {
+            let error = read().unwrap_err();
+            assert!(error.contains(reason) && error.contains("otlp-token") && !error.contains("secret"), "{error}");
+        };
+        refused("cannot be read");
+        fs::write(&path, "secret-token").unwrap();
+        assert_eq!(read().unwrap().unwrap(), "Bearer secret-token");
+        fs::write(&path, "\r\n secret-token\r\n\n").unwrap();
+        assert_eq!(read().unwrap().unwrap(), "Bearer secret-token");
+        fs::write(&path, "secret\ntoken").unwrap();
+        refused("characters that no token has");
+        fs::write(&path, "").unwrap();
+        refused("it is empty");
+        fs::write(&path, " \n").unwrap();
+        refused("it is empty");
+        fs::write(&path, b"secret\xff").unwrap();
+        refused("it is no text");
+        // A gigabyte that takes no room on the disk, and must take none in memory.
+        fs::File::create(&path).unwrap().set_len(1 << 30).unwrap();
+        refused("65536 bytes");
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        refused("it is no file");
+        fs::remove_dir(&path).unwrap();
     }
 }

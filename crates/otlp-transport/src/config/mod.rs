@@ -141,8 +141,8 @@ impl TransportConfig {
         if self.max_response_bytes == 0 {
             return Err(ConfigError::value("the largest response", "0 bytes", accepted));
         }
-        if self.http2_keep_alive.is_some_and(|pings| pings.interval.is_zero() || pings.timeout.is_zero()) {
-            return Err(ConfigError::value("the HTTP/2 keep-alive interval or timeout", "0 s", accepted));
+        if let Some(pings) = &self.http2_keep_alive {
+            pings.check()?;
         }
         if self.http2_keep_alive.is_some() && !self.pool.keep_alive {
             return Err(ConfigError::value("keep_alive", "false with HTTP/2 pings", "true, or no HTTP/2 pings"));
