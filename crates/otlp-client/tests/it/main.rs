@@ -13,6 +13,7 @@ mod disk;
 mod http_server;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod lifecycle;
 mod logging;
 mod memory;
 mod monitoring;

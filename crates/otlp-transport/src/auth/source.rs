@@ -142,3 +142,40 @@ impl fmt::Debug for Source {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_token_file_is_read_in_whatever_state_it_is_found() {
+        let path = std::env::temp_dir().join(format!("otlp-token-{:032x}", fastrand::u128(..)));
+        let read = || token_file(&path).map(|got| got.headers["authorization"].to_str().map(str::to_owned));
+        let refused = |reason: &str| {
+            let error = read().unwrap_err();
+            assert!(error.contains(reason) && error.contains("otlp-token") && !error.contains("secret"), "{error}");
+        };
+        refused("cannot be read");
+        fs::write(&path, "secret-token").unwrap();
+        assert_eq!(read().unwrap().unwrap(), "Bearer secret-token");
+        fs::write(&path, "\r\n secret-token\r\n\n").unwrap();
+        assert_eq!(read().unwrap().unwrap(), "Bearer secret-token");
+        fs::write(&path, "secret\ntoken").unwrap();
+        refused("characters that no token has");
+        fs::write(&path, "").unwrap();
+        refused("it is empty");
+        fs::write(&path, " \n").unwrap();
+        refused("it is empty");
+        fs::write(&path, b"secret\xff").unwrap();
+        refused("it is no text");
+        // A gigabyte that takes no room on the disk, and must take none in memory.
+        fs::File::create(&path).unwrap().set_len(1 << 30).unwrap();
+        refused("65536 bytes");
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        refused("it is no file");
+        fs::remove_dir(&path).unwrap();
+    }
+}

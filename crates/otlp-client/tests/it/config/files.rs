@@ -274,6 +274,7 @@ proptest! {
     fn so_does_what_is_beside_it(
         attributes in btree_map(name(), text(), 0..4),
         weights in ((1usize << 10)..=(64 << 20), 1..=1024usize, (1usize << 10)..=(64 << 20)),
+        catch_up in option::of(110..=100_000u32),
         on_full in select(vec![OnFull::DropNewest, OnFull::DropOldest, OnFull::Block]),
         sizes in ((4usize << 10)..=(64 << 10), (256usize << 10)..=(64 << 30)),
         factors in (1.001..=16.0f64, 0.001..=1.0f64),
@@ -283,7 +284,7 @@ proptest! {
         config.resource_attributes = attributes;
         let limits = &mut config.batch_limits;
         (limits.max_batch_bytes, limits.max_in_flight, limits.max_record_bytes) = weights;
-        config.batch_limits.on_full = on_full;
+        (config.batch_limits.catch_up_percent, config.batch_limits.on_full) = (catch_up, on_full);
         config.memory_pool = MemoryPoolConfig {
             initial_size: 256 << 10,
             max_size: sizes.1,

@@ -160,26 +160,22 @@ service_discovery:
     wait: 2m
   registration: {{address: '10.0.0.7:8080'}}"
     ));
-    let query = next(&asked, "GET /v1/health/service/otel?").head;
-    for part in ["dc=dc2", "stale", "v1", "passing"] {
-        assert!(query.lines().next().unwrap().contains(part), "{part}: {query}");
-    }
-    assert!(query.to_lowercase().contains("x-consul-token: hunter2"), "{query}");
     spans(&client, 3);
     assert!(client.flush_blocking(DEADLINE).complete);
     assert_eq!(got(&receiver), 3);
     client.shutdown_blocking(DEADLINE);
-    let mut entered = None;
-    while let Ok(one) = asked.try_recv() {
-        if one.head.starts_with("PUT /v1/agent/service/register") {
-            entered = Some(one.body);
-        } else if one.head.starts_with("PUT /v1/agent/service/deregister/shop-") {
-            let body = entered.expect("it was entered before");
-            assert!(body.contains("\"Name\":\"shop\"") && body.contains("\"Address\":\"10.0.0.7\""), "{body}");
-            return;
-        }
+    // The service is entered while receivers are asked for: either may come first.
+    let asked: Vec<Asked> = asked.try_iter().collect();
+    let place = |head: &str| asked.iter().position(|one| one.head.starts_with(head));
+    let query = &asked[place("GET /v1/health/service/otel?").expect("a query")].head;
+    for part in ["dc=dc2", "stale", "v1", "passing"] {
+        assert!(query.lines().next().unwrap().contains(part), "{part}: {query}");
     }
-    panic!("it was not taken out; entered: {entered:?}");
+    assert!(query.to_lowercase().contains("x-consul-token: hunter2"), "{query}");
+    let entered = place("PUT /v1/agent/service/register").expect("it was entered");
+    assert!(place("PUT /v1/agent/service/deregister/shop-").is_some_and(|left| left > entered), "it was taken out");
+    let body = &asked[entered].body;
+    assert!(body.contains("\"Name\":\"shop\"") && body.contains("\"Address\":\"10.0.0.7\""), "{body}");
 }
 
 #[test]
