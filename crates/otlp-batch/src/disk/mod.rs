@@ -32,6 +32,7 @@ mod open;
 mod queue;
 mod readers;
 mod recovery;
+mod refusal;
 mod runs;
 mod scan;
 mod segment;

@@ -19,6 +19,7 @@ use super::{
     health::Health,
     lock::DirectoryLock,
     log::Log,
+    once::RecoveredSignal,
     queue::DiskQueue,
     recovery::{self, Recovered},
     store::{Limits, Store},
@@ -143,7 +144,7 @@ impl Disk {
     }
 
     fn say(&self, destination: &str, recovered: &Recovered) {
-        let sum = |of: fn(&recovery::RecoveredSignal) -> u64| recovered.signals.iter().map(of).sum::<u64>();
+        let sum = |of: fn(&RecoveredSignal) -> u64| recovered.signals.iter().map(of).sum::<u64>();
         let event = DiskEvent::Recovered {
             items: sum(|signal| signal.items),
             missing_items: sum(|signal| signal.missing_items),
