@@ -1,6 +1,11 @@
 //! Prometheus, which takes OTLP metrics over HTTP, and scrapes what our monitoring endpoint serves.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    thread,
+    time::{Instant, SystemTime},
+};
 
 use otlp_client::{EnhancedOtlpClient, MonitoringConfig};
 use otlp_core::Signal;
@@ -53,6 +58,16 @@ fn client(server: &Server, protocol: Protocol, compression: Compression, service
         .unwrap()
 }
 
+/// Waits for the next millisecond: Prometheus knows no finer times, and refuses another value for the same time.
+fn next_time() {
+    let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+    let (before, started) = (now(), Instant::now());
+    while now() <= before {
+        assert!(started.elapsed() < DEADLINE, "the clock stands still");
+        thread::yield_now();
+    }
+}
+
 /// The value of a query that has one.
 fn value(server: &Server, query: &str) -> Option<f64> {
     let query = utf8_percent_encode(query, NON_ALPHANUMERIC);
@@ -83,6 +98,7 @@ fn metrics_have_the_values_that_were_recorded() {
             open.add(-2, &());
             stock.record(7.5 * round, &());
             [0.05, 0.3, 0.7, 5.0].iter().for_each(|seconds| latency.record(*seconds, &()));
+            next_time();
             let report = client.flush_blocking(DEADLINE);
             assert!(report.complete && report.ledgers[0].lost() == 0, "{service}: {report}");
         }
@@ -103,6 +119,7 @@ fn metrics_have_the_values_that_were_recorded() {
             let found = value(&server, &query);
             assert!(found.is_some_and(|found| (found - expected).abs() < 1e-9), "{query}: {found:?}, not {expected}");
         }
+        next_time();
         assert_eq!(client.shutdown_blocking(DEADLINE).ledgers[0].lost(), 0);
     }
 }
@@ -110,7 +127,7 @@ fn metrics_have_the_values_that_were_recorded() {
 #[test]
 fn deltas_add_up() {
     let Some(server) = prometheus(&[]) else { return };
-    let (builder, _) = builder(format!("http://127.0.0.1:{}/api/v1/otlp", server.port(0)));
+    let (builder, said) = builder(format!("http://127.0.0.1:{}/api/v1/otlp", server.port(0)));
     let client = builder
         .with_http_transport()
         .with_service_name("delta")
@@ -121,8 +138,9 @@ fn deltas_add_up() {
     let orders = client.meter("shop").u64_counter("orders").init();
     for _ in 0..3 {
         orders.add(5, &());
+        next_time();
         let report = client.flush_blocking(DEADLINE);
-        assert!(report.complete && report.ledgers[0].lost() == 0, "{report}");
+        assert!(report.complete && report.ledgers[0].lost() == 0, "{report}{:?}", said.lock());
     }
     assert_eq!(value(&server, "orders_total{job=\"delta\"}"), Some(15.0));
 }
