@@ -42,9 +42,9 @@ pub use self::{
     catch_up::{CatchUp, Turn},
     config::{BatchConfig, BatchLimits, BatchStrategy, ConfigError, MemoryPoolConfig, OnFull},
     disk::{
-        DiskEvent, DiskFile, DiskQueueConfig, DiskQueueError, Durability, EncryptionKey, FileSystem, InspectError,
-        InspectedSegment, Inspection, LocalDisk, StoredRequest, StoredRequestError, Verification, WaitingSignal,
-        queue_directories,
+        DiskEvent, DiskFile, DiskQueueConfig, DiskQueueError, DiskQueueOwner, Durability, EncryptionKey, FileSystem,
+        InspectError, InspectedSegment, Inspection, LocalDisk, StoredRequest, StoredRequestError, Verification,
+        WaitingSignal, queue_directories,
     },
     exporter::{Attempts, BatchExporter, ExportFuture, Exported, ReadyFuture},
     fate::{DeliveryObserver, Fate, Settled},

@@ -12,8 +12,8 @@ use super::{
     background::{Background, OnHurry, OnTick},
 };
 use crate::{
-    BatchConfig, BatchExporter, BatchLimits, ConfigError, DeliveryObserver, DiskEvent, DiskQueueConfig, FileSystem,
-    Intake, MemoryPoolConfig, MemoryQueue, Queue,
+    BatchConfig, BatchExporter, BatchLimits, ConfigError, DeliveryObserver, DiskEvent, DiskQueueConfig, DiskQueueOwner,
+    FileSystem, Intake, MemoryPoolConfig, MemoryQueue, Queue,
     config::Settings,
     destination::Destination,
     disk::{DirectoryNames, Disk, DiskQueue, OnDiskEvent, Opened},
@@ -130,8 +130,8 @@ impl PipelineBuilder {
         self
     }
 
-    /// Calls `act` when something happens to the disk queue of the destination that is named.
-    pub fn on_disk_event(mut self, act: impl Fn(&str, &DiskEvent<'_>) + Send + Sync + 'static) -> Self {
+    /// Calls `act` when something happens to the disk queue of a destination.
+    pub fn on_disk_event(mut self, act: impl Fn(&DiskQueueOwner, &DiskEvent<'_>) + Send + Sync + 'static) -> Self {
         self.on_disk_event = Some(Arc::new(act));
         self
     }
@@ -283,13 +283,14 @@ fn open(
     pool.reserve((window * Signal::ALL.len() * count).min(pool.max_bytes() / 4));
     let mut directories = DirectoryNames::default();
     let mut opened = Vec::with_capacity(destinations.len());
-    for new in destinations {
+    for (index, new) in destinations.iter().enumerate() {
         let directory = match &new.place {
             Place::Named(name) => Some(PathBuf::from(directories.of(name))),
             Place::Directory(directory) => Some(directory.clone()),
             Place::Memory => None,
         };
-        let open = |directory: PathBuf| disk.open(&directory, new.exporter.name(), count);
+        let owner = DiskQueueOwner { index, name: new.exporter.name() };
+        let open = |directory: PathBuf| disk.open(&directory, owner, count);
         opened.push(directory.map(open).transpose()?);
     }
     let start = |opened: Option<Opened>| opened.map(|opened| disk.start(opened, (batch, limits), pool)).transpose();

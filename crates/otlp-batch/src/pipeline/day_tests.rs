@@ -30,8 +30,8 @@ use super::{
     builder::in_flight_limit,
 };
 use crate::{
-    Attempts, Batch, BatchConfig, BatchExporter, BatchLimits, DiskQueueConfig, DropReason, Durability, ExportFuture,
-    Intake, MemoryPoolConfig, Queue, ReadyFuture,
+    Attempts, Batch, BatchConfig, BatchExporter, BatchLimits, DiskQueueConfig, DiskQueueOwner, DropReason, Durability,
+    ExportFuture, Intake, MemoryPoolConfig, Queue, ReadyFuture,
     config::Settings,
     destination::Destination,
     disk::{Disk, DiskClock, DiskThread, SimulatedDisk},
@@ -142,7 +142,8 @@ async fn day(max_age: Option<Duration>, wall: impl Fn(u64) -> u64) -> Day {
     let (disk, clock) = (Arc::new(SimulatedDisk::default()), Arc::clone(&clocks));
     let disk = Disk { file_system: disk, clock, ..Disk::new(config) };
     pool.reserve(Disk::window(MEMORY) * 3);
-    let opened = disk.open(Path::new("backend"), "backend".to_owned(), 1).unwrap_or_else(|error| panic!("{error}"));
+    let owner = DiskQueueOwner { index: 0, name: "backend".to_owned() };
+    let opened = disk.open(Path::new("backend"), owner, 1).unwrap_or_else(|error| panic!("{error}"));
     let (thread, queues) = disk.assemble(opened, (&batch, &limits), &pool);
     let disk_task = tokio::spawn(DiskThread::run_in_tokio_time(thread));
 

@@ -132,9 +132,9 @@ impl ClientBuilder {
         }
         if let Some(disk_queue) = disk_queue {
             let (disk_says, disk_is) = (Arc::clone(&diagnostics), Arc::clone(&observations));
-            pipeline = pipeline.with_disk_queue(disk_queue).on_disk_event(move |destination, event| {
-                disk_says.disk(destination, event);
-                disk_is.disk(destination, event);
+            pipeline = pipeline.with_disk_queue(disk_queue).on_disk_event(move |owner, event| {
+                disk_says.disk(&owner.name, event);
+                disk_is.disk(owner.index, event);
             });
         }
         if let Some(interval) = self.metric_interval {

@@ -22,6 +22,7 @@ mod health;
 mod history;
 mod monitor;
 mod observations;
+mod operations;
 mod process;
 mod process_metrics;
 mod prometheus;

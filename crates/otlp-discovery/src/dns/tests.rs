@@ -225,6 +225,55 @@ async fn a_target_whose_addresses_nobody_tells_does_not_hide_the_others() {
 }
 
 #[tokio::test]
+async fn a_target_that_nobody_tells_of_for_now_keeps_what_was_told_last() {
+    let server = Server::start().await;
+    let config = DnsConfig::new().with_name_server(server.address);
+    let question = Question::Services(Name::from_ascii("_otlp._tcp.test.").unwrap());
+    let lookups = Lookups::new(&question, || lookup::resolver(&config));
+    let target = |name: &str| RData::SRV(SRV::new(0, 1, 4317, Name::from_ascii(name).unwrap()));
+    let both = Say::Records(600, vec![target("a.test."), target("b.test.")]);
+    let say_of = |name: &str, say: &Say| {
+        server.say(name, RecordType::A, say.clone());
+        server.say(
+            name,
+            RecordType::AAAA,
+            if let Say::Records(..) = say { Say::Records(600, vec![]) } else { say.clone() },
+        );
+    };
+    let failing = Say::Code(ResponseCode::ServFail);
+    let ask = || async {
+        lookups.ask().await.map(|answer| {
+            let mut shown: Vec<_> = answer.endpoints.iter().map(ToString::to_string).collect();
+            shown.sort();
+            (shown, answer.ttl.as_secs())
+        })
+    };
+    let found = |last: &[u8], ttl| {
+        Ok::<_, String>((last.iter().map(|last| format!("10.0.0.{last}:4317")).collect::<Vec<_>>(), ttl))
+    };
+    server.say("_otlp._tcp.test.", RecordType::SRV, both.clone());
+    say_of("a.test.", &Say::Records(600, vec![v4(1)]));
+    say_of("b.test.", &Say::Records(600, vec![v4(2)]));
+    assert_eq!(ask().await, found(&[1, 2], 600));
+    say_of("b.test.", &failing);
+    say_of("a.test.", &Say::Records(600, vec![v4(3)]));
+    assert_eq!(ask().await, found(&[2, 3], 30), "and it is asked for again soon");
+    say_of("b.test.", &Say::Code(ResponseCode::NXDomain));
+    assert_eq!(ask().await, found(&[3], 7), "that it is gone is an answer");
+    say_of("b.test.", &failing);
+    assert_eq!(ask().await, found(&[3], 30));
+    // What is no target any more is forgotten, also if it comes back.
+    server.say("_otlp._tcp.test.", RecordType::SRV, Say::Records(600, vec![target("b.test.")]));
+    say_of("b.test.", &Say::Records(600, vec![v4(2)]));
+    assert_eq!(ask().await, found(&[2], 600));
+    server.say("_otlp._tcp.test.", RecordType::SRV, both);
+    say_of("a.test.", &failing);
+    assert_eq!(ask().await, found(&[2], 30));
+    say_of("b.test.", &failing);
+    assert!(ask().await.is_err(), "nobody tells anything");
+}
+
+#[tokio::test]
 async fn after_a_failure_the_name_servers_are_looked_for_again() {
     let server = Server::start().await;
     let config = DnsConfig::new().with_name_server(server.address);

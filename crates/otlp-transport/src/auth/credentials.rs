@@ -86,7 +86,7 @@ impl Auth {
     /// is built, looked at again at most once a second when there is something to send, and read at once when the
     /// receiver refuses the token, but then at most once a second. If it is gone or broken, the last token is used, and the transport says so.
     pub fn bearer_file(path: impl Into<PathBuf>) -> Self {
-        Auth::of(Source::File(path.into()))
+        Auth::of(Source::file(path.into()))
     }
 
     /// Credentials from a hook.

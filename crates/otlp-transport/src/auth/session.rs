@@ -86,8 +86,9 @@ impl Session {
     /// Finds out what can be known without asking a hook.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let field = "bearer token";
+        let since = self.generation();
         match self.source.ask_now() {
-            Some(Ok(got)) => drop(self.state.lock().grant(got, Instant::now())),
+            Some(Ok(got)) => drop(self.state.lock().grant(got, since, Instant::now())),
             Some(Err(reason)) => return Err(ConfigError::Auth { field, reason }),
             None => {}
         }
@@ -97,10 +98,13 @@ impl Session {
     /// Grants another token, if the source is one.
     pub(super) fn exchange(&self, token: String) -> Result<(), ConfigError> {
         let refused = |reason| ConfigError::Auth { field: "bearer token", reason };
+        // Of two exchanges at once the source and what is granted have the same one.
+        let mut state = self.state.lock();
         let got = self.source.exchange(token);
         let got = got.ok_or_else(|| refused("there is none that could be exchanged: give one at first".to_owned()))?;
         let got = got.map_err(refused)?;
-        self.state.lock().grant(got, Instant::now());
+        let since = state.generation;
+        state.grant(got, since, Instant::now());
         Ok(())
     }
 
@@ -205,9 +209,20 @@ impl Session {
         }
     }
 
+    fn generation(&self) -> u64 {
+        self.state.lock().generation
+    }
+
     /// Asks the source. The caller holds `renewing`.
     async fn renew(&self, events: &EventHook) -> Result<Arc<Granted>, String> {
-        match self.source.ask().await {
+        let since = self.generation();
+        let answer = self.source.ask().await;
+        self.answered(answer, since, events)
+    }
+
+    /// Takes the answer of a source that was asked when `since` was the generation.
+    fn answered(&self, answer: Result<Got, String>, since: u64, events: &EventHook) -> Result<Arc<Granted>, String> {
+        match answer {
             Ok(got) => {
                 let mut state = self.state.lock();
                 state.asked += 1;
@@ -215,7 +230,7 @@ impl Session {
                 if std::mem::take(&mut state.is_refused) {
                     state.pause_until = Some(pause_end());
                 }
-                Ok(state.grant(got, Instant::now()))
+                Ok(state.grant(got, since, Instant::now()))
             }
             Err(reason) => {
                 {
@@ -233,7 +248,12 @@ impl Session {
 }
 
 impl State {
-    fn grant(&mut self, got: Got, now: Instant) -> Arc<Granted> {
+    /// Grants what the source gave after it was asked when `since` was the generation; unless something else was granted
+    /// meanwhile, which is newer.
+    fn grant(&mut self, got: Got, since: u64, now: Instant) -> Arc<Granted> {
+        if let Some(newer) = self.granted.as_ref().filter(|newer| newer.generation != since && !newer.is_expired()) {
+            return newer.clone();
+        }
         // What is the same as before keeps its generation: a refusal of it stays one.
         let is_same = self.granted.as_ref().is_some_and(|granted| granted.headers == got.headers);
         self.generation += u64::from(!is_same);
@@ -343,6 +363,18 @@ mod tests {
         assert_eq!(asked.len(), 6);
         let gaps = asked.windows(2).map(|pair| pair[1] - pair[0]);
         assert!(gaps.clone().all(|gap| (INTERVAL..INTERVAL * 2).contains(&gap)), "{:?}", gaps.collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_exchanged_while_the_old_one_is_asked_for_stays() {
+        let session = Session::new(Source::Token(Mutex::new("old".to_owned())));
+        let since = session.generation();
+        let old = session.source.ask().await;
+        session.exchange("new".to_owned()).unwrap();
+        let granted = session.answered(old, since, &EventHook::default()).unwrap();
+        assert_eq!(granted.headers["authorization"], "Bearer new");
+        let Stock::Fresh(granted) = session.stock() else { panic!("it is for ever") };
+        assert_eq!(granted.headers["authorization"], "Bearer new");
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,6 +8,7 @@ mod file;
 mod headers;
 mod pem;
 mod pool;
+mod reading;
 mod tls;
 
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub use self::{
     pool::{ConnectionPoolConfig, KeepAlive},
     tls::{ClientIdentity, TlsOptions, TlsVersion},
 };
-pub(crate) use self::{endpoint::Target, file::read_file};
+pub(crate) use self::{endpoint::Target, file::read_file, reading::Reading};
 
 /// The largest request that OTLP receivers must accept at most (OTLP specification, "OTLP/HTTP Request").
 const MAX_HTTP_REQUEST_BYTES: usize = 64 << 20;

@@ -4,6 +4,7 @@ use std::{fs, sync::Arc};
 
 use otlp_batch::{BatchExporter, DiskQueueConfig, EncryptionKey, Pipeline};
 use otlp_core::{Outcome, data::Resource};
+use parking_lot::Mutex;
 
 use super::{DEADLINE, LATER, MOMENT, builder, config, disk, down, leave_behind, pipeline, sorted, traces, up};
 use crate::{
@@ -55,9 +56,14 @@ fn each_destination_has_a_directory_and_a_backlog_of_its_own() {
     let report = pipeline.shutdown_blocking(MOMENT);
     assert_eq!(report.ledgers.iter().map(|one| one.traces.pending).collect::<Vec<_>>(), [0, 30], "{report}");
     let (first, second) = (up(), up());
-    let report = with(&first, &second).shutdown_blocking(DEADLINE);
+    let owners = Arc::new(Mutex::new(Vec::new()));
+    let said = Arc::clone(&owners);
+    let builder = builder(&directory, LATER, &first).destination(Arc::clone(&second) as _);
+    let builder = builder.on_disk_event(move |owner, _| said.lock().push((owner.index, owner.name.clone())));
+    let report = builder.start().unwrap().shutdown_blocking(DEADLINE);
     assert_eq!(report.ledgers.iter().map(|one| one.traces.recovered).collect::<Vec<_>>(), [0, 30], "{report}");
     assert_eq!((first.numbers().len(), sorted(&second)), (0, (0..30).collect()));
+    assert_eq!(*owners.lock(), [(1, first.name())], "they are told apart by their place");
 }
 
 #[test]

@@ -85,8 +85,7 @@ fn at_the_limit_in_bytes_new_batches_stay_in_memory_until_that_is_full_too() {
     let limited = disk(&directory, Durability::Always).with_max_bytes(4 << 20).with_segment_bytes(128 << 10);
     let exporter = down();
     let builder = pipeline(config, &exporter).with_disk_queue(limited);
-    let builder =
-        builder.on_disk_event(move |destination, event| said.lock().push(format!("{destination}: {event:?}")));
+    let builder = builder.on_disk_event(move |owner, event| said.lock().push(format!("{}: {event:?}", owner.name)));
     let first = builder.start().unwrap();
     let mut next = 0;
     while first.ledgers()[0].traces.dropped.total() == 0 {
