@@ -14,9 +14,9 @@ use std::{
 
 use otlp::{
     config::{
-        BatchConfig, BatchLimits, BatchStrategy, ClientConfig, Compression, ConnectionConfig, DiskQueueConfig,
-        ErrorType, LogFormat, LogLevel, LoggingConfig, MemoryPoolConfig, MonitoringConfig, ProductionConfig,
-        RetryConfig, SecurityConfig, TlsConfig, TransportConfig, TransportProtocol,
+        AlertsConfig, BatchConfig, BatchStrategy, ClientConfig, Compression, ConnectionConfig, DiskQueueConfig,
+        ErrorType, LogFormat, LogLevel, LoggingConfig, MonitoringConfig, ProductionConfig, ReceiversConfig,
+        RetryConfig, SecretValues, SecurityConfig, TlsConfig, TransportConfig, TransportProtocol,
     },
     core::EnhancedOtlpClient,
     data::StatusCode,
@@ -143,13 +143,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let refused = EnhancedOtlpClient::with_production_config(production.clone()).await;
     println!("without a disk queue: {}", refused.err().ok_or("a key that would encrypt nothing is refused")?);
 
+    // What the client has beside production is in the same file.
     let config = ClientConfig {
-        production,
         resource_attributes: BTreeMap::from([("service.namespace".to_string(), "shops".to_string())]),
-        batch_limits: BatchLimits::default(),
-        memory_pool: MemoryPoolConfig::default(),
         disk_queue: Some(DiskQueueConfig::new(certificates.path("queue"))),
+        receivers: ReceiversConfig {
+            headers: SecretValues::from([("x-tenant", "${TENANT_THAT_NOBODY_SETS:-shops}")]),
+            ..ReceiversConfig::default()
+        },
+        // Watched from the start; the log hears of them.
+        alerts: Some(AlertsConfig::default()),
+        ..ClientConfig::from(production)
     };
+    config.to_yaml_file(&file)?;
+    let config = ClientConfig::from_yaml_file(&file)?;
     let client = EnhancedOtlpClient::builder().with_client_config(config).build().await?;
 
     let performance_monitor = client.get_performance_monitor().await?;
@@ -157,7 +164,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let health_checker = client.get_health_checker().await?;
     health_checker.start().await?;
     let alert_manager = client.get_alert_manager().await?;
-    alert_manager.start().await?;
+    assert!(alert_manager.is_running(), "the file asked for it");
 
     let tracer = client.tracer("production-component");
     let meter = client.meter("production-metrics");
@@ -215,6 +222,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     for request in receiver.requests().recent() {
         assert_eq!(request.header("authorization"), Some("Bearer a-production-token"));
+        assert_eq!(request.header("x-tenant"), Some("shops"));
         assert!(request.tls.is_some(), "nothing was ever sent in plaintext");
     }
     let names: Vec<String> = store.metrics().iter().map(|metric| metric.name.clone()).collect();

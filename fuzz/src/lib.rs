@@ -12,4 +12,4 @@ macro_rules! targets {
     )*};
 }
 
-targets!(traces logs metrics json_traces json_logs json_metrics split);
+targets!(traces logs metrics json_traces json_logs json_metrics split propagation);

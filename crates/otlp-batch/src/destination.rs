@@ -7,11 +7,14 @@ use std::{
 
 use otlp_core::{ExportError, Signal};
 use otlp_reliability::{Bulkhead, Control, Controlled};
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 
 use crate::{
-    Batch, BatchExporter, ConfigError, DeliveryObserver, DropReason, Fate, Fragment, Ledger, Queue, QueueDepth,
-    QueueListener, Settled, ledger::Counters, pool::BufferPool, suspects::Suspects,
+    Batch, BatchExporter, CatchUp, ConfigError, DeliveryObserver, DropReason, Fate, Fragment, Ledger, MemoryBudget,
+    Queue, QueueDepth, QueueListener, Settled, Turn, ledger::Counters, pool::BufferPool, suspects::Suspects,
 };
 
 /// Where batches go, all signals.
@@ -31,6 +34,7 @@ pub(crate) struct Lane {
     /// How many batches may be in flight.
     pub(crate) in_flight: Bulkhead,
     suspects: Suspects,
+    pub(crate) catch_up: CatchUp,
     pub(crate) counters: Counters,
     /// Signalled when a batch arrived or came back.
     pub(crate) arrived: Notify,
@@ -45,17 +49,18 @@ impl Destination {
         exporter: Arc<dyn BatchExporter>,
         pool: &Arc<BufferPool>,
         observer: Option<&Arc<dyn DeliveryObserver>>,
-        mut queue_and_limit: impl FnMut(Signal) -> Result<(Box<dyn Queue>, Bulkhead), ConfigError>,
+        mut parts: impl FnMut(Signal) -> Result<(Box<dyn Queue>, Bulkhead, CatchUp), ConfigError>,
     ) -> Result<Self, ConfigError> {
         let name = exporter.name();
         let mut lane = |signal| {
-            let (queue, in_flight) = queue_and_limit(signal)?;
+            let (queue, in_flight, catch_up) = parts(signal)?;
             let lane = Arc::new(Lane {
                 destination: name.clone(),
                 signal,
                 queue,
                 in_flight,
                 suspects: Suspects::default(),
+                catch_up,
                 counters: Counters::default(),
                 arrived: Notify::new(),
                 left: Notify::new(),
@@ -110,24 +115,57 @@ impl Lane {
         self.signal
     }
 
+    /// The budget of whatever is in memory because of a batch.
+    pub(crate) fn memory(&self) -> MemoryBudget {
+        MemoryBudget::new(Arc::clone(&self.pool))
+    }
+
     /// The highest sequence of what the queue found.
     pub(crate) fn found(&self) -> u64 {
         self.queue.found().batches
     }
 
     pub(crate) fn put(&self, batch: &Arc<Batch>) {
+        self.catch_up.put(batch.sequence(), batch.items(), Instant::now());
         self.queue.put(Arc::clone(batch));
         self.arrived.notify_one();
     }
 
-    /// The next batch to be tried: the oldest, unless it has just failed where another could have been delivered.
+    /// The next batch to be tried: the oldest, unless the destination has to catch up.
     pub(crate) fn take(&self) -> Option<Arc<Batch>> {
-        let batch = match self.suspects.last() {
-            None => self.queue.take(),
-            Some(failed) => self.queue.take_after(failed),
-        }?;
-        self.pool.wake();
-        Some(batch)
+        let now = Instant::now();
+        let batch = match self.catch_up.turn(now) {
+            Turn::Oldest => self.take_oldest(),
+            Turn::NewFirst(backlog) => self.queue.take_above(backlog).or_else(|| self.take_oldest()),
+            Turn::NewOnly(backlog) => self.queue.take_above(backlog),
+        };
+        if let Some(batch) = &batch {
+            self.catch_up.went(batch.sequence(), batch.items(), now);
+            self.pool.wake();
+        }
+        batch
+    }
+
+    /// The oldest, unless it has just failed where another could have been delivered.
+    fn take_oldest(&self) -> Option<Arc<Batch>> {
+        let other = self.suspects.last().and_then(|failed| self.queue.take_above(failed));
+        other.or_else(|| self.queue.take())
+    }
+
+    /// Holds nothing back until then.
+    pub(crate) fn hurry(&self, until: Instant) {
+        self.catch_up.hurry(until);
+        self.arrived.notify_one();
+    }
+
+    /// Completes when there may be another batch to take.
+    pub(crate) async fn another(&self) {
+        let arrived = self.arrived.notified();
+        match self.catch_up.wait(Instant::now()) {
+            // Whether one arrived or the wait is over: the next look tells.
+            Some(wait) => drop(timeout(wait, arrived).await),
+            None => arrived.await,
+        }
     }
 
     /// Takes back what has no fate yet of a batch that was put off ([`Exported::PutOff`](crate::Exported::PutOff)).
@@ -160,6 +198,7 @@ impl Lane {
     pub(crate) fn acknowledge(&self, sequence: u64) {
         self.queue.acknowledge(sequence);
         self.suspects.forget(sequence);
+        self.catch_up.settled(|| self.queue.oldest());
         self.left.notify_waiters();
     }
 

@@ -7,8 +7,9 @@ use std::{
 };
 
 use otlp_core::{ExportError, Outcome, Signal};
+use tokio::time::Instant;
 
-use crate::{Batch, ledger::Counters};
+use crate::{Batch, CatchUp, MemoryBudget, destination::Lane, ledger::Counters};
 
 /// The future of one delivery; boxed, for a pipeline holds exporters of different types. One box per batch.
 pub type ExportFuture<'a> = Pin<Box<dyn Future<Output = Exported> + Send + 'a>>;
@@ -59,17 +60,25 @@ pub trait BatchExporter: Send + Sync {
 }
 
 /// Where an exporter reports its attempts, so that the ledger knows of lost acknowledgements even if the delivery is
-/// cancelled in the middle of one.
+/// cancelled in the middle of one; and the memory that they may take.
 #[derive(Debug)]
 pub struct Attempts<'a> {
     counters: &'a Counters,
+    catch_up: &'a CatchUp,
     items: u64,
+    memory: MemoryBudget,
     under_way: AtomicBool,
 }
 
 impl<'a> Attempts<'a> {
-    pub(crate) fn new(counters: &'a Counters, items: u64) -> Self {
-        Attempts { counters, items, under_way: AtomicBool::new(false) }
+    pub(crate) fn new(lane: &'a Lane, items: u64) -> Self {
+        let (counters, catch_up) = (&lane.counters, &lane.catch_up);
+        Attempts { counters, catch_up, items, memory: lane.memory(), under_way: AtomicBool::new(false) }
+    }
+
+    /// The budget that bounds what is kept of the batch from one attempt to the next.
+    pub fn memory(&self) -> &MemoryBudget {
+        &self.memory
     }
 
     /// An attempt begins: from now on the receiver may get the items.
@@ -80,10 +89,11 @@ impl<'a> Attempts<'a> {
     /// The attempt ended with `outcome`.
     pub fn end(&self, outcome: &Outcome) {
         self.under_way.store(false, Ordering::Relaxed);
-        if let Outcome::Retry(failure) = outcome
-            && failure.acknowledgement_lost
-        {
-            self.counters.acknowledgement_lost(self.items);
+        if let Outcome::Retry(failure) = outcome {
+            self.catch_up.failed(Instant::now());
+            if failure.acknowledgement_lost {
+                self.counters.acknowledgement_lost(self.items);
+            }
         }
     }
 }

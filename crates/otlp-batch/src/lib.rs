@@ -4,7 +4,7 @@
 //! Intake::append ─► Chunk      one copy into the calling thread's open chunk
 //!                   ─► Batcher    chunks close by bytes, items or time and become a Batch
 //!                     ─► Queue      one per signal and destination
-//!                       ─► dispatcher  several batches in flight, oldest first
+//!                       ─► dispatcher  several batches in flight, oldest first; after an outage, what is new first
 //!                         ─► BatchExporter
 //!                       ◄─ Exported: the ledger moves, or the batch goes back into the queue
 //! ```
@@ -19,6 +19,7 @@
 mod batch;
 mod batcher;
 mod by_trace;
+mod catch_up;
 mod chunk;
 mod config;
 mod destination;
@@ -38,18 +39,19 @@ mod thread_slots;
 
 pub use self::{
     batch::{Batch, Fragment},
+    catch_up::{CatchUp, Turn},
     config::{BatchConfig, BatchLimits, BatchStrategy, ConfigError, MemoryPoolConfig, OnFull},
     disk::{
-        DiskEvent, DiskFile, DiskQueueConfig, DiskQueueError, Durability, EncryptionKey, FileSystem, InspectError,
-        InspectedSegment, Inspection, LocalDisk, StoredRequest, StoredRequestError, Verification, WaitingSignal,
-        queue_directories,
+        DiskEvent, DiskFile, DiskQueueConfig, DiskQueueError, DiskQueueOwner, Durability, EncryptionKey, FileSystem,
+        InspectError, InspectedSegment, Inspection, LocalDisk, StoredRequest, StoredRequestError, Verification,
+        WaitingSignal, queue_directories,
     },
     exporter::{Attempts, BatchExporter, ExportFuture, Exported, ReadyFuture},
     fate::{DeliveryObserver, Fate, Settled},
     intake::{Intake, Producer, ScopeHandle},
     ledger::{DropReason, Dropped, Ledger, SignalLedger},
     pipeline::{Pipeline, PipelineBuilder, PipelineFigures, Report, StartError},
-    pool::PoolSnapshot,
+    pool::{MemoryBudget, MemoryGrant, PoolSnapshot},
     queue::{Found, MemoryQueue, Queue, QueueDepth, QueueListener},
 };
 

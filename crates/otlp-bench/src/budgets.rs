@@ -63,6 +63,9 @@ const SAME_LATENCY: f64 = 1.1;
 /// With a disk queue that has nothing to store.
 const DISK_QUEUE: f64 = 1.3;
 
+/// Of what copies where none are needed: they have to cost something, or the switch for them does nothing.
+const COPYING: f64 = 1.0;
+
 fn budgets() -> Vec<Budget> {
     use Metric::{Allocations, CallSiteNs, P50Ns, ProcessNs, ResidentKib};
     use Variant::{Backlog, Flushed, Live, OneThread, Plain, Refused, Silent, TwoThreads};
@@ -99,6 +102,7 @@ fn budgets() -> Vec<Budget> {
                 subject: Subject::OursDisk,
                 ..times(Traces, variant, ProcessNs, DISK_QUEUE, Subject::OursGrpc, variant)
             },
+            times(Traces, variant, ProcessNs, COPYING, Subject::OursCopying, variant),
         ]);
     }
     for variant in [Backlog, Flushed] {

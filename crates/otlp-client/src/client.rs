@@ -24,7 +24,7 @@ use crate::{
     diagnostics::{DiagnosticSeverity, Diagnostics},
     leaving,
     logging::Message,
-    monitoring::{AlertManager, Monitoring, MonitoringError, PerformanceMonitor},
+    monitoring::{AlertManager, AlertRule, Monitoring, MonitoringError, PerformanceMonitor},
     policies::Policies,
     reload::Reloading,
 };
@@ -111,7 +111,8 @@ impl EnhancedOtlpClient {
         &*self.inner.propagator
     }
 
-    /// The metrics as they are now, without sending or resetting anything.
+    /// The metrics as they are now, without sending or resetting anything. None where the client does not record metrics,
+    /// because they are switched off or nobody takes them.
     pub fn read_metrics(&self) -> Vec<MetricData> {
         self.inner.meters.read()
     }
@@ -160,7 +161,8 @@ impl EnhancedOtlpClient {
         self.inner.reloading.as_ref()
     }
 
-    /// Changes how often metrics are collected and sent: the next time after this interval from now. 1 ms at least.
+    /// Changes how often metrics are collected and sent: the next time after this interval from now. What is outside
+    /// of 1 ms to 1 day is taken for the nearer of the two.
     pub fn set_metric_interval(&self, interval: Duration) {
         self.inner.pipeline.set_metric_interval(interval);
     }
@@ -204,6 +206,11 @@ impl EnhancedOtlpClient {
         Ok(self.inner.monitoring.alerts.clone())
     }
 
+    /// Watches these rules from now on, or the default ones.
+    pub(crate) fn replace_alert_rules(&self, rules: Option<Vec<AlertRule>>) -> Result<(), MonitoringError> {
+        self.inner.monitoring.alerts.set_rules_or_default(rules)
+    }
+
     /// Where the health endpoint listens, if there is one
     /// ([`with_monitoring`](crate::ClientBuilder::with_monitoring)).
     pub fn monitoring_address(&self) -> Option<SocketAddr> {
@@ -225,7 +232,7 @@ impl EnhancedOtlpClient {
 
     /// Sees to it that everything that was recorded before the call is in the disk queue, unless it is delivered; waits
     /// for at most `deadline`. [`Report::durable`] says whether that is so: then neither a crash nor a power cut loses it.
-    /// Metrics that were not collected yet are not part of it. Without a disk queue, it waits for the delivery.
+    /// Metrics are collected first, and part of it. Without a disk queue, it waits for the delivery.
     ///
     /// Cancelling the future stops the waiting and nothing else.
     pub async fn persist(&self, deadline: Duration) -> Report {
@@ -267,12 +274,27 @@ impl EnhancedOtlpClient {
         self.inner.reported("shutdown", self.inner.pipeline.shutdown_blocking(rest))
     }
 
-    /// Takes this service out of the registry, if it is there, and begins the shutdown whoever waits for it.
+    /// Takes this service out of the registry, and tells the alerts that are not told, if there are any; then begins the
+    /// shutdown, whoever waits for it. `false` if there is nothing of this, and nothing happens.
     fn leave(&self, deadline: Duration, told: impl FnOnce() + Send + 'static) -> bool {
-        let Some(discovery) = &self.inner.discovery else { return false };
-        let inner = Arc::clone(&self.inner);
+        let alerts = &self.inner.monitoring.alerts;
+        let registered = self.inner.discovery.clone().filter(Discovery::is_registered);
+        if registered.is_none() && !alerts.is_telling() {
+            return false;
+        }
+        let (limit, alerts, inner) = (leaving::limit(deadline), alerts.clone(), Arc::clone(&self.inner));
+        let before = async move {
+            let deregistered = async {
+                if let Some(discovery) = registered {
+                    // Where it cannot be told, the registry finds out by itself.
+                    let _ = discovery.deregister(limit).await;
+                }
+            };
+            tokio::join!(deregistered, alerts.tell_the_rest(limit));
+        };
         let shut_down = move |rest| async move { inner.pipeline.shutdown(rest).await };
-        leaving::leave(discovery, self.inner.pipeline.runtime(), deadline, shut_down, told)
+        leaving::leave(self.inner.pipeline.runtime(), deadline, before, shut_down, told);
+        true
     }
 }
 

@@ -9,7 +9,7 @@ use otlp_reliability::{Control, Controlled, NamedSnapshot, Registry};
 #[derive(Clone)]
 pub(crate) struct Policies {
     registry: Registry,
-    /// The retries of the destinations.
+    /// The retries of the destinations, in their order; those that print have none.
     retries: Vec<Arc<dyn Control>>,
     /// The circuit breakers that were there from the start, by what they are of.
     circuit_breakers: Vec<(String, Arc<dyn Control>)>,
@@ -40,7 +40,7 @@ impl Policies {
         }
     }
 
-    /// The retries of the destinations.
+    /// The retries of the destinations, in their order; those that print have none.
     pub(crate) fn retries(&self) -> Vec<Arc<dyn Control>> {
         self.retries.clone()
     }

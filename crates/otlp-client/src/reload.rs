@@ -1,20 +1,23 @@
 //! Other settings for a running client: what can change does, at once and all of it or nothing; of the rest it is said
 //! that it waits for a restart.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use otlp_batch::DiskQueueConfig;
 use otlp_exporters::RetryableKinds;
 use otlp_reliability::{Control, PolicyConfig};
 use otlp_transport::Auth;
 use parking_lot::Mutex;
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::{
     EnhancedOtlpClient,
-    config::{FieldError, Process, ProductionConfig},
+    config::{ClientConfig, FieldError, Process, ProductionConfig},
 };
 
 const TOKEN: &str = "security.auth_token";
+const RULES: &str = "alerts.rules";
 
 /// What became of a [`EnhancedOtlpClient::reload`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,7 +50,7 @@ pub enum ReloadError {
 /// What a reload reaches.
 pub(crate) struct Reloading {
     /// What is in force, with references followed.
-    pub(crate) in_force: Mutex<ProductionConfig>,
+    pub(crate) in_force: Mutex<ClientConfig>,
     /// The retries of the destinations.
     pub(crate) retries: Vec<Arc<dyn Control>>,
     pub(crate) retryable: RetryableKinds,
@@ -70,16 +73,38 @@ impl EnhancedOtlpClient {
     ///
     /// A configuration that cannot be, of which nothing is applied; a client that was built without one.
     pub fn reload(&self, config: &ProductionConfig) -> Result<Reloaded, ReloadError> {
+        self.reload_by(|in_force| in_force.with_production(config, &Process))
+    }
+
+    /// As [`EnhancedOtlpClient::reload`], for a client that was built by
+    /// [`with_client_config`](crate::ClientBuilder::with_client_config). Of the parts beside those of production,
+    /// `alerts.rules` changes while the client runs; what differs of the others is named, and takes effect with the next
+    /// client.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`EnhancedOtlpClient::reload`].
+    pub fn reload_client_config(&self, config: &ClientConfig) -> Result<Reloaded, ReloadError> {
+        self.reload_by(|_| config.resolved(&Process))
+    }
+
+    /// Changes to what `new` makes of what is in force.
+    fn reload_by(
+        &self,
+        new: impl FnOnce(&ClientConfig) -> Result<ClientConfig, FieldError>,
+    ) -> Result<Reloaded, ReloadError> {
         let reloading = self.reloading().ok_or(ReloadError::NotConfigured)?;
-        let new = config.resolved(&Process)?;
-        new.security.key("security")?;
         // Held to the end: of two reloads at a time, one is whole before the other.
         let mut in_force = reloading.in_force.lock();
+        let new = new(&in_force)?;
+        new.production.security.key("security")?;
         let changed = changes(&in_force, &new);
-        let is_authenticated = reloading.auth.is_some() && new.security.enable_authentication;
+        let is_authenticated = reloading.auth.is_some() && new.production.security.enable_authentication;
         let (applied, needs_restart): (Vec<String>, Vec<String>) =
             changed.into_iter().partition(|path| can_change(path) || (is_authenticated && path == TOKEN));
         let concerns = |part: &str| applied.iter().any(|path| path.starts_with(part));
+        let ClientConfig { production: in_force, alerts: beside, .. } = &mut *in_force;
+        let (new, alerts) = (new.production, new.alerts);
         // First, for it is the only one that may fail.
         if let Some(auth) = reloading.auth.as_ref().filter(|_| concerns(TOKEN)) {
             auth.exchange_bearer(new.security.auth_token.as_str()).map_err(ReloadError::Token)?;
@@ -103,24 +128,30 @@ impl EnhancedOtlpClient {
             in_force.monitoring.metrics_export_interval = new.monitoring.metrics_export_interval;
             self.set_metric_interval(new.monitoring.metrics_export_interval);
         }
+        if let (true, Some(in_force), Some(alerts)) = (concerns(RULES), beside, alerts) {
+            // Rules that were checked are accepted.
+            let _ = self.replace_alert_rules(alerts.rules());
+            in_force.rules = alerts.rules;
+        }
         Ok(Reloaded { applied, needs_restart })
     }
 }
 
 /// Whether a field can be changed while a client runs.
 fn can_change(path: &str) -> bool {
-    let single = ["logging.log_level", "logging.log_format", "monitoring.metrics_export_interval"];
+    let single = ["logging.log_level", "logging.log_format", "monitoring.metrics_export_interval", RULES];
     path.starts_with("retry.") || single.contains(&path)
 }
 
 /// The fields in which the two differ.
-fn changes(old: &ProductionConfig, new: &ProductionConfig) -> Vec<String> {
-    fn differ(path: String, old: &serde_json::Value, new: &serde_json::Value, paths: &mut Vec<String>) {
+fn changes(old: &ClientConfig, new: &ClientConfig) -> Vec<String> {
+    fn differ(path: String, old: Option<&Value>, new: Option<&Value>, paths: &mut Vec<String>) {
         match (old, new) {
-            (serde_json::Value::Object(old), serde_json::Value::Object(new)) => {
-                for (name, old) in old {
+            (Some(Value::Object(old)), Some(Value::Object(new))) => {
+                let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+                for name in names {
                     let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                    differ(inner, old, new.get(name).unwrap_or(&serde_json::Value::Null), paths);
+                    differ(inner, old.get(name), new.get(name), paths);
                 }
             }
             _ if old != new => paths.push(path),
@@ -128,9 +159,15 @@ fn changes(old: &ProductionConfig, new: &ProductionConfig) -> Vec<String> {
         }
     }
     let mut paths = Vec::new();
+    let (mut old, mut new) = (old.clone(), new.clone());
+    if [&old, &new].iter().any(|config| config.disk_queue.as_ref().is_some_and(DiskQueueConfig::is_encrypted)) {
+        // A key of its own is written nowhere, and has no field to compare.
+        let (old, new) = (old.disk_queue.take(), new.disk_queue.take());
+        paths.extend((old != new).then(|| "disk_queue".to_owned()));
+    }
     // Structures of named fields are always values.
     if let (Ok(old), Ok(new)) = (serde_json::to_value(old), serde_json::to_value(new)) {
-        differ(String::new(), &old, &new, &mut paths);
+        differ(String::new(), Some(&old), Some(&new), &mut paths);
     }
     paths
 }

@@ -3,6 +3,8 @@
 //! A call site never has to build a `Value`: `set_attribute("n", 3)` goes through `AttributeValue` to a `ValueRef`,
 //! which is encoded as it stands. Owned values exist for those who read telemetry back.
 
+mod text;
+
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};

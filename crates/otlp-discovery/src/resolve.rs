@@ -3,7 +3,7 @@
 //! A source that fails says so and goes on trying; what it found last stays in use. An empty answer is an answer, and
 //! no failure.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{cmp::Reverse, future::Future, pin::Pin, sync::Arc};
 
 use thiserror::Error;
 use tokio::sync::watch;
@@ -59,7 +59,12 @@ impl Publisher {
 
     /// The instances are these now. Order and repeats do not matter.
     pub fn found(&self, mut endpoints: Vec<Endpoint>) {
-        endpoints.sort_by(|a, b| (&a.host, a.port).cmp(&(&b.host, b.port)));
+        // Of an instance that is there twice the better place counts, in whatever order a source lists them.
+        let order = |one: &Endpoint| (one.port, one.priority, Reverse(one.weight));
+        endpoints.sort_by(|a, b| {
+            let by_place = a.host.cmp(&b.host).then_with(|| order(a).cmp(&order(b)));
+            by_place.then_with(|| a.server_name.cmp(&b.server_name))
+        });
         endpoints.dedup_by(|a, b| a.is_same_instance(b));
         self.sender.send_if_modified(|known| {
             let is_same = known.failure.is_none() && known.endpoints.as_deref() == Some(&endpoints[..]);
@@ -83,6 +88,20 @@ impl Publisher {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instance_that_is_there_twice_does_not_waver() {
+        let (publisher, mut found) = Publisher::new();
+        let place = |priority, weight, name: &str| {
+            let endpoint = Endpoint::new("a", 1).with_priority(priority).with_weight(weight);
+            Endpoint { server_name: Some(name.to_owned()), ..endpoint }
+        };
+        let places = [place(0, 7, "x"), place(0, 7, "y"), place(0, 5, "w"), place(9, 9, "v")];
+        publisher.found(places.to_vec());
+        assert_eq!(found.borrow_and_update().endpoints.as_deref(), Some(&places[..1]));
+        publisher.found(places.into_iter().rev().collect());
+        assert!(!found.has_changed().unwrap(), "the same answer in another order");
+    }
 
     #[test]
     fn a_failure_keeps_what_was_found_and_the_same_answer_wakes_nobody() {

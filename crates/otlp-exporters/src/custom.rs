@@ -3,7 +3,7 @@
 use std::{error::Error, time::Duration};
 
 use async_trait::async_trait;
-use otlp_batch::Batch;
+use otlp_batch::{Batch, MemoryBudget};
 use otlp_core::{
     ErrorKind, ExportError, Outcome, PartialSuccess, RetryableFailure, Signal,
     data::{LogData, MetricData, SpanData},
@@ -94,7 +94,7 @@ impl Attempt for OwnedDataExporter {
         self.0.name()
     }
 
-    fn prepare(&self, batch: &Batch) -> Result<Batch, ExportError> {
+    fn prepare(&self, batch: &Batch, _memory: &MemoryBudget) -> Result<Batch, ExportError> {
         Ok(batch.clone())
     }
 
@@ -128,7 +128,63 @@ impl Attempt for OwnedDataExporter {
                 after,
                 acknowledgement_lost: false,
             }),
-            Err(error) => Outcome::retry(destination(format!("{} failed: {error}", self.0.name()))),
+            Err(error) => Outcome::retry(destination(format!("{} failed: {}", self.0.name(), with_causes(&*error)))),
         }
+    }
+}
+
+/// What an error says, and what it comes of: the errors of HTTP clients keep that apart, and without it nobody knows whether a
+/// name was not found or a connection refused.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    // A chain of causes that never ends is a mistake of the exporter, and not to be followed.
+    for _ in 0..8 {
+        let Some(error) = cause else { break };
+        let said = error.to_string();
+        // Some repeat their cause in what they say themselves.
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An error that says this, and comes of another one.
+    #[derive(Debug)]
+    struct Said(String, Option<Box<Said>>);
+
+    impl std::fmt::Display for Said {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(&self.0)
+        }
+    }
+
+    impl Error for Said {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|cause| cause as _)
+        }
+    }
+
+    fn said(what: &str, cause: Option<Said>) -> Said {
+        Said(what.to_owned(), cause.map(Box::new))
+    }
+
+    #[test]
+    fn an_error_is_told_with_what_it_comes_of_and_nothing_twice() {
+        let error =
+            said("error sending request", Some(said("cannot connect: no such name", Some(said("no such name", None)))));
+        assert_eq!(with_causes(&error), "error sending request: cannot connect: no such name");
+    }
+
+    #[test]
+    fn a_chain_of_causes_is_followed_for_a_while_only() {
+        let error = (0..100).fold(None, |cause, number| Some(said(&format!("error {number}"), cause))).unwrap();
+        assert_eq!(with_causes(&error).split(": ").count(), 9);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use otlp_batch::Batch;
+use otlp_batch::{Batch, MemoryBudget};
 use otlp_core::{ExportError, Outcome};
 use otlp_transport::{AnyTransport, PreparedRequest, Transport};
 
@@ -30,8 +30,10 @@ impl Attempt for OtlpExporter {
         self.name.clone()
     }
 
-    fn prepare(&self, batch: &Batch) -> Result<PreparedRequest, ExportError> {
-        Ok(PreparedRequest::new(batch.to_request()))
+    fn prepare(&self, batch: &Batch, memory: &MemoryBudget) -> Result<PreparedRequest, ExportError> {
+        let memory = memory.clone();
+        let room = move |bytes| memory.set_aside(bytes).map(|grant| Box::new(grant) as Box<dyn Send + Sync>);
+        Ok(PreparedRequest::new(batch.to_request()).kept_within(room))
     }
 
     /// The transport keeps the time limit itself, and needs no [`Timeout`](otlp_reliability::Timeout) around it: only

@@ -67,7 +67,7 @@ impl Repeat {
 
     pub(crate) async fn deliver<R: Route>(&self, route: &R, batch: &Batch, attempts: &Attempts<'_>) -> Exported {
         let signal = batch.signal();
-        let course = match route.begin(batch) {
+        let course = match route.begin(batch, attempts.memory()) {
             Ok(course) => course,
             Err(error) => return Outcome::Refused(error).into(),
         };

@@ -3,7 +3,7 @@
 
 use std::{convert::Infallible, future::Future, sync::Arc};
 
-use otlp_batch::{Attempts, Batch, BatchExporter, ExportFuture, ReadyFuture};
+use otlp_batch::{Attempts, Batch, BatchExporter, ExportFuture, MemoryBudget, ReadyFuture};
 use otlp_core::{ErrorKind, ExportError, Outcome, RetryableFailure, Signal};
 use otlp_reliability::{CircuitState, Control, Controlled, Error, Retry, Timeout};
 
@@ -21,8 +21,9 @@ pub trait Attempt: Send + Sync {
     /// A name for reports: what it is and where it sends, without secrets.
     fn name(&self) -> String;
 
-    /// Makes of a batch what the attempts need.
-    fn prepare(&self, batch: &Batch) -> Result<Self::Prepared, ExportError>;
+    /// Makes of a batch what the attempts need. What is kept of it beside its own bytes, and could be made again, is kept
+    /// only if `memory` has room.
+    fn prepare(&self, batch: &Batch, memory: &MemoryBudget) -> Result<Self::Prepared, ExportError>;
 
     /// Tries once. Dropping the future abandons the attempt.
     fn attempt(&self, prepared: &Self::Prepared) -> impl Future<Output = Outcome> + Send;
@@ -100,8 +101,8 @@ impl<A: Attempt> Guarded<A> {
 impl<A: Attempt> Route for Guarded<A> {
     type Course = A::Prepared;
 
-    fn begin(&self, batch: &Batch) -> Result<A::Prepared, ExportError> {
-        self.attempt.prepare(batch)
+    fn begin(&self, batch: &Batch, memory: &MemoryBudget) -> Result<A::Prepared, ExportError> {
+        self.attempt.prepare(batch, memory)
     }
 
     async fn attempt(&self, batch: &Batch, prepared: &A::Prepared, attempts: &Attempts<'_>) -> Option<Tried> {

@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use otlp_batch::{Attempts, Batch, ReadyFuture};
+use otlp_batch::{Attempts, Batch, MemoryBudget, ReadyFuture};
 use otlp_core::{ExportError, Outcome, Signal};
 use otlp_reliability::Control;
 
@@ -14,8 +14,8 @@ pub(crate) trait Route: Send + Sync {
     /// What is kept of a batch from one attempt to the next.
     type Course: Send + Sync;
 
-    /// A batch is about to be tried.
-    fn begin(&self, batch: &Batch) -> Result<Self::Course, ExportError>;
+    /// A batch is about to be tried; what is kept of it comes out of `memory`.
+    fn begin(&self, batch: &Batch, memory: &MemoryBudget) -> Result<Self::Course, ExportError>;
 
     /// Tries once; `None` if nobody takes the attempt.
     fn attempt(

@@ -45,9 +45,13 @@ pub mod config {
         BatchVariables, Diagnostic, DiagnosticSeverity, EndpointScope, Environment, ExportVariables, Selection,
         Warning,
         config::{
-            ClientConfig, ConfigFileError, ConnectionConfig, ErrorType, FieldError, FieldProblem, LogFormat, LogLevel,
-            LoggingConfig, MonitoringConfig, Place, ProductionConfig, RetryConfig, SecurityConfig, TlsConfig,
-            TransportConfig, TransportProtocol, default_circuit_breaker, default_retry, literal,
+            AlertRuleConfig, AlertsConfig, BreakerConfig, ClientConfig, ConfigFileError, ConnectionConfig, ConsulAgent,
+            DeliveryConfig, DiscoveryConfig, DnsLookups, ErrorType, FieldError, FieldProblem, HealthConfig,
+            KafkaSettings, KeepAliveConfig, LoadBalancerConfig, LogFormat, LogLevel, LoggingConfig, MessageCompression,
+            MonitoringConfig, Place, ProductionConfig, PropagatorName, ReceiversConfig, Registration, RetryConfig,
+            SamplerName, SecretValues, SecurityConfig, ServiceSource, SignalEndpoints, SignalName, StaticEndpoint,
+            TelemetryConfig, TlsConfig, TlsDetails, TransportConfig, TransportProtocol, WebhookConfig,
+            default_circuit_breaker, default_retry, literal,
         },
     };
     #[cfg(feature = "kafka")]

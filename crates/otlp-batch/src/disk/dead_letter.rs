@@ -15,7 +15,8 @@ use super::{
     cipher::EncryptionKey,
     file_system::FileSystem,
     log::{Log, WriteFailed},
-    recovery::{OpenError, open},
+    recovery::open,
+    refusal::OpenError,
 };
 
 pub(super) const DEAD_LETTER: &str = "dead-letter";

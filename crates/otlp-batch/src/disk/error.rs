@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-use super::{lock::LockError, recovery::OpenError};
+use super::{lock::LockError, refusal::OpenError};
 
 /// Why a disk queue could not be opened. Nothing in its directory was changed.
 #[derive(Debug, Error)]

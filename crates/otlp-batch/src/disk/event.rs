@@ -48,5 +48,17 @@ pub enum DiskEvent<'a> {
     },
 }
 
-/// Called with the name of the destination, on the thread of its disk queue, on the background thread, or where the pipeline is started.
-pub(crate) type OnDiskEvent = Arc<dyn Fn(&str, &DiskEvent<'_>) + Send + Sync>;
+/// Whose disk queue it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DiskQueueOwner {
+    /// Its place among the destinations of the pipeline, from 0, as in
+    /// [`Pipeline::ledgers`](crate::Pipeline::ledgers).
+    pub index: usize,
+    /// The name of its exporter, which others may have, too.
+    pub name: String,
+}
+
+/// Called with the destination, on the thread of its disk queue, on the background thread, or where the
+/// pipeline is started.
+pub(crate) type OnDiskEvent = Arc<dyn Fn(&DiskQueueOwner, &DiskEvent<'_>) + Send + Sync>;

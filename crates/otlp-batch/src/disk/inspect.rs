@@ -24,7 +24,7 @@ use super::{
     index::Entry,
     lock::DirectoryLock,
     log::{Log, ReadError},
-    recovery::OpenError,
+    refusal::OpenError,
     scan::Depth,
     segment,
     survey::Survey,

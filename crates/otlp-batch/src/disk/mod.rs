@@ -32,6 +32,7 @@ mod open;
 mod queue;
 mod readers;
 mod recovery;
+mod refusal;
 mod runs;
 mod scan;
 mod segment;
@@ -55,7 +56,7 @@ pub use self::{
     cipher::EncryptionKey,
     config::{DiskQueueConfig, Durability},
     error::DiskQueueError,
-    event::DiskEvent,
+    event::{DiskEvent, DiskQueueOwner},
     file_system::{DiskFile, FileSystem, LocalDisk},
     inspect::{
         InspectError, InspectedSegment, Inspection, StoredRequest, StoredRequestError, Verification, WaitingSignal,
@@ -79,8 +80,8 @@ pub(crate) fn simulated(durability: Durability, window: usize) -> [DiskQueue; 3]
     let disk = Disk { file_system, window: Some(window), ..Disk::new(config) };
     let pool =
         crate::pool::BufferPool::new(crate::MemoryPoolConfig::default()).unwrap_or_else(|error| panic!("{error}"));
-    let opened =
-        disk.open(std::path::Path::new("queue"), "simulated".to_owned(), 1).unwrap_or_else(|error| panic!("{error}"));
+    let owner = DiskQueueOwner { index: 0, name: "simulated".to_owned() };
+    let opened = disk.open(std::path::Path::new("queue"), owner, 1).unwrap_or_else(|error| panic!("{error}"));
     disk.start(opened, (&crate::BatchConfig::default(), &crate::BatchLimits::default()), &pool)
         .unwrap_or_else(|error| panic!("{error}"))
 }

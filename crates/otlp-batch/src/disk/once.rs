@@ -4,7 +4,16 @@ use std::time::Duration;
 
 use otlp_core::Signal;
 
-use super::{format::Cursor, index::Entry, recovery::RecoveredSignal, runs::Runs};
+use super::{format::Cursor, index::Entry, runs::Runs};
+
+/// What was found of one signal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct RecoveredSignal {
+    pub(crate) batches: u64,
+    pub(crate) items: u64,
+    /// Items that were there once, have no fate, and cannot be found.
+    pub(crate) missing_items: u64,
+}
 
 /// The frames of one signal, each batch once.
 pub(super) struct Once {

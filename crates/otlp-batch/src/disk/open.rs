@@ -14,11 +14,12 @@ use super::{
     DiskQueueConfig, DiskQueueError,
     clock::{DiskClock, SystemClock},
     dead_letter::DeadLetters,
-    event::{DiskEvent, OnDiskEvent},
+    event::{DiskEvent, DiskQueueOwner, OnDiskEvent},
     file_system::{FileSystem, LocalDisk},
     health::Health,
     lock::DirectoryLock,
     log::Log,
+    once::RecoveredSignal,
     queue::DiskQueue,
     recovery::{self, Recovered},
     store::{Limits, Store},
@@ -41,7 +42,7 @@ pub(crate) struct Disk {
 
 /// A queue whose directory is ours, and in which nothing happens yet.
 pub(crate) struct Opened {
-    destination: String,
+    owner: DiskQueueOwner,
     log: Log,
     dead_letters: Option<DeadLetters>,
     lock: Option<DirectoryLock>,
@@ -73,7 +74,7 @@ impl Disk {
     pub(crate) fn open(
         &self,
         directory: &Path,
-        destination: String,
+        owner: DiskQueueOwner,
         destinations: usize,
     ) -> Result<Opened, DiskQueueError> {
         let directory: PathBuf = self.config.directory().join(directory);
@@ -87,7 +88,7 @@ impl Disk {
             let file_system = Arc::clone(&self.file_system);
             DeadLetters::new(file_system, &directory, self.config.dead_letter_bytes(), self.config.encryption_key())
         });
-        Ok(Opened { destination, log, dead_letters, lock, recovered, max_bytes, segment_bytes })
+        Ok(Opened { owner, log, dead_letters, lock, recovered, max_bytes, segment_bytes })
     }
 
     /// Starts the thread of an opened queue; the queues of the three signals.
@@ -109,13 +110,13 @@ impl Disk {
         (batch, limits): (&BatchConfig, &BatchLimits),
         pool: &Arc<BufferPool>,
     ) -> (DiskThread, [DiskQueue; 3]) {
-        let Opened { destination, log, dead_letters, lock, recovered, max_bytes, segment_bytes } = opened;
+        let Opened { owner, log, dead_letters, lock, recovered, max_bytes, segment_bytes } = opened;
         let found = Signal::ALL.map(|signal| {
             let (batches, items) = log.waiting(signal);
             let missing_items = recovered.signals[signal.index()].missing_items;
             Found { batches: batches as u64, items, missing_items }
         });
-        self.say(&destination, &recovered);
+        self.say(&owner, &recovered);
         let store_limits = Limits {
             durability: self.config.durability(),
             window: self.window.unwrap_or_else(|| Disk::window(pool.max_bytes())),
@@ -125,7 +126,7 @@ impl Disk {
             patience: self.patience,
         };
         let (clock, on_event) = (Arc::clone(&self.clock), self.on_event.clone());
-        let store = Store::new(store_limits, Arc::clone(pool), found, clock, destination, on_event);
+        let store = Store::new(store_limits, Arc::clone(pool), found, clock, owner, on_event);
         let thread = DiskThread {
             store: Arc::clone(&store),
             log,
@@ -142,8 +143,8 @@ impl Disk {
         (thread, Signal::ALL.map(|signal| DiskQueue::new(Arc::clone(&store), signal)))
     }
 
-    fn say(&self, destination: &str, recovered: &Recovered) {
-        let sum = |of: fn(&recovery::RecoveredSignal) -> u64| recovered.signals.iter().map(of).sum::<u64>();
+    fn say(&self, owner: &DiskQueueOwner, recovered: &Recovered) {
+        let sum = |of: fn(&RecoveredSignal) -> u64| recovered.signals.iter().map(of).sum::<u64>();
         let event = DiskEvent::Recovered {
             items: sum(|signal| signal.items),
             missing_items: sum(|signal| signal.missing_items),
@@ -154,7 +155,7 @@ impl Disk {
         if *recovered != Recovered::default()
             && let Some(on_event) = &self.on_event
         {
-            on_event(destination, &event);
+            on_event(owner, &event);
         }
     }
 }

@@ -40,7 +40,7 @@ impl Queue for DiskQueue {
         self.store.change(self.signal, |spool| spool.take(None))
     }
 
-    fn take_after(&self, sequence: u64) -> Option<Arc<Batch>> {
+    fn take_above(&self, sequence: u64) -> Option<Arc<Batch>> {
         self.store.change(self.signal, |spool| spool.take(Some(sequence)))
     }
 

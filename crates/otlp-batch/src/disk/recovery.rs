@@ -3,15 +3,12 @@
 //! All is read first, and refused as a whole if a later version or another key wrote it; only then anything is changed.
 //! A process that dies in here leaves a directory that opens as well.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io, path::Path, sync::Arc};
 
 use super::{
     cipher::EncryptionKey, cursor_file::CURSOR_DRAFT, examine::Candidate, file_system::FileSystem,
-    format::SEGMENT_HEADER_LEN, index::Index, log::Log, segment, survey::Survey,
+    format::SEGMENT_HEADER_LEN, index::Index, log::Log, once::RecoveredSignal, refusal::OpenError, segment,
+    survey::Survey,
 };
 
 /// What was found in a directory.
@@ -26,36 +23,6 @@ pub(crate) struct Recovered {
     /// What the disk refused while the directory was opened. Everything found is there; whether it survives a power cut
     /// is not known.
     pub(crate) refused: Option<io::ErrorKind>,
-}
-
-/// What was found of one signal.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct RecoveredSignal {
-    pub(crate) batches: u64,
-    pub(crate) items: u64,
-    /// Items that were there once, have no fate, and cannot be found.
-    pub(crate) missing_items: u64,
-}
-
-/// Why a directory was not opened. Nothing in it was changed.
-#[derive(Debug)]
-pub(crate) enum OpenError {
-    UnknownVersion {
-        file: PathBuf,
-        version: u32,
-    },
-    /// It is encrypted, and no key is configured.
-    KeyMissing {
-        file: PathBuf,
-    },
-    /// It is encrypted with another key.
-    WrongKey {
-        file: PathBuf,
-    },
-    Io {
-        path: PathBuf,
-        error: io::Error,
-    },
 }
 
 /// Opens the log in a directory. With a key, what is written from now on is encrypted; what was written without one is

@@ -72,15 +72,12 @@ impl Spool {
     }
 
     /// Hands out a batch that is in memory: the oldest that was loaded and the oldest live one take turns, so that
-    /// neither holds up the other. Only batches above `after` are looked at, unless there are none.
-    pub(super) fn take(&mut self, after: Option<u64>) -> Option<Arc<Batch>> {
+    /// neither holds up the other. Only batches above `least` are looked at.
+    pub(super) fn take(&mut self, least: Option<u64>) -> Option<Arc<Batch>> {
         let above = |waiting: &BTreeSet<u64>| {
-            after.map_or_else(|| waiting.first(), |after| waiting.range(after.saturating_add(1)..).next()).copied()
+            least.map_or_else(|| waiting.first(), |least| waiting.range(least.saturating_add(1)..).next()).copied()
         };
-        let (mut loaded, mut live) = (above(&self.loaded), above(&self.live));
-        if loaded.is_none() && live.is_none() {
-            (loaded, live) = (self.loaded.first().copied(), self.live.first().copied());
-        }
+        let (loaded, live) = (above(&self.loaded), above(&self.live));
         let sequence = match (loaded, live) {
             (Some(_), Some(live)) if self.loaded_was_last => live,
             (Some(one), _) | (None, Some(one)) => one,

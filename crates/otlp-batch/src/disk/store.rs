@@ -16,7 +16,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::{
     clock::DiskClock,
     config::Durability,
-    event::{DiskEvent, OnDiskEvent},
+    event::{DiskEvent, DiskQueueOwner, OnDiskEvent},
     spool::Spool,
 };
 use crate::{Batch, QueueListener, pool::BufferPool, queue::Found};
@@ -51,7 +51,7 @@ pub(super) struct Store {
     pub(super) limits: Limits,
     pub(super) pool: Arc<BufferPool>,
     pub(super) clock: Arc<dyn DiskClock>,
-    destination: String,
+    owner: DiskQueueOwner,
     on_event: Option<OnDiskEvent>,
     found: [Found; 3],
     /// By [`Signal::index`]; kept apart from the lock.
@@ -110,7 +110,7 @@ impl Store {
         pool: Arc<BufferPool>,
         found: [Found; 3],
         clock: Arc<dyn DiskClock>,
-        destination: String,
+        owner: DiskQueueOwner,
         on_event: Option<OnDiskEvent>,
     ) -> Arc<Self> {
         let spools = found.map(|found| Spool::recovered(found.batches, found.items));
@@ -118,7 +118,7 @@ impl Store {
             limits,
             pool,
             clock,
-            destination,
+            owner,
             on_event,
             found,
             occupancies: Default::default(),
@@ -270,7 +270,7 @@ impl Store {
     /// Lets whoever wants to know hear of it; not under the lock.
     pub(super) fn say(&self, event: &DiskEvent<'_>) {
         if let Some(on_event) = &self.on_event {
-            on_event(&self.destination, event);
+            on_event(&self.owner, event);
         }
     }
 

@@ -10,7 +10,7 @@ use std::{future::pending, sync::Arc};
 
 use otlp_core::{ErrorKind, ExportError, Outcome};
 use otlp_reliability::Permit;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use crate::{Attempts, Batch, BatchExporter, DropReason, Exported, Fate, destination::Lane};
 
@@ -40,7 +40,12 @@ async fn next(lane: &Lane, exporter: &dyn BatchExporter) -> (Permit, Arc<Batch>)
         // Before the permit, which counts as a batch in flight. Should the destination go down while we wait for the
         // permit, it puts the batch off.
         if let Some(ready) = exporter.unready(lane.signal()) {
+            lane.catch_up.down(Instant::now());
             ready.await;
+        }
+        // Not if it takes a probe, and nothing else yet.
+        if exporter.unready(lane.signal()).is_none() {
+            lane.catch_up.up(Instant::now());
         }
         // The line has room for the one dispatcher. Were it full all the same, the end of a delivery would bring us back.
         let Ok(permit) = lane.in_flight.acquire().await else { return pending().await };
@@ -48,7 +53,7 @@ async fn next(lane: &Lane, exporter: &dyn BatchExporter) -> (Permit, Arc<Batch>)
             return (permit, batch);
         }
         drop(permit);
-        lane.arrived.notified().await;
+        lane.another().await;
     }
 }
 
@@ -56,7 +61,7 @@ async fn deliver(lane: Arc<Lane>, exporter: Arc<dyn BatchExporter>, batch: Arc<B
     let mut delivery = Delivery { lane: &lane, sequence: batch.sequence(), parts: vec![batch], is_back: false };
     while let Some(part) = delivery.parts.last().cloned() {
         let exported = {
-            let attempts = Attempts::new(&lane.counters, part.items());
+            let attempts = Attempts::new(&lane, part.items());
             exporter.export(&part, &attempts).await
         };
         let outcome = match exported {

@@ -15,7 +15,8 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::{
-    ExportFuture, MemoryPoolConfig, MemoryQueue, QueueDepth, ReadyFuture, destination::Destination, pool::BufferPool,
+    CatchUp, ExportFuture, MemoryPoolConfig, MemoryQueue, QueueDepth, ReadyFuture, destination::Destination,
+    pool::BufferPool,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -100,7 +101,7 @@ fn start(endpoint: &Arc<Endpoint>) -> (Destination, watch::Sender<bool>) {
     let destination =
         Destination::new(Arc::clone(&exporter), &BufferPool::new(MemoryPoolConfig::default()).unwrap(), None, |_| {
             let in_flight = BulkheadConfig::new(4).with_max_waiting(1).build().unwrap();
-            Ok((Box::new(MemoryQueue::new()), in_flight))
+            Ok((Box::new(MemoryQueue::new()), in_flight, CatchUp::new(Some(180))))
         });
     let destination = destination.unwrap();
     let (stop, stopped) = watch::channel(false);
@@ -127,6 +128,10 @@ async fn an_endpoint_that_is_down_for_a_day_loses_nothing_and_is_left_in_peace()
     assert!((probes..probes + 20).contains(&attempts), "{attempts} attempts for {probes} breaks of 30 s");
 
     sleep(Duration::from_secs(60)).await;
+    let at_once = destination.settled().traces.delivered;
+    assert!((10..30).contains(&(at_once / ITEMS)), "one per five seconds, for it makes less: {at_once} items");
+    lane.hurry(Instant::now() + Duration::from_secs(60));
+    sleep(Duration::from_secs(60)).await;
     let mut delivered = endpoint.delivered.lock().clone();
     delivered.sort_unstable();
     assert_eq!(delivered, (1..=1440).collect::<Vec<_>>(), "each of them, once");
@@ -141,7 +146,7 @@ async fn an_outage_does_not_age_the_batches_that_were_in_flight_when_it_began() 
     let (destination, _stop) = start(&endpoint);
     let lane = destination.lane(Signal::Traces);
     (1..=4).for_each(|sequence| lane.put(&Batch::of_items(sequence, ITEMS)));
-    sleep(Duration::from_secs(3600 + 31)).await;
+    sleep(Duration::from_secs(3600 + 50)).await;
     assert_eq!(destination.settled().traces.delivered, 4 * ITEMS);
     assert_eq!(lane.in_flight.snapshot().in_flight, 0, "no permit is kept");
 }

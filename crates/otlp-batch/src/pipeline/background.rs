@@ -73,7 +73,7 @@ impl Background {
                 biased;
                 command = inbox.recv() => match command {
                     Some(Command::Flush { deadline, reply }) => {
-                        tokio::spawn(wait(self.intake.clone(), self.flush(), deadline, reply));
+                        tokio::spawn(wait(self.intake.clone(), self.flush(deadline), deadline, reply));
                     }
                     Some(Command::Persist { deadline, reply }) => {
                         tokio::spawn(wait_until_durable(self.intake.clone(), self.persist(), deadline, reply));
@@ -107,7 +107,7 @@ impl Background {
             }
         };
 
-        self.flush();
+        self.flush(deadline);
         self.ask_producers(|producer, intake| producer.close(intake));
         let last = self.intake.shared().close();
         done_with(&self.intake, last, self.deliver_until(deadline)).await;
@@ -132,12 +132,14 @@ impl Background {
         self.intake.shared().for_each_producer(|producer| question(producer, &self.intake));
     }
 
-    /// Brings everything accepted so far into the queues; the highest sequence there.
-    fn flush(&self) -> u64 {
+    /// Brings everything accepted so far into the queues, and holds none of it back until the deadline; the highest
+    /// sequence there.
+    fn flush(&self, deadline: Instant) -> u64 {
         let shared = self.intake.shared();
         self.ask_producers(|producer, intake| producer.produce(intake));
         self.ask_producers(|producer, intake| producer.release(intake));
         let last = shared.sweep();
+        shared.lanes().for_each(|lane| lane.hurry(deadline));
         if let Some(on_hurry) = &self.on_hurry {
             on_hurry();
         }

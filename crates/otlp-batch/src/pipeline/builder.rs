@@ -8,12 +8,12 @@ use parking_lot::Mutex;
 use tokio::{runtime, sync::mpsc};
 
 use super::{
-    Pipeline, Report, StartError,
+    METRIC_INTERVALS, Pipeline, Report, StartError,
     background::{Background, OnHurry, OnTick},
 };
 use crate::{
-    BatchConfig, BatchExporter, BatchLimits, ConfigError, DeliveryObserver, DiskEvent, DiskQueueConfig, FileSystem,
-    Intake, MemoryPoolConfig, MemoryQueue, Queue,
+    BatchConfig, BatchExporter, BatchLimits, ConfigError, DeliveryObserver, DiskEvent, DiskQueueConfig, DiskQueueOwner,
+    FileSystem, Intake, MemoryPoolConfig, MemoryQueue, Queue,
     config::Settings,
     destination::Destination,
     disk::{DirectoryNames, Disk, DiskQueue, OnDiskEvent, Opened},
@@ -130,8 +130,8 @@ impl PipelineBuilder {
         self
     }
 
-    /// Calls `act` when something happens to the disk queue of the destination that is named.
-    pub fn on_disk_event(mut self, act: impl Fn(&str, &DiskEvent<'_>) + Send + Sync + 'static) -> Self {
+    /// Calls `act` when something happens to the disk queue of a destination.
+    pub fn on_disk_event(mut self, act: impl Fn(&DiskQueueOwner, &DiskEvent<'_>) + Send + Sync + 'static) -> Self {
         self.on_disk_event = Some(Arc::new(act));
         self
     }
@@ -180,9 +180,9 @@ impl PipelineBuilder {
         self
     }
 
-    /// Sets how often producers are asked; default 60 s. At least 1 ms.
+    /// Sets how often producers are asked, 1 ms to 1 day; default 60 s.
     pub fn metric_interval(mut self, interval: Duration) -> Self {
-        self.metric_interval = interval.max(Duration::from_millis(1));
+        self.metric_interval = interval;
         self
     }
 
@@ -215,6 +215,10 @@ impl PipelineBuilder {
         self.batch.validate()?;
         self.limits.validate()?;
         self.memory.validate()?;
+        if !METRIC_INTERVALS.contains(&self.metric_interval) {
+            let value = format!("{:?}", self.metric_interval);
+            return Err(ConfigError { field: "metric_interval", value, accepted: "1 ms to 1 day" }.into());
+        }
         let pool = BufferPool::new(self.memory)?;
         let mut queues = match &mut self.disk {
             Some(disk) => {
@@ -228,11 +232,14 @@ impl PipelineBuilder {
         let max_record_bytes = self.limits.max_record_bytes.min(pool.unreserved());
         let limits = BatchLimits { max_record_bytes, ..self.limits };
         let settings = Settings { batch: self.batch, limits, copies: !self.zero_copy };
+        let expires = self.disk.as_ref().is_some_and(|disk| disk.config.max_age().is_some());
         let destinations = self.destinations.into_iter().zip(&mut queues).map(|(new, queues)| {
             let mut queues = queues.take().map(IntoIterator::into_iter);
+            let expires = queues.is_some() && expires;
             let lane = |_| {
                 let disk = queues.as_mut().and_then(Iterator::next).map(|queue| Box::new(queue) as Box<dyn Queue>);
-                Ok((disk.unwrap_or_else(|| Box::new(MemoryQueue::new())), in_flight_limit(limits.max_in_flight)?))
+                let queue = disk.unwrap_or_else(|| Box::new(MemoryQueue::new()));
+                Ok((queue, in_flight_limit(limits.max_in_flight)?, limits.catch_up(expires)))
             };
             Ok(Destination::new(new.exporter, &pool, self.observer.as_ref(), lane)?.taking(new.taken))
         });
@@ -276,13 +283,14 @@ fn open(
     pool.reserve((window * Signal::ALL.len() * count).min(pool.max_bytes() / 4));
     let mut directories = DirectoryNames::default();
     let mut opened = Vec::with_capacity(destinations.len());
-    for new in destinations {
+    for (index, new) in destinations.iter().enumerate() {
         let directory = match &new.place {
             Place::Named(name) => Some(PathBuf::from(directories.of(name))),
             Place::Directory(directory) => Some(directory.clone()),
             Place::Memory => None,
         };
-        let open = |directory: PathBuf| disk.open(&directory, new.exporter.name(), count);
+        let owner = DiskQueueOwner { index, name: new.exporter.name() };
+        let open = |directory: PathBuf| disk.open(&directory, owner, count);
         opened.push(directory.map(open).transpose()?);
     }
     let start = |opened: Option<Opened>| opened.map(|opened| disk.start(opened, (batch, limits), pool)).transpose();

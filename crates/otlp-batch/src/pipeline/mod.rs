@@ -50,16 +50,21 @@ pub struct Pipeline {
     on_drop: Option<OnDrop>,
 }
 
+/// How often metrics can be collected. A time that no clock reaches would end the background thread.
+const METRIC_INTERVALS: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
+
 impl Pipeline {
     /// A pipeline whose records come from `resource`.
     pub fn builder(resource: Resource) -> PipelineBuilder {
         PipelineBuilder::new(resource)
     }
 
-    /// Changes how often metrics are collected: the next time after this interval from now. 1 ms at least.
+    /// Changes how often metrics are collected: the next time after this interval from now. What is outside of 1 ms to 1 day
+    /// is taken for the nearer of the two.
     pub fn set_metric_interval(&self, interval: Duration) {
         // A pipeline that was shut down collects nothing any more.
-        let _ = self.commands.send(Command::CollectEvery(interval.max(Duration::from_millis(1))));
+        let interval = interval.clamp(*METRIC_INTERVALS.start(), *METRIC_INTERVALS.end());
+        let _ = self.commands.send(Command::CollectEvery(interval));
     }
 
     /// Where records enter.
@@ -122,7 +127,8 @@ impl Pipeline {
     }
 
     /// Sees to it that everything that was accepted before the call is on the disk, unless it has its fate; waits for at
-    /// most `deadline`. Producers are asked first, so what metrics have counted is part of it. [`Report::durable`] says whether that is so. Without a disk queue, it waits for the delivery.
+    /// most `deadline`. Producers are asked first, so what metrics have counted is part of it. [`Report::durable`] says
+    /// whether that is so. Without a disk queue, it waits for the delivery.
     ///
     /// Cancelling the future stops the waiting and nothing else.
     pub async fn persist(&self, deadline: Duration) -> Report {

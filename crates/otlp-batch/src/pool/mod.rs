@@ -9,6 +9,7 @@
 
 mod buffer;
 mod classes;
+mod grant;
 mod snapshot;
 mod stock;
 #[cfg(test)]
@@ -25,9 +26,12 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
-pub use self::snapshot::PoolSnapshot;
 pub(crate) use self::{buffer::PooledBuffer, classes::SMALLEST};
 use self::{classes::Classes, stock::Stock};
+pub use self::{
+    grant::{MemoryBudget, MemoryGrant},
+    snapshot::PoolSnapshot,
+};
 use crate::{ConfigError, MemoryPoolConfig};
 
 /// How many buffers are allocated in advance at a time: the background thread has other things to do.
@@ -204,6 +208,19 @@ impl BufferPool {
             return None;
         };
         Some(PooledBuffer::new(bytes, grant.size, Arc::clone(self)))
+    }
+
+    /// Takes `bytes` of the budget without a buffer; `false` if there is no room, which is not told as a refusal: whoever
+    /// asks can do without.
+    fn set_aside(&self, bytes: usize) -> bool {
+        let Some(surplus) = self.stock.lock().set_aside(bytes, self.unreserved()) else { return false };
+        drop(surplus);
+        true
+    }
+
+    fn give_back_aside(&self, bytes: usize) {
+        self.stock.lock().give_back_aside(bytes);
+        self.wake();
     }
 
     fn give_back(&self, bytes: Vec<u8>, size: usize) {

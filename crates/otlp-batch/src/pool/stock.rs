@@ -87,6 +87,20 @@ impl Stock {
         Some(Grant { size, buffer, surplus: self.surplus() })
     }
 
+    /// Grants `bytes` without a buffer, unless more than `max_bytes` would be in use; what had to make room for them.
+    pub(super) fn set_aside(&mut self, bytes: usize, max_bytes: usize) -> Option<Vec<Vec<u8>>> {
+        self.in_use = self.in_use.checked_add(bytes).filter(|total| *total <= max_bytes)?;
+        self.peak = self.peak.max(self.in_use);
+        self.grow();
+        Some(self.surplus())
+    }
+
+    /// Takes back what was granted without a buffer.
+    pub(super) fn give_back_aside(&mut self, bytes: usize) {
+        self.in_use -= bytes;
+        self.size = self.size.min(self.config.max_size.max(self.in_use));
+    }
+
     /// Notes that a buffer was not to be had.
     pub(super) fn refuse(&mut self) {
         self.was_short = true;

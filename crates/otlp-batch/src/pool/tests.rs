@@ -193,6 +193,32 @@ fn a_refusal_is_told_once() {
 }
 
 #[test]
+fn what_is_set_aside_counts_like_a_buffer_and_is_no_refusal_where_there_is_no_room() {
+    let pool = pool();
+    let memory = MemoryBudget::new(Arc::clone(&pool));
+    let buffers = chunks(&pool, 3);
+    let grant = memory.set_aside(CHUNK - 1).expect("there is room");
+    assert_eq!((pool.granted(), grant.bytes()), (4 * CHUNK - 1, CHUNK - 1));
+    assert!(memory.set_aside(2).is_none() && memory.set_aside(usize::MAX).is_none());
+    assert_eq!((pool.snapshot().refusals, pool.tend(Instant::now())), (0, false));
+    assert!(pool.acquire(1).is_none(), "it is not there for records");
+    drop(buffers);
+    drop(grant);
+    assert_eq!(pool.granted(), 0);
+    pool.reserve(3 * CHUNK);
+    assert!(memory.set_aside(CHUNK + 1).is_none(), "what is reserved for the disk stays so");
+    let whole = chunks(&pool, 1);
+    assert!(memory.set_aside(1).is_none());
+    drop(whole);
+    let pool = self::pool();
+    let idle = chunks(&pool, 4);
+    drop(idle);
+    let grant = MemoryBudget::new(Arc::clone(&pool)).set_aside(2 * CHUNK);
+    let snapshot = pool.snapshot();
+    assert!(grant.is_some() && snapshot.held <= snapshot.size, "idle buffers make room: {snapshot:?}");
+}
+
+#[test]
 fn a_waiting_thread_gets_what_is_given_back() {
     let pool = pool();
     let held = chunks(&pool, 4);

@@ -83,10 +83,9 @@ impl Queue for MemoryQueue {
         self.change(|state| state.take(0))
     }
 
-    fn take_after(&self, sequence: u64) -> Option<Arc<Batch>> {
+    fn take_above(&self, sequence: u64) -> Option<Arc<Batch>> {
         self.change(|state| {
             let place = state.waiting.partition_point(|batch| batch.sequence() <= sequence);
-            let place = if place == state.waiting.len() { 0 } else { place };
             state.take(place)
         })
     }

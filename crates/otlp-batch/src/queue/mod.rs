@@ -30,9 +30,9 @@ pub trait Queue: Send + Sync {
     /// yet: the listener hears when it is.
     fn take(&self) -> Option<Arc<Batch>>;
 
-    /// The oldest batch above `sequence` that nobody has taken, or the oldest of all if there is none; it is in flight
-    /// from now on. How a dispatcher goes around a batch that keeps failing.
-    fn take_after(&self, sequence: u64) -> Option<Arc<Batch>>;
+    /// The oldest batch above `sequence` that nobody has taken; it is in flight from now on. How a dispatcher goes around
+    /// a batch that keeps failing, and past a backlog.
+    fn take_above(&self, sequence: u64) -> Option<Arc<Batch>>;
 
     /// Takes back what has no fate yet of a batch that was taken. It waits again, at the place of its sequence.
     fn give_back(&self, batch: Arc<Batch>);

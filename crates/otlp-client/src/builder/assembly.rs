@@ -6,7 +6,12 @@ use otlp_batch::{DeliveryObserver, Pipeline, Settled};
 use otlp_core::Signal;
 use otlp_discovery::ServicePool;
 use otlp_exporters::ConsoleExporter;
-use otlp_sdk::{clock::Clock, logs::LoggerProvider, metrics::MeterProvider, trace::TracerProvider};
+use otlp_sdk::{
+    clock::Clock,
+    logs::LoggerProvider,
+    metrics::{MeterProvider, MetricsConfig},
+    trace::TracerProvider,
+};
 
 use crate::{
     BuildError, ClientBuilder, EnhancedOtlpClient,
@@ -51,6 +56,9 @@ impl ClientBuilder {
             diagnostics.say(DiagnosticSeverity::Warning, notice);
         }
         let disk_queue = self.said.settle(self.disk_queue)?;
+        if let Some(aggregation) = &self.log_aggregation {
+            aggregation.validate()?;
+        }
         let listening = self.monitoring.validate()?.map(EndpointAddress::listen).transpose()?;
         let observations = Arc::new(Observations::new(disk_queue.is_some()));
         let mut policies = Policies::new(self.is_in_registry);
@@ -124,9 +132,9 @@ impl ClientBuilder {
         }
         if let Some(disk_queue) = disk_queue {
             let (disk_says, disk_is) = (Arc::clone(&diagnostics), Arc::clone(&observations));
-            pipeline = pipeline.with_disk_queue(disk_queue).on_disk_event(move |destination, event| {
-                disk_says.disk(destination, event);
-                disk_is.disk(destination, event);
+            pipeline = pipeline.with_disk_queue(disk_queue).on_disk_event(move |owner, event| {
+                disk_says.disk(&owner.name, event);
+                disk_is.disk(owner.index, event);
             });
         }
         if let Some(interval) = self.metric_interval {
@@ -154,9 +162,12 @@ impl ClientBuilder {
 
         let mut metrics = self.metrics;
         metrics.temporality = self.temporality.unwrap_or(metrics.temporality);
+        // What nobody takes is not aggregated either: it would only cost its callers.
+        let (are_taken, own) = (targets.any(Signal::Metrics), metrics.clone());
+        metrics.enabled &= are_taken;
         let intake = pipeline.intake();
-        let meters = Arc::new(MeterProvider::new(intake.clone(), Arc::clone(&clock), metrics.clone()));
-        if targets.any(Signal::Metrics) {
+        let meters = Arc::new(MeterProvider::new(intake.clone(), Arc::clone(&clock), metrics));
+        if are_taken {
             intake.register(meters.clone());
         }
         let tracers = TracerProvider::new(
@@ -186,7 +197,7 @@ impl ClientBuilder {
             diagnostics: Arc::clone(&diagnostics),
             pipeline: &pipeline,
             clock,
-            metrics,
+            metrics: MetricsConfig { enabled: are_taken, ..own },
         })?;
         let parts = Parts {
             pipeline,

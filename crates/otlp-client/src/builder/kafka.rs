@@ -20,10 +20,12 @@ use crate::{
 
 impl ClientBuilder {
     /// Writes all telemetry to Kafka as well, with a queue, retries and circuit breakers of its own; the last such call
-    /// counts. To Kafka alone: `with_otlp_signals([])`. Each topic has a circuit breaker, so that one that is missing holds up no other.
+    /// counts. To Kafka alone: `with_otlp_signals([])`. Each topic has a circuit breaker, so that one that is missing
+    /// holds up no other.
     ///
-    /// Its retry is the client's, its time limit is [`KafkaConfig::with_delivery_timeout`]. Its name in ledgers is
-    /// `kafka`, also for other brokers: what a disk queue still has is theirs.
+    /// Its retry is the client's, its time limit is [`KafkaConfig::with_delivery_timeout`]. Its name in ledgers is `kafka`
+    /// with the brokers behind it. Its disk queue is that of `kafka`, also for other brokers: what is still in it is
+    /// theirs.
     pub fn with_kafka_exporter(mut self, config: KafkaConfig) -> Self {
         self.kafka = Some(config);
         self

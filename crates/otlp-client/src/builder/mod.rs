@@ -1,6 +1,7 @@
 //! The builder of the client: its settings, a file for each kind of them, and its assembly.
 
 mod assembly;
+mod client_config;
 mod connection;
 mod delivery;
 mod destinations;

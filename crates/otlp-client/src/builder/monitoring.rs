@@ -56,6 +56,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets whether the alerts are watched from the build of the client on; default false: from the
+    /// [`start`](crate::monitoring::AlertManager::start) of the alert manager on.
+    pub fn with_alerts_watched(mut self, are_watched: bool) -> Self {
+        self.monitoring.alerts.are_watched = are_watched;
+        self
+    }
+
     /// Adds a sink that hears of alerts. Without any, they are among the messages of the client about itself.
     pub fn with_alert_sink(mut self, sink: AlertSink) -> Self {
         self.monitoring.alerts.sinks.push(sink);

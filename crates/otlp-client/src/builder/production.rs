@@ -26,7 +26,7 @@ pub(super) struct Said {
     /// Whether the disk queue is to be encrypted.
     is_encrypted: bool,
     /// The configuration, with references followed.
-    config: Option<ProductionConfig>,
+    config: Option<ClientConfig>,
     /// What is set and has no effect.
     pub(super) notices: Vec<String>,
 }
@@ -60,24 +60,23 @@ impl ClientBuilder {
     /// ```
     pub fn with_production_config(self, config: ProductionConfig) -> Self {
         self.or_refused(|builder| {
-            let config = config.resolved(&Process)?;
-            builder.said.key = config.security.key("security")?;
-            builder.apply(config.clone());
+            let config = ClientConfig::from(config).resolved(&Process)?;
+            builder.said.key = config.production.security.key("security")?;
+            builder.apply(config.production.clone());
             builder.said.config = Some(config);
             Ok(())
         })
     }
 
-    /// Sets all that `config` says, as [`ClientBuilder::with_production_config`], and the parts beside it.
+    /// Sets all that `config` says, as [`ClientBuilder::with_production_config`], and the parts beside it. Alerts that it
+    /// names are watched from the start.
     pub fn with_client_config(self, config: ClientConfig) -> Self {
-        self.with_production_config(config.production.clone()).or_refused(|builder| {
-            let ClientConfig { production: _, resource_attributes, batch_limits, memory_pool, disk_queue } =
-                config.beside_resolved(&Process)?;
-            let attributes = resource_attributes.into_iter().map(|(name, value)| KeyValue::new(name, value));
-            builder.resource_attributes.extend(attributes);
-            builder.limits = batch_limits;
-            builder.memory = memory_pool;
-            builder.disk_queue = disk_queue.or(builder.disk_queue.take());
+        self.or_refused(|builder| {
+            let config = config.resolved(&Process)?;
+            builder.said.key = config.production.security.key("security")?;
+            builder.apply(config.production.clone());
+            builder.apply_beside(config.clone())?;
+            builder.said.config = Some(config);
             Ok(())
         })
     }
@@ -104,7 +103,7 @@ impl ClientBuilder {
             security,
             logging,
         } = config;
-        self.export.endpoint = Some(endpoint);
+        self.export.endpoint = Some(endpoint).filter(|endpoint| !endpoint.is_empty());
         self.service_name = Some(service_name);
         for (name, value) in [("service.version", service_version), ("deployment.environment.name", environment)] {
             if !value.is_empty() {
@@ -145,7 +144,7 @@ impl Said {
         auth: Option<Auth>,
     ) -> Option<Reloading> {
         let config = self.config.take()?;
-        let auth = auth.filter(|_| config.security.enable_authentication);
+        let auth = auth.filter(|_| config.production.security.enable_authentication);
         Some(Reloading { in_force: Mutex::new(config), retries, retryable, longest_retry, auth })
     }
 

@@ -28,7 +28,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how often metrics are collected and sent; default 60 s.
+    /// Sets how often metrics are collected and sent, 1 ms to 1 day; default 60 s.
     pub fn with_metric_interval(mut self, interval: Duration) -> Self {
         self.metric_interval = Some(interval);
         self

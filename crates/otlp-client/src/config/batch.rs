@@ -35,6 +35,7 @@ pub(super) struct Limits {
     max_in_flight: usize,
     #[serde(with = "formats::bytes")]
     max_record_bytes: usize,
+    catch_up_percent: Option<u32>,
     #[serde(with = "WhenFull")]
     on_full: OnFull,
 }

@@ -21,6 +21,16 @@ pub fn config(bytes: &[u8]) {
     }
 }
 
+/// A configuration file that is only read, which is ten times as many inputs in the same time: what is read has its
+/// ranges, and errors stay within the text.
+pub fn config_read(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match ClientConfig::from_yaml_str(text) {
+        Ok(config) => assert_eq!(config.validate(), Ok(())),
+        Err(error) => within(text, &error),
+    }
+}
+
 fn within(text: &str, error: &ConfigFileError) {
     assert!(!error.to_string().is_empty());
     if let Some(place) = error.place() {
@@ -58,11 +68,16 @@ mod tests {
     /// How many mutations of each recorded input are tried.
     const MUTATIONS: usize = 500;
 
-    fn run(target: impl Fn(&[u8]), name: &str) {
+    fn recorded(name: &str) -> Vec<Vec<u8>> {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus")).join(name);
         let inputs: Vec<Vec<u8>> =
             fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
         assert!(!inputs.is_empty());
+        inputs
+    }
+
+    fn run(target: impl Fn(&[u8]), name: &str) {
+        let inputs = recorded(name);
         let mut random = fastrand::Rng::with_seed(1);
         for input in &inputs {
             target(input);
@@ -86,9 +101,23 @@ mod tests {
         }
     }
 
+    /// What begins as no configuration is refused for the first thing that is wrong, and tries nothing behind it.
+    #[test]
+    fn recorded_files_are_configurations() {
+        for input in ["config", "config_read"].into_iter().flat_map(recorded) {
+            let text = String::from_utf8(input).unwrap();
+            ClientConfig::from_yaml_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        }
+    }
+
     #[test]
     fn any_file_is_read_or_refused() {
         run(config, "config");
+    }
+
+    #[test]
+    fn any_file_is_only_read_or_refused() {
+        run(config_read, "config_read");
     }
 
     #[test]

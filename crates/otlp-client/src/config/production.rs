@@ -112,7 +112,13 @@ impl ProductionConfig {
         if text.len() as u64 > file::MAX_BYTES {
             return Err(ConfigFileError::TooLong);
         }
-        Self::from_node(&yaml::parse(text)?, &[])
+        let node = yaml::parse(text)?;
+        let config = Self::from_node(&node, &[], None)?;
+        config.validate().map_err(|error| {
+            let place = node.place_of(error.field());
+            error.at(Some(place))
+        })?;
+        Ok(config)
     }
 
     /// Reads a YAML file, as [`ProductionConfig::from_yaml_str`].
@@ -120,21 +126,23 @@ impl ProductionConfig {
         Self::from_yaml_str(&file::read(path.as_ref())?)
     }
 
-    /// The document without the fields of `others`, which it may have as well.
-    pub(super) fn from_node(node: &yaml::Node, others: &[&'static str]) -> Result<Self, ConfigFileError> {
+    /// The document without the fields of `others`, which it may have as well. The protocol is chosen by `receiver`, if it
+    /// does not say its own endpoint. Ranges are not checked yet.
+    pub(super) fn from_node(
+        node: &yaml::Node,
+        others: &[&'static str],
+        receiver: Option<&str>,
+    ) -> Result<Self, ConfigFileError> {
         let mut config: ProductionConfig = yaml::structure(node, others)?;
         if !node.says("transport.protocol") {
-            check(names_its_port(&config.endpoint), || {
+            let endpoint = receiver.filter(|_| config.endpoint.is_empty()).unwrap_or(&config.endpoint);
+            check(names_its_port(endpoint), || {
                 let reason = "it is missing, and the port, by which it would be chosen, is in a reference of the \
                               endpoint: say http, http_json or grpc";
                 FieldError::contradiction("transport.protocol", reason).at(Some(node.place_of("transport.protocol")))
             })?;
-            config.transport.protocol = TransportProtocol::of_endpoint(&config.endpoint);
+            config.transport.protocol = TransportProtocol::of_endpoint(endpoint);
         }
-        config.validate().map_err(|error| {
-            let place = node.place_of(error.field());
-            error.at(Some(place))
-        })?;
         Ok(config)
     }
 
@@ -151,7 +159,12 @@ impl ProductionConfig {
 
     /// Names the first field that cannot be used. References are not followed.
     pub fn validate(&self) -> Result<(), FieldError> {
-        check(!self.endpoint.trim().is_empty(), || {
+        self.validate_beside(&[])
+    }
+
+    /// As [`ProductionConfig::validate`], where there may be `receivers` in place of the one endpoint.
+    pub(super) fn validate_beside(&self, receivers: &[String]) -> Result<(), FieldError> {
+        check(!self.endpoint.trim().is_empty() || !receivers.is_empty(), || {
             FieldError::value("endpoint", "empty", "a URL, like https://otel-collector:4317")
         })?;
         check(!self.service_name.trim().is_empty(), || FieldError::value("service_name", "empty", "a name"))?;
@@ -161,12 +174,13 @@ impl ProductionConfig {
         self.retry.check("retry")?;
         self.monitoring.check("monitoring")?;
         self.security.check("security")?;
-        self.check_encryption()
+        let endpoint = if receivers.is_empty() { std::slice::from_ref(&self.endpoint) } else { receivers };
+        endpoint.iter().try_for_each(|endpoint| self.check_encryption(endpoint))
     }
 
-    /// What endpoint, TLS and encryption say of each other.
-    fn check_encryption(&self) -> Result<(), FieldError> {
-        let (is_plain, is_tls) = (has_scheme(&self.endpoint, "http"), has_scheme(&self.endpoint, "https"));
+    /// What an endpoint, TLS and encryption say of each other.
+    fn check_encryption(&self, endpoint: &str) -> Result<(), FieldError> {
+        let (is_plain, is_tls) = (has_scheme(endpoint, "http"), has_scheme(endpoint, "https"));
         let tls = self.transport.tls_config.as_ref();
         let asked_by = match tls {
             Some(tls) if tls.enabled => Some("transport.tls_config.enabled"),
@@ -184,8 +198,8 @@ impl ProductionConfig {
         })
     }
 
-    /// The same with references followed.
-    pub(crate) fn resolved(&self, sources: &dyn reference::Sources) -> Result<Self, FieldError> {
+    /// The same with references followed, not checked yet.
+    pub(super) fn resolved(&self, sources: &dyn reference::Sources) -> Result<Self, FieldError> {
         let mut config = self.clone();
         let follow = |field: &str, text: &mut String| -> Result<(), FieldError> {
             *text = reference::resolve(field, text, sources)?;
@@ -210,7 +224,6 @@ impl ProductionConfig {
         if config.security.enable_encryption {
             follow("security.encryption_key", &mut config.security.encryption_key)?;
         }
-        config.validate()?;
         Ok(config)
     }
 }
@@ -222,7 +235,7 @@ fn names_its_port(endpoint: &str) -> bool {
 }
 
 /// Whether a URL begins with this scheme, which is compared without case.
-fn has_scheme(url: &str, scheme: &str) -> bool {
+pub(super) fn has_scheme(url: &str, scheme: &str) -> bool {
     url.trim_start().split_once("://").is_some_and(|(found, _)| found.eq_ignore_ascii_case(scheme))
 }
 
@@ -246,7 +259,7 @@ impl fmt::Debug for ProductionConfig {
 }
 
 /// A URL without what may be a secret in it.
-fn shown(url: &str) -> String {
+pub(super) fn shown(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);

@@ -72,6 +72,14 @@ pub fn literal(text: &str) -> String {
     escaped + rest
 }
 
+/// What follows the references in the text of a field, whose name comes first.
+pub(crate) type Follow<'a> = dyn FnMut(&str, &mut String) -> Result<(), FieldError> + 'a;
+
+/// Whether text may hold a reference, so that nobody knows what it means before that is followed.
+pub(crate) fn has_reference(text: &str) -> bool {
+    text.contains("${")
+}
+
 /// `text` with the references followed. Errors name the field, and the variable or the file.
 pub(crate) fn resolve(field: &str, text: &str, sources: &dyn Sources) -> Result<String, FieldError> {
     let refused = |reason: String| FieldError::new(field, FieldProblem::Reference { reason });

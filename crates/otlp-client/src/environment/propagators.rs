@@ -2,34 +2,23 @@
 
 use std::sync::Arc;
 
-use otlp_core::propagation::{
-    B3Propagator, BaggagePropagator, CompositePropagator, JaegerPropagator, Propagator, TraceContextPropagator,
-};
+use otlp_core::propagation::CompositePropagator;
 
 use super::reader::Reader;
+use crate::config::PropagatorName;
 
 const PROPAGATORS: &str = "OTEL_PROPAGATORS";
-
-#[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    TraceContext,
-    Baggage,
-    B3,
-    B3Multi,
-    Jaeger,
-    None,
-}
 
 impl<L: Fn(&str) -> Option<String>> Reader<L> {
     /// The propagators in their order, each once. One that is not known is left out; if none is known, the default stays.
     pub(super) fn propagator(&mut self) -> Option<Arc<CompositePropagator>> {
         let choices = [
-            ("tracecontext", Kind::TraceContext),
-            ("baggage", Kind::Baggage),
-            ("b3", Kind::B3),
-            ("b3multi", Kind::B3Multi),
-            ("jaeger", Kind::Jaeger),
-            ("none", Kind::None),
+            ("tracecontext", Some(PropagatorName::TraceContext)),
+            ("baggage", Some(PropagatorName::Baggage)),
+            ("b3", Some(PropagatorName::B3)),
+            ("b3multi", Some(PropagatorName::B3Multi)),
+            ("jaeger", Some(PropagatorName::Jaeger)),
+            ("none", None),
         ];
         let mut kinds = Vec::new();
         for part in self.list(PROPAGATORS)? {
@@ -45,20 +34,11 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         if kinds.is_empty() {
             return None;
         }
-        if kinds.contains(&Kind::None) && kinds.len() > 1 {
+        if kinds.contains(&None) && kinds.len() > 1 {
             self.warn(PROPAGATORS, "none stands beside others; using none".to_owned());
-            kinds = vec![Kind::None];
+            kinds.clear();
         }
-        let propagator = |kind| -> Option<Box<dyn Propagator>> {
-            Some(match kind {
-                Kind::TraceContext => Box::new(TraceContextPropagator),
-                Kind::Baggage => Box::new(BaggagePropagator),
-                Kind::B3 => Box::new(B3Propagator::single_header()),
-                Kind::B3Multi => Box::new(B3Propagator::multiple_headers()),
-                Kind::Jaeger => Box::new(JaegerPropagator),
-                Kind::None => return None,
-            })
-        };
-        Some(Arc::new(CompositePropagator::new(kinds.into_iter().filter_map(propagator).collect())))
+        let names: Vec<PropagatorName> = kinds.into_iter().flatten().collect();
+        Some(Arc::new(PropagatorName::composite(&names)))
     }
 }

@@ -2,53 +2,29 @@
 
 use std::sync::Arc;
 
-use otlp_sdk::trace::{
-    Sampler,
-    sampler::{AlwaysOff, AlwaysOn, ParentBased, TraceIdRatio},
-};
+use otlp_sdk::trace::{Sampler, sampler::TraceIdRatio};
 
 use super::reader::Reader;
+use crate::config::SamplerName;
 
 const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
 const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
-
-#[derive(Clone, Copy)]
-enum Kind {
-    AlwaysOn,
-    AlwaysOff,
-    Ratio,
-    ParentBasedAlwaysOn,
-    ParentBasedAlwaysOff,
-    ParentBasedRatio,
-}
 
 impl<L: Fn(&str) -> Option<String>> Reader<L> {
     pub(super) fn sampler(&mut self) -> Option<Arc<dyn Sampler>> {
         let kind = self.one_of(
             SAMPLER,
             &[
-                ("always_on", Kind::AlwaysOn),
-                ("always_off", Kind::AlwaysOff),
-                ("traceidratio", Kind::Ratio),
-                ("parentbased_always_on", Kind::ParentBasedAlwaysOn),
-                ("parentbased_always_off", Kind::ParentBasedAlwaysOff),
-                ("parentbased_traceidratio", Kind::ParentBasedRatio),
+                ("always_on", SamplerName::AlwaysOn),
+                ("always_off", SamplerName::AlwaysOff),
+                ("traceidratio", SamplerName::TraceIdRatio),
+                ("parentbased_always_on", SamplerName::ParentBasedAlwaysOn),
+                ("parentbased_always_off", SamplerName::ParentBasedAlwaysOff),
+                ("parentbased_traceidratio", SamplerName::ParentBasedTraceIdRatio),
             ],
         )?;
-        Some(match kind {
-            Kind::AlwaysOn => Arc::new(AlwaysOn),
-            Kind::AlwaysOff => Arc::new(AlwaysOff),
-            Kind::ParentBasedAlwaysOn => Arc::new(ParentBased::new(AlwaysOn)),
-            Kind::ParentBasedAlwaysOff => Arc::new(ParentBased::new(AlwaysOff)),
-            Kind::Ratio => match self.ratio() {
-                Some(ratio) => Arc::new(ratio),
-                None => Arc::new(AlwaysOn),
-            },
-            Kind::ParentBasedRatio => match self.ratio() {
-                Some(ratio) => Arc::new(ParentBased::new(ratio)),
-                None => Arc::new(ParentBased::new(AlwaysOn)),
-            },
-        })
+        let ratio = if kind.takes_ratio() { self.ratio() } else { None };
+        Some(kind.sampler(ratio))
     }
 
     /// `None` for its default, which is all.

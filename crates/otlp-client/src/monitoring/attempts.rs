@@ -13,7 +13,7 @@ use http::Uri;
 use otlp_core::{ErrorKind, Outcome, Signal};
 use otlp_transport::Protocol;
 
-use super::{durations::Durations, sdk_metrics::OperationDurations};
+use super::{durations::Durations, operations::OperationDurations};
 
 /// How many attempts to deliver there were, by what came of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

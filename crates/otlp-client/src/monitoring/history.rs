@@ -40,12 +40,16 @@ pub(super) struct Sample {
 #[derive(Default)]
 pub(super) struct History {
     samples: VecDeque<Sample>,
+    /// How often it was forgotten.
+    generation: u64,
 }
 
 impl History {
-    /// Forgets everything: what comes next has nothing to do with it.
-    pub(super) fn clear(&mut self) {
+    /// Forgets everything: what comes next has nothing to do with it. The generation of what comes.
+    pub(super) fn clear(&mut self) -> u64 {
         self.samples.clear();
+        self.generation += 1;
+        self.generation
     }
 
     /// Whether the next sample, at `now`, is to have histograms.
@@ -54,7 +58,11 @@ impl History {
         last.is_none_or(|last| now.duration_since(last.at) + TOLERANCE >= LATENCY_INTERVAL)
     }
 
-    pub(super) fn record(&mut self, sample: Sample) {
+    /// Takes the sample of whoever samples for `generation`; not one that was under way when that was forgotten.
+    pub(super) fn record(&mut self, generation: u64, sample: Sample) {
+        if generation != self.generation {
+            return;
+        }
         let now = sample.at;
         while self.samples.front().is_some_and(|oldest| now.duration_since(oldest.at) > KEPT + TOLERANCE) {
             self.samples.pop_front();
@@ -141,12 +149,12 @@ mod tests {
     fn a_rate_is_that_of_its_window() {
         let (start, mut history) = (Instant::now(), History::default());
         assert_eq!(history.sampled_for(), None);
-        history.record(sample(start, 5));
+        history.record(0, sample(start, 5));
         assert_eq!(rate(&history, 1), None, "one sample is no window");
         let mut accepted = 5;
         for second in 1..=100_u64 {
             accepted += if second > 95 { 100 } else { 10 };
-            history.record(sample(start + Duration::from_secs(second), accepted));
+            history.record(0, sample(start + Duration::from_secs(second), accepted));
         }
         assert_eq!(rate(&history, 1), Some(100.0));
         assert_eq!(rate(&history, 10), Some(55.0));
@@ -164,11 +172,23 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_that_was_under_way_when_all_was_forgotten_is_forgotten_too() {
+        let (start, mut history) = (Instant::now(), History::default());
+        let before = history.clear();
+        history.record(before, sample(start, 5));
+        let now = history.clear();
+        history.record(before, sample(start, 5));
+        assert_eq!(history.sampled_for(), None);
+        history.record(now, sample(start, 5));
+        assert_eq!(history.sampled_for(), Some(Duration::ZERO));
+    }
+
+    #[test]
     fn samples_that_are_a_little_late_do_not_shorten_a_window() {
         let (start, mut history) = (Instant::now(), History::default());
         for second in 0..=3_u64 {
             let late = Duration::from_millis(second * 100);
-            history.record(sample(start + Duration::from_secs(second) + late, second * 11));
+            history.record(0, sample(start + Duration::from_secs(second) + late, second * 11));
         }
         assert!((rate(&history, 1).unwrap() - 10.0).abs() < 1e-9);
     }
@@ -185,7 +205,7 @@ mod tests {
                 histograms += 1;
                 sample.latencies = Some(vec![std::array::from_fn(|_| durations.read())]);
             }
-            history.record(sample);
+            history.record(0, sample);
             durations.record(Duration::from_millis(1));
         }
         assert_eq!(histograms, 10);

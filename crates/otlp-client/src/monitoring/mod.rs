@@ -22,6 +22,7 @@ mod health;
 mod history;
 mod monitor;
 mod observations;
+mod operations;
 mod process;
 mod process_metrics;
 mod prometheus;
@@ -120,7 +121,11 @@ impl Monitoring {
         let health = health::checker(&source, settings.endpoints_required, is_balanced);
         let performance = PerformanceMonitor::new(Arc::clone(&source), runtime.clone());
         let service = service_name(pipeline.intake());
+        let are_watched = settings.alerts.are_watched;
         let alerts = AlertManager::new(performance.clone(), settings.alerts, diagnostics, runtime.clone(), service)?;
+        if are_watched {
+            alerts.watch()?;
+        }
         let address = match listening {
             Some(listening) => {
                 health.start_on(runtime.clone());

@@ -25,8 +25,8 @@ pub(crate) struct Observations {
     started: Instant,
     /// In the order of the destinations; those that print have none.
     attempts: Mutex<Vec<Arc<DestinationAttempts>>>,
-    /// By the name of the destination. Only those that have a disk queue.
-    disks: Mutex<Vec<(String, DiskQueueState)>>,
+    /// By the index of the destination. Only those whose disk queue said something.
+    disks: Mutex<Vec<(usize, DiskQueueState)>>,
     has_disks: bool,
     /// Milliseconds from the start to the last turn of the background thread.
     last_turn: AtomicU64,
@@ -56,7 +56,7 @@ impl Observations {
     }
 
     /// Something happened to the disk queue of `destination`.
-    pub(crate) fn disk(&self, destination: &str, event: &DiskEvent<'_>) {
+    pub(crate) fn disk(&self, destination: usize, event: &DiskEvent<'_>) {
         let state = match event {
             DiskEvent::Degraded { .. } => DiskQueueState::Degraded,
             DiskEvent::Full { .. } => DiskQueueState::Full,
@@ -64,16 +64,16 @@ impl Observations {
             _ => return,
         };
         let mut disks = self.disks.lock();
-        match disks.iter_mut().find(|(name, _)| name == destination) {
+        match disks.iter_mut().find(|(index, _)| *index == destination) {
             Some((_, known)) => *known = state,
-            None => disks.push((destination.to_owned(), state)),
+            None => disks.push((destination, state)),
         }
     }
 
     /// How the disk queue of `destination` is, if it has one.
-    pub(super) fn disk_state(&self, destination: &str) -> Option<DiskQueueState> {
+    pub(super) fn disk_state(&self, destination: usize) -> Option<DiskQueueState> {
         let disks = self.disks.lock();
-        let known = disks.iter().find(|(name, _)| name == destination).map(|(_, state)| *state);
+        let known = disks.iter().find(|(index, _)| *index == destination).map(|(_, state)| *state);
         known.or(self.has_disks.then_some(DiskQueueState::Working))
     }
 
@@ -115,9 +115,9 @@ mod tests {
 
     #[test]
     fn the_state_of_a_disk_queue_is_that_of_its_last_event() {
-        assert_eq!(Observations::new(false).disk_state("otlp"), None);
+        assert_eq!(Observations::new(false).disk_state(0), None);
         let observations = Observations::new(true);
-        assert_eq!(observations.disk_state("otlp"), Some(DiskQueueState::Working));
+        assert_eq!(observations.disk_state(0), Some(DiskQueueState::Working));
         let error = io::Error::other("scripted");
         for (event, state) in [
             (DiskEvent::Full { max_bytes: 1 }, DiskQueueState::Full),
@@ -125,8 +125,9 @@ mod tests {
             (DiskEvent::Damaged { signal: Signal::Logs, items: 1 }, DiskQueueState::Degraded),
             (DiskEvent::Restored, DiskQueueState::Working),
         ] {
-            observations.disk("otlp", &event);
-            assert_eq!(observations.disk_state("otlp"), Some(state), "{event:?}");
+            observations.disk(1, &event);
+            assert_eq!(observations.disk_state(1), Some(state), "{event:?}");
+            assert_eq!(observations.disk_state(0), Some(DiskQueueState::Working), "it is that of another");
         }
     }
 }

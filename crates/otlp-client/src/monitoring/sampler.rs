@@ -43,8 +43,8 @@ impl Sampler {
             state.wanted.push(wanted);
         }
         if state.task.as_ref().is_none_or(JoinHandle::is_finished) {
-            self.source.history.lock().clear();
-            state.task = Some(self.runtime.spawn(sample(Arc::clone(&self.source))));
+            let generation = self.source.history.lock().clear();
+            state.task = Some(self.runtime.spawn(sample(Arc::clone(&self.source), generation)));
         }
     }
 
@@ -73,7 +73,7 @@ impl Drop for Sampler {
     }
 }
 
-async fn sample(source: Arc<Source>) {
+async fn sample(source: Arc<Source>, generation: u64) {
     let mut ticks = tokio::time::interval(history::INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -81,6 +81,6 @@ async fn sample(source: Arc<Source>) {
         let now = Instant::now();
         let wants_latencies = source.history.lock().wants_latencies(now);
         let sample = source.sample(now, wants_latencies);
-        source.history.lock().record(sample);
+        source.history.lock().record(generation, sample);
     }
 }

@@ -7,19 +7,20 @@
 //! Left out: `otel.sdk.span.started` and `otel.sdk.span.live`, which would cost something at each start of a span, also
 //! of those that are not sampled.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use otlp_batch::{DropReason, SignalLedger};
 use otlp_core::{KeyValue, Signal};
-use otlp_sdk::metrics::{Histogram, Meter, MeterProvider, Observer};
+use otlp_sdk::metrics::{Meter, MeterProvider, Observer};
 
-use super::{Source, attempts::Component};
+use super::{
+    Source,
+    attempts::Component,
+    operations::{OperationDurations, with_error},
+};
 
 /// The scope of the metrics that a client has of itself.
 pub(super) const SCOPE: &str = "otlp_client";
@@ -58,24 +59,7 @@ pub(super) fn register(meters: &MeterProvider, source: &Arc<Source>) {
     for (index, attempts) in source.attempts.iter().enumerate() {
         let attributes = Signal::ALL.map(|signal| exporter_attributes(&attempts.component, index, signal));
         // Set once: a source has one provider.
-        let _ = attempts.operations.set(OperationDurations { durations: durations.clone(), attributes });
-    }
-}
-
-/// Records how long operations of one destination took.
-pub(super) struct OperationDurations {
-    durations: Histogram<f64>,
-    /// By [`Signal::index`].
-    attributes: [Vec<KeyValue>; 3],
-}
-
-impl OperationDurations {
-    pub(super) fn record(&self, signal: Signal, error_type: Option<&'static str>, took: Duration) {
-        let attributes = &self.attributes[signal.index()];
-        match error_type {
-            None => self.durations.record(took.as_secs_f64(), attributes),
-            Some(error) => self.durations.record(took.as_secs_f64(), &with_error(attributes, error)),
-        }
+        let _ = attempts.operations.set(OperationDurations::new(durations.clone(), attributes));
     }
 }
 
@@ -203,12 +187,6 @@ fn observe_failures(observer: &Observer<'_, u64>, attributes: &[KeyValue], failu
     for (error, items) in failures.iter().filter(|(_, items)| *items > 0) {
         observer.observe(*items, &with_error(attributes, error));
     }
-}
-
-fn with_error(attributes: &[KeyValue], error: &'static str) -> Vec<KeyValue> {
-    let mut attributes = attributes.to_vec();
-    attributes.push(KeyValue::new("error.type", error));
-    attributes
 }
 
 fn exporter_attributes(component: &Component, index: usize, signal: Signal) -> Vec<KeyValue> {

@@ -23,6 +23,8 @@ pub(crate) struct Source {
     pub(super) pipeline: PipelineFigures,
     policies: Policies,
     observations: Arc<Observations>,
+    /// By destination, as the attempts.
+    retries: Vec<Arc<dyn Control>>,
     /// By destination; those that print have none, and come last.
     pub(super) attempts: Vec<Arc<DestinationAttempts>>,
     /// What was sampled, while somebody samples.
@@ -31,8 +33,8 @@ pub(crate) struct Source {
 
 impl Source {
     pub(super) fn new(pipeline: PipelineFigures, policies: Policies, observations: Arc<Observations>) -> Self {
-        let attempts = observations.attempts();
-        Source { pipeline, policies, observations, attempts, history: Mutex::default() }
+        let (attempts, retries) = (observations.attempts(), policies.retries());
+        Source { pipeline, policies, observations, retries, attempts, history: Mutex::default() }
     }
 
     /// How long ago the background thread last had its turn.
@@ -56,7 +58,8 @@ impl Source {
     pub(super) fn disk_queues(&self) -> Vec<(String, DiskQueueState)> {
         // What prints has neither attempts nor a disk queue.
         let names = self.pipeline.ledgers().into_iter().take(self.attempts.len()).map(|ledger| ledger.destination);
-        names.filter_map(|name| self.observations.disk_state(&name).map(|state| (name, state))).collect()
+        let states = names.enumerate().map(|(index, name)| Some((name, self.observations.disk_state(index)?)));
+        states.flatten().collect()
     }
 
     pub(super) fn has_disk_queue(&self) -> bool {
@@ -87,14 +90,13 @@ impl Source {
     pub(super) fn snapshot(&self) -> PerformanceSnapshot {
         // Let go at once: the figures of signals take the lock too.
         let sampled_for = self.history.lock().sampled_for();
-        let policies = self.policies.figures();
         let ledgers = self.pipeline.ledgers();
         let destinations = ledgers.into_iter().enumerate();
         PerformanceSnapshot {
             sampled_for,
-            destinations: destinations.map(|(index, ledger)| self.destination(index, ledger, &policies)).collect(),
+            destinations: destinations.map(|(index, ledger)| self.destination(index, ledger)).collect(),
             memory: self.memory(),
-            circuit_breakers: breakers(&policies),
+            circuit_breakers: breakers(&self.policies.figures()),
         }
     }
 
@@ -119,17 +121,25 @@ impl Source {
         }
     }
 
-    fn destination(&self, index: usize, ledger: Ledger, policies: &[NamedSnapshot]) -> DestinationPerformance {
+    fn destination(&self, index: usize, ledger: Ledger) -> DestinationPerformance {
         let attempts = self.attempts.get(index);
         let [traces, metrics, logs] = Signal::ALL.map(|signal| self.signal(index, signal, &ledger));
         DestinationPerformance {
             traces,
             metrics,
             logs,
-            retries: retries(policies, &ledger.destination),
+            retries: self.retries(index),
             // What prints has neither attempts nor a disk queue.
-            disk_queue: attempts.and_then(|_| self.observations.disk_state(&ledger.destination)),
+            disk_queue: attempts.and_then(|_| self.observations.disk_state(index)),
             name: ledger.destination,
+        }
+    }
+
+    /// The attempts of a destination that were not the first of their batch.
+    fn retries(&self, index: usize) -> u64 {
+        match self.retries.get(index).map(|retry| retry.snapshot()) {
+            Some(Snapshot::Retry(figures)) => figures.retries,
+            _ => 0,
         }
     }
 
@@ -155,23 +165,10 @@ impl Source {
     }
 }
 
-/// The attempts of a destination that were not the first of their batch.
-fn retries(policies: &[NamedSnapshot], destination: &str) -> u64 {
-    let name = format!("{destination}/retry");
-    policies
-        .iter()
-        .filter(|policy| policy.name == name)
-        .map(|policy| match &policy.snapshot {
-            Snapshot::Retry(figures) => figures.retries,
-            _ => 0,
-        })
-        .sum()
-}
-
 fn breakers(policies: &[NamedSnapshot]) -> Vec<CircuitBreakerPerformance> {
     let breaker = |policy: &NamedSnapshot| match &policy.snapshot {
         Snapshot::CircuitBreaker(figures) => Some(CircuitBreakerPerformance {
-            endpoint: policy.name.trim_end_matches("/circuit_breaker").to_owned(),
+            endpoint: policy.name.strip_suffix("/circuit_breaker").unwrap_or(&policy.name).to_owned(),
             state: figures.state,
             openings: figures.openings,
             rejected: figures.rejected,

@@ -1,7 +1,7 @@
 //! The contract: under random faults, with a small queue and many producers, every item is in exactly one place, and the
 //! ledger agrees with the receiver item by item.
 //!
-//! Each test is one signal over one transport. `OTLP_CONTRACT_SECONDS` says how long it produces (default 1),
+//! Each test is one signal over one transport. `OTLP_CONTRACT_SECONDS` says how long it produces at least (default 1),
 //! `OTLP_CONTRACT_SEED` which faults it meets; a failure prints the seed.
 
 #![allow(clippy::print_stdout, reason = "what a run met is shown when it fails")]
@@ -13,7 +13,10 @@ mod verdict;
 
 use std::{
     env,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -21,13 +24,19 @@ use std::{
 use otlp_batch::{BatchConfig, BatchLimits, OnFull};
 use otlp_client::EnhancedOtlpClient;
 use otlp_core::Signal;
-use otlp_receiver::{FaultMix, Receiver};
+use otlp_receiver::{FaultMix, Faults, Receiver};
 use otlp_reliability::RetryPolicy;
 use otlp_transport::Protocol;
 
 use crate::{evidence::Evidence, verdict::verdict};
 
 const THREADS: u64 = 8;
+
+/// A run that met fewer says nothing: it goes on.
+const FEWEST_FAULTS: u64 = 5;
+
+/// But no longer than this, on however slow a machine.
+const LONGEST: Duration = Duration::from_secs(60);
 
 fn number_from(name: &str) -> Option<u64> {
     env::var(name).ok().and_then(|value| value.parse().ok())
@@ -73,11 +82,19 @@ fn run(signal: Signal, protocol: Protocol, on_full: OnFull) {
         .expect("the client builds");
 
     let until = Instant::now() + span;
+    let met = |faults: &Faults| faults.counts().values().sum::<u64>();
+    let has_met_faults = AtomicBool::new(false);
+    let is_over = || has_met_faults.load(Relaxed) && Instant::now() >= until;
     let produced: Vec<_> = thread::scope(|threads| {
+        threads.spawn(|| {
+            let waited = receiver.faults().wait_for_blocking(|faults| met(faults) >= FEWEST_FAULTS, span + LONGEST);
+            has_met_faults.store(true, Relaxed);
+            waited.expect("the run meets faults");
+        });
         let producers: Vec<_> = (0..THREADS)
             .map(|number| {
-                let client = &client;
-                threads.spawn(move || produce::until(until, signal, client, number))
+                let (client, is_over) = (&client, &is_over);
+                threads.spawn(move || produce::until(is_over, signal, client, number))
             })
             .collect();
         producers.into_iter().flat_map(|producer| producer.join().expect("a producer never panics")).collect()
@@ -91,8 +108,7 @@ fn run(signal: Signal, protocol: Protocol, on_full: OnFull) {
     println!("  faults: {:?}", receiver.faults().counts());
     let findings = verdict(signal, &produced, &evidence.take(), &ledger, &receiver);
     assert!(findings.is_empty(), "seed {seed}: {}", findings.join("\n"));
-    let faults: u64 = receiver.faults().counts().values().sum();
-    assert!(ledger.delivered > 0 && faults >= 5, "the run must have met faults and survived them: {faults}");
+    assert!(ledger.delivered > 0, "the run must have survived its faults");
 }
 
 macro_rules! contract {

@@ -1,24 +1,26 @@
 //! What a producing thread records, and the identities of it.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
 use otlp_client::EnhancedOtlpClient;
 use otlp_core::Signal;
 use otlp_core::data::Severity;
 use otlp_receiver::Identity;
 
-/// Records items of `signal` until `until`. The identities of what was recorded, except for data points: their times are
+/// Records items of `signal` until `is_over`. The identities of what was recorded, except for data points: their times are
 /// not known here.
-pub(crate) fn until(until: Instant, signal: Signal, client: &EnhancedOtlpClient, thread_number: u64) -> Vec<Identity> {
+pub(crate) fn until(
+    is_over: impl Fn() -> bool,
+    signal: Signal,
+    client: &EnhancedOtlpClient,
+    thread_number: u64,
+) -> Vec<Identity> {
     let tracer = client.tracer("contract");
     let logger = client.logger("contract");
     let counter = client.meter("contract").u64_counter("contract.items").init();
     let mut produced = Vec::new();
     for number in 0.. {
-        if Instant::now() >= until {
+        if is_over() {
             break;
         }
         let uid = format!("{thread_number}-{number}");

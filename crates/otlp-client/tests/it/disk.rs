@@ -23,10 +23,10 @@ const ENDPOINT: &str = "OTLP_TEST_CHILD_ENDPOINT";
 const DIRECTORY: &str = "OTLP_TEST_CHILD_DIRECTORY";
 
 /// A directory that is gone after the test.
-struct Directory(PathBuf);
+pub(crate) struct Directory(pub(crate) PathBuf);
 
 impl Directory {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("otlp-client-{}-{number}", std::process::id()));

@@ -6,7 +6,7 @@ mod simulation;
 use self::simulation::{Fleet, broken_claims, run, table};
 
 #[test]
-fn a_fleet_that_returns_loses_nothing_and_with_a_pace_stays_within_the_capacity_of_its_receivers() {
+fn a_fleet_that_returns_loses_nothing_and_stays_within_the_capacity_of_its_receivers() {
     let fleet = Fleet::of(100);
     for seed in [1, 2] {
         let outcomes = run(fleet, seed);

@@ -107,6 +107,7 @@ fn a_signal_goes_where_its_variable_says() {
         let receiver = receiver();
         let client = client_with(&receiver, variables);
         record_all(&client);
+        assert_eq!(client.read_metrics().is_empty(), expected[1] == 0, "what nobody takes is not aggregated");
         let report = client.shutdown_blocking(DEADLINE);
         assert_eq!(arrived(&receiver), expected, "{variables:?}");
         let delivered = Signal::ALL.map(|signal| report.ledgers[0].signal(signal).delivered as usize);

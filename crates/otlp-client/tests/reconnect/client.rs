@@ -2,21 +2,19 @@
 //! put together as `otlp_exporters::Retrying` does it.
 
 use std::{
+    collections::BTreeSet,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
-use otlp_batch::{BatchLimits, Exported};
+use otlp_batch::{BatchLimits, CatchUp, Exported, Turn};
 use otlp_client::config::{default_circuit_breaker, default_retry};
 use otlp_core::{ErrorKind, Outcome, RetryableFailure};
 use otlp_exporters::{EndpointBreaker, JudgeEndpoint, RetryOutcomes};
-use otlp_reliability::{
-    Bulkhead, BulkheadConfig, CircuitState, Jitter, Observer, Permit, RateLimiter, RateLimiterConfig, Retry,
-    RetryPolicy,
-};
+use otlp_reliability::{Bulkhead, BulkheadConfig, CircuitState, Jitter, Observer, Permit, Retry, RetryPolicy};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Fleet, receivers::Receivers};
@@ -30,22 +28,22 @@ pub(crate) enum Policies {
     Backoff,
     /// The same with full jitter: the client's retry, alone.
     Jittered,
-    /// The client's retry and its circuit breaker: what a client has by default.
+    /// The client's retry and its circuit breaker; the backlog as fast as it is acknowledged.
+    Unpaced,
+    /// The same, and the backlog at the pace of [`CatchUp`]: what a client has by default.
     Default,
-    /// The same, sending no more than 1.8 times of what it makes: what no client does yet.
-    Paced,
 }
 
 impl Policies {
     pub(crate) const ALL: [Policies; 5] =
-        [Policies::Naive, Policies::Backoff, Policies::Jittered, Policies::Default, Policies::Paced];
+        [Policies::Naive, Policies::Backoff, Policies::Jittered, Policies::Unpaced, Policies::Default];
 
     fn retry(self) -> Retry<RetryOutcomes> {
         let policy = match self {
             Policies::Naive => RetryPolicy::constant(Duration::from_secs(5)).with_max_attempts(None),
             Policies::Backoff => default_retry(true).with_jitter(Jitter::None),
             Policies::Jittered => default_retry(true),
-            Policies::Default | Policies::Paced => default_retry(false),
+            Policies::Unpaced | Policies::Default => default_retry(false),
         };
         policy.build().unwrap().with_classifier(RetryOutcomes::default())
     }
@@ -53,29 +51,32 @@ impl Policies {
     fn breaker(self) -> Option<EndpointBreaker> {
         let nobody: Arc<dyn Observer> = Arc::new(());
         let breaker = || default_circuit_breaker().build().unwrap().with_judge(JudgeEndpoint).with_observer(nobody);
-        matches!(self, Policies::Default | Policies::Paced).then(breaker)
+        matches!(self, Policies::Unpaced | Policies::Default).then(breaker)
     }
 
-    fn pace(self, fleet: Fleet) -> Option<RateLimiter> {
-        let pace = || {
-            let settings = RateLimiterConfig::new(1, fleet.batch_every.div_f64(1.8));
-            settings.with_max_wait(Duration::from_secs(3600)).build().unwrap()
-        };
-        (self == Policies::Paced).then(pace)
+    fn catch_up(self) -> CatchUp {
+        CatchUp::new(BatchLimits::default().catch_up_percent.filter(|_| self == Policies::Default))
     }
 }
 
 pub(crate) struct Client {
     retry: Retry<RetryOutcomes>,
     breaker: Option<EndpointBreaker>,
-    pace: Option<RateLimiter>,
+    catch_up: CatchUp,
     in_flight: Bulkhead,
     begins: Instant,
     batch_every: Duration,
-    /// How many batches were taken from the queue and did not come back.
-    taken: Mutex<u64>,
+    queue: Mutex<Batches>,
     lost: AtomicU64,
     receivers: Arc<Receivers>,
+}
+
+/// The sequences of batches.
+#[derive(Default)]
+struct Batches {
+    made: u64,
+    waiting: BTreeSet<u64>,
+    in_flight: BTreeSet<u64>,
 }
 
 impl Client {
@@ -83,26 +84,33 @@ impl Client {
         Client {
             retry: policies.retry(),
             breaker: policies.breaker(),
-            pace: policies.pace(fleet),
+            catch_up: policies.catch_up(),
             in_flight: lane(),
             begins,
             batch_every: fleet.batch_every,
-            taken: Mutex::new(0),
+            queue: Mutex::default(),
             lost: AtomicU64::new(0),
             receivers,
         }
     }
 
-    /// How many batches it has made by now.
-    fn made(&self) -> u64 {
+    /// The queue, with all batches that were made by now. Each is one item.
+    fn queue(&self) -> MutexGuard<'_, Batches> {
+        let mut queue = self.queue.lock().unwrap();
         let since = Instant::now().saturating_duration_since(self.begins);
-        (since.as_nanos() / self.batch_every.as_nanos()) as u64
+        let made = (since.as_nanos() / self.batch_every.as_nanos()) as u64;
+        for sequence in queue.made + 1..=made {
+            queue.waiting.insert(sequence);
+            self.catch_up.put(sequence, 1, self.begins + self.batch_every * sequence as u32);
+        }
+        queue.made = made;
+        queue
     }
 
     /// How many wait in the queue or are in flight.
-    pub(crate) fn pending(&self) -> u64 {
-        let in_flight = u64::from(self.in_flight.snapshot().in_flight);
-        self.made() - *self.taken.lock().unwrap() + in_flight
+    pub(crate) fn pending(&self) -> usize {
+        let queue = self.queue();
+        queue.waiting.len() + queue.in_flight.len()
     }
 
     pub(crate) fn lost(&self) -> u64 {
@@ -113,32 +121,55 @@ impl Client {
     pub(crate) async fn run(self: Arc<Self>) {
         loop {
             if let Some(breaker) = self.breaker.as_ref().filter(|breaker| !takes_all(breaker)) {
+                self.catch_up.down(Instant::now());
                 breaker.ready().await;
             }
+            if self.breaker.as_ref().is_none_or(takes_all) {
+                drop(self.queue());
+                self.catch_up.up(Instant::now());
+            }
             let Ok(permit) = self.in_flight.acquire().await else { return };
-            if !self.take() {
-                drop(permit);
-                let next = self.begins + self.batch_every * (*self.taken.lock().unwrap() as u32 + 1);
-                sleep_until(next).await;
-                continue;
+            match self.take() {
+                Ok(sequence) => drop(tokio::spawn(Arc::clone(&self).deliver(sequence, permit))),
+                Err(next) => {
+                    drop(permit);
+                    sleep_until(next).await;
+                }
             }
-            if let Some(pace) = &self.pace
-                && pace.acquire().await.is_err()
-            {
-                return;
-            }
-            tokio::spawn(Arc::clone(&self).deliver(permit));
         }
     }
 
-    fn take(&self) -> bool {
-        let mut taken = self.taken.lock().unwrap();
-        let is_there = *taken < self.made();
-        *taken += u64::from(is_there);
-        is_there
+    /// The next batch, or when there may be one.
+    fn take(&self) -> Result<u64, Instant> {
+        let queue = &mut *self.queue();
+        let now = Instant::now();
+        let above = |least: u64| queue.waiting.range(least + 1..).next().copied();
+        let sequence = match self.catch_up.turn(now) {
+            Turn::Oldest => above(0),
+            Turn::NewFirst(backlog) => above(backlog).or_else(|| above(0)),
+            Turn::NewOnly(backlog) => above(backlog),
+        };
+        let Some(sequence) = sequence else {
+            let next = self.begins + self.batch_every * (queue.made as u32 + 1);
+            return Err(self.catch_up.wait(now).map_or(next, |wait| next.min(now + wait)));
+        };
+        self.catch_up.went(sequence, 1, now);
+        queue.waiting.remove(&sequence);
+        queue.in_flight.insert(sequence);
+        Ok(sequence)
     }
 
-    async fn deliver(self: Arc<Self>, _permit: Permit) {
+    /// The batch is no longer in flight.
+    fn land(&self, sequence: u64, is_back: bool) {
+        let queue = &mut *self.queue();
+        queue.in_flight.remove(&sequence);
+        if is_back {
+            queue.waiting.insert(sequence);
+        }
+        self.catch_up.settled(|| queue.waiting.first().into_iter().chain(queue.in_flight.first()).min().copied());
+    }
+
+    async fn deliver(self: Arc<Self>, sequence: u64, _permit: Permit) {
         let breaker = self.breaker.as_ref();
         let once = || async {
             let Ok(permit) = breaker.map(|breaker| breaker.try_acquire()).transpose() else {
@@ -148,18 +179,18 @@ impl Client {
             if let Some(permit) = permit {
                 permit.record(&outcome);
             }
+            if let Outcome::Retry(_) = outcome {
+                self.catch_up.failed(Instant::now());
+            }
             unless_down(outcome, breaker)
         };
-        match self.retry.execute(once).await {
-            Exported::Settled(Outcome::Delivered(_)) => {}
-            Exported::Settled(outcome) => match unless_down(outcome, breaker) {
-                Exported::PutOff { .. } => *self.taken.lock().unwrap() -= 1,
-                Exported::Settled(_) => {
-                    self.lost.fetch_add(1, Relaxed);
-                }
-            },
-            Exported::PutOff { .. } => *self.taken.lock().unwrap() -= 1,
-        }
+        let exported = match self.retry.execute(once).await {
+            Exported::Settled(outcome) => unless_down(outcome, breaker),
+            put_off => put_off,
+        };
+        let is_lost = matches!(exported, Exported::Settled(ref outcome) if !matches!(outcome, Outcome::Delivered(_)));
+        self.lost.fetch_add(u64::from(is_lost), Relaxed);
+        self.land(sequence, matches!(exported, Exported::PutOff { .. }));
     }
 }
 

@@ -114,7 +114,7 @@ async fn watch(fleet: Fleet, policies: Policies) -> Outcome {
     while drained.is_none() && up.elapsed() < fleet.patience {
         sleep(Duration::from_secs(1)).await;
         // Every client may have one that has just closed.
-        let backlog: u64 = clients.iter().map(|client| client.pending().saturating_sub(1)).sum();
+        let backlog: usize = clients.iter().map(|client| client.pending().saturating_sub(1)).sum();
         drained = (backlog == 0).then(|| up.elapsed());
     }
     let figures = receivers.figures();

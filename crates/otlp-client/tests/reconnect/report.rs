@@ -48,12 +48,15 @@ pub(crate) fn broken_claims(outcomes: &[Outcome]) -> Vec<String> {
             Policies::Naive | Policies::Backoff | Policies::Jittered => {
                 claim(!outcome.is_within_capacity(), "backoff and jitter alone do not keep within the capacity");
             }
-            Policies::Default | Policies::Paced => {
+            Policies::Unpaced | Policies::Default => {
                 claim(outcome.lost == 0, "nothing is lost");
                 claim(outcome.drained.is_some(), "the backlog drains");
                 claim(outcome.knocks < 0.5, "during the outage the fleet knocks softly");
-                let is_paced = outcome.policies == Policies::Paced;
-                claim(!is_paced || outcome.is_within_capacity(), "a pace keeps within the capacity");
+                let is_paced = outcome.policies == Policies::Default;
+                claim(
+                    is_paced == outcome.is_within_capacity(),
+                    "a pace keeps within the capacity, and nothing else does",
+                );
             }
         }
     }

@@ -8,7 +8,7 @@ use super::{Resource, Scope};
 use crate::{Attributes, SpanId, TraceId, Value};
 
 /// A log record.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct LogData {
     /// When it happened: nanoseconds since the Unix epoch, zero if unknown.
     pub timestamp: u64,

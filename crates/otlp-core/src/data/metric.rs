@@ -8,7 +8,7 @@ use super::{Resource, Scope};
 use crate::{Attributes, SpanId, TraceId};
 
 /// A metric with its points.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct MetricData {
     /// The instrument's name.
     pub name: String,
@@ -69,7 +69,7 @@ pub enum MetricType {
 }
 
 /// The points of a metric.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub enum MetricPoints {
     /// No data at all.
     #[default]

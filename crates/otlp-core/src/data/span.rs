@@ -8,7 +8,7 @@ use super::{Resource, Scope};
 use crate::{Attributes, SpanId, TraceId};
 
 /// A finished span.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SpanData {
     /// The trace that the span belongs to.
     pub trace_id: TraceId,

@@ -91,7 +91,7 @@ macro_rules! targets {
     )*};
 }
 
-targets!(traces logs metrics json_traces json_logs json_metrics split);
+targets!(traces logs metrics json_traces json_logs json_metrics split propagation);
 
 /// Writes a corpus: a few records of every shape, encoded by the official types. With `OTLP_WRITE_CORPUS` set it goes
 /// into the source tree, for after the schema or the strategies changed; inputs that fuzzing found, whose names do not

@@ -6,6 +6,9 @@ use otlp_core::{
     Signal,
     data::MetricPoints,
     json,
+    propagation::{
+        B3Propagator, BaggagePropagator, CompositePropagator, JaegerPropagator, Propagator, TraceContextPropagator,
+    },
     wire::{decode, encode, split},
 };
 
@@ -85,4 +88,46 @@ pub(crate) fn split(bytes: &[u8]) {
         let points = metrics.iter().filter(|metric| metric.points != MetricPoints::Empty);
         assert_eq!(points.map(|metric| metric.point_count() as u64).sum::<u64>(), items);
     }
+}
+
+/// Headers, one `name: value` in a line, read by each format and by all of them as one: what is found is valid and bounded,
+/// and what is written of it can be sent as headers and reads as the same.
+pub(crate) fn propagation(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let headers: Vec<(String, String)> = text
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+    let formats = || -> [Box<dyn Propagator>; 5] {
+        [
+            Box::new(B3Propagator::single_header()),
+            Box::new(B3Propagator::multiple_headers()),
+            Box::new(JaegerPropagator),
+            Box::new(BaggagePropagator),
+            Box::new(TraceContextPropagator),
+        ]
+    };
+    let written = |format: &dyn Propagator, headers: &Vec<(String, String)>| {
+        let (context, baggage) = format.extract(headers);
+        assert!(context.as_ref().is_none_or(|context| context.is_valid() && context.is_remote), "{context:?}");
+        assert!(baggage.len() <= 180, "{} members", baggage.len());
+        let mut written = Vec::new();
+        format.inject(&context.clone().unwrap_or_default(), &baggage, &mut written);
+        for (name, value) in &written {
+            assert!(name.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase()), "{name:?}");
+            assert!(value.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{name}: {value:?}");
+        }
+        assert!(written.iter().map(|(_, value)| value.len()).sum::<usize>() <= 32 << 10, "what is written is bounded");
+        (context, written)
+    };
+    for format in formats() {
+        let (context, once) = written(&*format, &headers);
+        let (again, twice) = written(&*format, &once);
+        assert_eq!((again, twice), (context, once), "{format:?}");
+    }
+    // Each format has limits of its own for baggage, so only the context is sure to survive a change of format.
+    let all = CompositePropagator::new(formats().into());
+    let (context, once) = written(&all, &headers);
+    assert_eq!(written(&all, &once).0, context);
 }

@@ -12,8 +12,14 @@ use hickory_resolver::{
         rr::{Name, RData, RecordType},
     },
 };
+use parking_lot::Mutex;
+use tokio::{task::JoinSet, time::Instant};
 
-use super::{DnsConfig, Question, schedule::Answer};
+use super::{
+    DnsConfig, Question,
+    last_told::{ASK_AGAIN, LastTold},
+    schedule::Answer,
+};
 use crate::Endpoint;
 
 /// How many endpoints are taken from an answer: more would be no list of instances but a mistake or an attack.
@@ -25,11 +31,16 @@ const MOST_TARGETS: usize = 64;
 /// How long an answer that there is nothing holds, where it does not say so.
 const NEGATIVE_TTL: Duration = Duration::from_secs(30);
 
-/// Asks one question, as often as wanted. Nothing is cached: who asks knows when.
-pub(super) struct Lookups<'a> {
+/// Asks one question, as often as wanted. Nothing is cached: who asks knows when. What is remembered of a service's targets
+/// serves only where nobody answers.
+///
+/// After a failure the configuration of the system is read again: the name servers of a machine that moved to another
+/// network are others, and those of one that has just started may not be known yet.
+pub(super) struct Lookups<'a, M> {
     question: &'a Question,
-    /// Why there is nobody to ask, if so.
-    resolver: Result<TokioResolver, String>,
+    make: M,
+    resolver: Mutex<Option<TokioResolver>>,
+    last_told: Mutex<LastTold>,
 }
 
 /// Records of one type, or none.
@@ -38,25 +49,40 @@ struct Records {
     ttl: Duration,
 }
 
-impl<'a> Lookups<'a> {
-    pub(super) fn new(question: &'a Question, config: &DnsConfig) -> Self {
-        Lookups { question, resolver: resolver(config).map_err(|error| error.to_string()) }
+impl<'a, M: Fn() -> Result<TokioResolver, String>> Lookups<'a, M> {
+    /// Asks by what `make` makes.
+    pub(super) fn new(question: &'a Question, make: M) -> Self {
+        Lookups { question, make, resolver: Mutex::new(None), last_told: Mutex::default() }
     }
 
     pub(super) async fn ask(&self) -> Result<Answer, String> {
-        let resolver = self.resolver.as_ref().map_err(Clone::clone)?;
+        let known = self.resolver.lock().take();
+        let resolver = known.map_or_else(&self.make, Ok)?;
+        let answer = self.ask_by(&resolver).await;
+        if answer.is_ok() {
+            *self.resolver.lock() = Some(resolver);
+        }
+        answer
+    }
+
+    async fn ask_by(&self, resolver: &TokioResolver) -> Result<Answer, String> {
         match self.question {
             Question::Addresses(name, port) => {
                 let (addresses, ttl) = addresses(resolver, name).await?;
                 let endpoint = |address: IpAddr| named(Endpoint::new(address.to_string(), *port), name);
                 Ok(Answer { endpoints: addresses.into_iter().map(endpoint).take(MOST_ENDPOINTS).collect(), ttl })
             }
-            Question::Services(name) => services(resolver, name).await,
+            Question::Services(name) => services(resolver, name, &self.last_told).await,
         }
     }
 }
 
-fn resolver(config: &DnsConfig) -> Result<TokioResolver, NetError> {
+/// Asks the name servers of `config`, or those that the system has now.
+pub(super) fn resolver(config: &DnsConfig) -> Result<TokioResolver, String> {
+    build(config).map_err(|error| error.to_string())
+}
+
+fn build(config: &DnsConfig) -> Result<TokioResolver, NetError> {
     let mut builder = if config.name_servers.is_empty() {
         TokioResolver::builder_tokio()?
     } else {
@@ -98,34 +124,58 @@ async fn addresses(resolver: &TokioResolver, name: &Name) -> Result<(Vec<IpAddr>
     Ok((found.into_iter().filter_map(address).collect(), ttl))
 }
 
-/// The addresses of the targets of a service.
-async fn services(resolver: &TokioResolver, name: &Name) -> Result<Answer, String> {
+/// The addresses of the targets of a service. A target of which nobody tells anything has those that were told last.
+async fn services(resolver: &TokioResolver, name: &Name, last_told: &Mutex<LastTold>) -> Result<Answer, String> {
     let Records { records, mut ttl } = records(resolver, name, RecordType::SRV).await?;
-    let mut endpoints = Vec::new();
-    let mut failure = None;
-    for record in records.into_iter().take(MOST_TARGETS) {
-        let RData::SRV(service) = record else { continue };
+    let services = records.into_iter().filter_map(|record| match record {
         // A single dot: the service is decidedly not there (RFC 2782, "Target").
-        if service.target.is_root() || service.port == 0 {
-            continue;
-        }
-        match addresses(resolver, &service.target).await {
+        RData::SRV(service) if !service.target.is_root() && service.port != 0 => Some(service),
+        _ => None,
+    });
+    // All at a time: a target whose name servers are silent keeps nobody waiting for the others.
+    let mut asked = JoinSet::new();
+    for service in services.take(MOST_TARGETS) {
+        let resolver = resolver.clone();
+        asked.spawn(async move {
+            let found = addresses(&resolver, &service.target).await;
+            (service, found)
+        });
+    }
+    let mut answered = Vec::with_capacity(asked.len());
+    while let Some(one) = asked.join_next().await {
+        answered.extend(one);
+    }
+    let now = Instant::now();
+    let mut last_told = last_told.lock();
+    last_told.keep_only(|target| answered.iter().any(|(service, _)| service.target == *target));
+    let mut endpoints = Vec::new();
+    let (mut is_told, mut failure) = (false, None);
+    for (service, found) in &answered {
+        let addresses = match found {
             Ok((addresses, holds)) => {
-                ttl = ttl.min(holds);
-                endpoints.extend(addresses.into_iter().map(|address| {
-                    // A weight of 0 has a small chance of being chosen, and not none.
-                    let endpoint = Endpoint::new(address.to_string(), service.port)
-                        .with_weight(u32::from(service.weight).max(1))
-                        .with_priority(service.priority);
-                    named(endpoint, &service.target)
-                }));
+                is_told = true;
+                ttl = ttl.min(*holds);
+                last_told.told(&service.target, addresses, now);
+                addresses.as_slice()
             }
-            Err(error) => failure = Some(error),
-        }
+            Err(error) => {
+                failure = Some(error);
+                ttl = ttl.min(ASK_AGAIN);
+                last_told.of(&service.target, now)
+            }
+        };
+        endpoints.extend(addresses.iter().map(|address| {
+            // A weight of 0 has a small chance of being chosen, and not none.
+            let endpoint = Endpoint::new(address.to_string(), service.port)
+                .with_weight(u32::from(service.weight).max(1))
+                .with_priority(service.priority);
+            named(endpoint, &service.target)
+        }));
     }
     endpoints.truncate(MOST_ENDPOINTS);
     match failure {
-        Some(error) if endpoints.is_empty() => Err(error),
+        // What was found last stays as a whole.
+        Some(error) if !is_told || endpoints.is_empty() => Err(error.clone()),
         _ => Ok(Answer { endpoints, ttl }),
     }
 }

@@ -4,9 +4,10 @@
 //!
 //! - A name is asked for again when its records expire, but neither in haste nor never ([`DnsConfig::with_ttl_bounds`]).
 //! - That there is no such name, or no such record, is an answer: there are no endpoints. That nobody answers is a
-//!   failure: what was found last stays.
+//!   failure: what was found last stays. So it does for a single target of SRV records, for at most an hour.
 
 mod config;
+mod last_told;
 mod lookup;
 mod schedule;
 #[cfg(test)]
@@ -91,7 +92,7 @@ impl Resolve for DnsResolver {
 
     fn watch<'a>(&'a self, _service: &'a str, publisher: &'a Publisher) -> Watching<'a> {
         Box::pin(async move {
-            let lookups = Lookups::new(&self.question, &self.config);
+            let lookups = Lookups::new(&self.question, || lookup::resolver(&self.config));
             schedule::ask_forever(self.name(), &self.config, publisher, || lookups.ask()).await;
         })
     }

@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -17,7 +20,7 @@ use hickory_resolver::proto::{
 use parking_lot::Mutex;
 use tokio::{net::UdpSocket, task::AbortHandle};
 
-use super::{DnsConfig, DnsResolver};
+use super::{DnsConfig, DnsResolver, Lookups, Question, lookup};
 use crate::{Found, Publisher, Resolve};
 
 /// What the server says of a question.
@@ -61,7 +64,11 @@ impl Server {
 
     /// What `resolver` finds with its first answer or failure.
     async fn ask(&self, resolver: DnsResolver) -> Found {
-        let config = DnsConfig::new().with_name_server(self.address).with_timeout(Duration::from_millis(200));
+        self.ask_within(Duration::from_secs(20), resolver).await
+    }
+
+    async fn ask_within(&self, timeout: Duration, resolver: DnsResolver) -> Found {
+        let config = DnsConfig::new().with_name_server(self.address).with_timeout(timeout);
         let resolver = resolver.with_config(config).unwrap();
         let (publisher, mut found) = Publisher::new();
         tokio::select! {
@@ -183,13 +190,111 @@ async fn no_such_name_is_an_answer_and_a_server_that_fails_or_babbles_is_none() 
     let server = Server::start().await;
     let gone = server.ask(addresses("gone.test.")).await;
     assert!(shown(&gone).is_empty() && gone.failure.is_none());
-    for say in [Say::Code(ResponseCode::ServFail), Say::Code(ResponseCode::Refused), Say::Garbage] {
+    let (enough, brief) = (Duration::from_secs(20), Duration::from_millis(50));
+    for (say, timeout) in [
+        (Say::Code(ResponseCode::ServFail), enough),
+        (Say::Code(ResponseCode::Refused), enough),
+        // What is no answer is waited beyond.
+        (Say::Garbage, brief),
+    ] {
         server.say("pay.test.", RecordType::A, say.clone());
         server.say("pay.test.", RecordType::AAAA, say);
-        let failed = server.ask(addresses("pay.test.")).await;
+        let failed = server.ask_within(timeout, addresses("pay.test.")).await;
         assert!(failed.endpoints.is_none());
         let failure = failed.failure.unwrap().to_string();
         assert!(failure.contains("pay.test."), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_whose_addresses_nobody_tells_does_not_hide_the_others() {
+    let server = Server::start().await;
+    let target = |name: &str| RData::SRV(SRV::new(0, 1, 4317, Name::from_ascii(name).unwrap()));
+    let records = vec![target("silent.test."), target("a.test.")];
+    server.say("_otlp._tcp.test.", RecordType::SRV, Say::Records(60, records));
+    server.say("a.test.", RecordType::A, Say::Records(60, vec![v4(1)]));
+    for kind in [RecordType::A, RecordType::AAAA] {
+        server.say("silent.test.", kind, Say::Code(ResponseCode::ServFail));
+    }
+    let found = server.ask(DnsResolver::srv("_otlp._tcp.test.").unwrap()).await;
+    assert_eq!(shown(&found), ["10.0.0.1:4317"]);
+    server.say("a.test.", RecordType::A, Say::Code(ResponseCode::ServFail));
+    server.say("a.test.", RecordType::AAAA, Say::Code(ResponseCode::ServFail));
+    let failed = server.ask(DnsResolver::srv("_otlp._tcp.test.").unwrap()).await;
+    assert!(failed.endpoints.is_none() && failed.failure.is_some());
+}
+
+#[tokio::test]
+async fn a_target_that_nobody_tells_of_for_now_keeps_what_was_told_last() {
+    let server = Server::start().await;
+    let config = DnsConfig::new().with_name_server(server.address);
+    let question = Question::Services(Name::from_ascii("_otlp._tcp.test.").unwrap());
+    let lookups = Lookups::new(&question, || lookup::resolver(&config));
+    let target = |name: &str| RData::SRV(SRV::new(0, 1, 4317, Name::from_ascii(name).unwrap()));
+    let both = Say::Records(600, vec![target("a.test."), target("b.test.")]);
+    let say_of = |name: &str, say: &Say| {
+        server.say(name, RecordType::A, say.clone());
+        server.say(
+            name,
+            RecordType::AAAA,
+            if let Say::Records(..) = say { Say::Records(600, vec![]) } else { say.clone() },
+        );
+    };
+    let failing = Say::Code(ResponseCode::ServFail);
+    let ask = || async {
+        lookups.ask().await.map(|answer| {
+            let mut shown: Vec<_> = answer.endpoints.iter().map(ToString::to_string).collect();
+            shown.sort();
+            (shown, answer.ttl.as_secs())
+        })
+    };
+    let found = |last: &[u8], ttl| {
+        Ok::<_, String>((last.iter().map(|last| format!("10.0.0.{last}:4317")).collect::<Vec<_>>(), ttl))
+    };
+    server.say("_otlp._tcp.test.", RecordType::SRV, both.clone());
+    say_of("a.test.", &Say::Records(600, vec![v4(1)]));
+    say_of("b.test.", &Say::Records(600, vec![v4(2)]));
+    assert_eq!(ask().await, found(&[1, 2], 600));
+    say_of("b.test.", &failing);
+    say_of("a.test.", &Say::Records(600, vec![v4(3)]));
+    assert_eq!(ask().await, found(&[2, 3], 30), "and it is asked for again soon");
+    say_of("b.test.", &Say::Code(ResponseCode::NXDomain));
+    assert_eq!(ask().await, found(&[3], 7), "that it is gone is an answer");
+    say_of("b.test.", &failing);
+    assert_eq!(ask().await, found(&[3], 30));
+    // What is no target any more is forgotten, also if it comes back.
+    server.say("_otlp._tcp.test.", RecordType::SRV, Say::Records(600, vec![target("b.test.")]));
+    say_of("b.test.", &Say::Records(600, vec![v4(2)]));
+    assert_eq!(ask().await, found(&[2], 600));
+    server.say("_otlp._tcp.test.", RecordType::SRV, both);
+    say_of("a.test.", &failing);
+    assert_eq!(ask().await, found(&[2], 30));
+    say_of("b.test.", &failing);
+    assert!(ask().await.is_err(), "nobody tells anything");
+}
+
+#[tokio::test]
+async fn after_a_failure_the_name_servers_are_looked_for_again() {
+    let server = Server::start().await;
+    let config = DnsConfig::new().with_name_server(server.address);
+    let question = Question::Addresses(Name::from_ascii("pay.test.").unwrap(), 80);
+    let made = AtomicUsize::new(0);
+    let make = || match made.fetch_add(1, Relaxed) {
+        0 => Err("there is no configuration yet".to_owned()),
+        _ => lookup::resolver(&config),
+    };
+    let lookups = Lookups::new(&question, make);
+    assert_eq!(lookups.ask().await.unwrap_err(), "there is no configuration yet");
+    for (say, is_answered, expected) in [
+        (Say::Records(60, vec![v4(1)]), true, 2),
+        (Say::Records(60, vec![v4(2)]), true, 2),
+        (Say::Code(ResponseCode::ServFail), false, 2),
+        (Say::Records(60, vec![v4(2)]), true, 3),
+    ] {
+        server.say("pay.test.", RecordType::A, say.clone());
+        server.say("pay.test.", RecordType::AAAA, if is_answered { Say::Records(60, Vec::new()) } else { say });
+        assert_eq!(lookups.ask().await.is_ok(), is_answered);
+        assert_eq!(made.load(Relaxed), expected);
     }
 }
 
@@ -198,7 +303,8 @@ async fn a_server_that_is_silent_fails_in_time() {
     let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let server = Server::start().await;
     let server = Server { address: silent.local_addr().unwrap(), zone: Arc::default(), task: server.task.clone() };
-    let failure = server.ask(addresses("pay.test.")).await.failure.unwrap().to_string();
+    let found = server.ask_within(Duration::from_millis(50), addresses("pay.test.")).await;
+    let failure = found.failure.unwrap().to_string();
     assert!(failure.contains("pay.test."), "{failure}");
 }
 

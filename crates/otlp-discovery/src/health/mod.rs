@@ -17,7 +17,8 @@ pub type Checking<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send +
 
 /// Asks an endpoint whether it is well.
 ///
-/// An implementor needs not limit its time; what it reads it does limit. Dropping the future ends the check.
+/// An implementor needs not limit its time; what it reads it does limit. Dropping the future ends the check. One that
+/// panics has failed.
 pub trait CheckHealth: Send + Sync {
     /// Asks `endpoint` once.
     fn check<'a>(&'a self, endpoint: &'a Endpoint) -> Checking<'a>;

@@ -1,10 +1,20 @@
 //! When endpoints are checked, and what comes of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use tokio::{task::JoinSet, time::timeout};
 
-use crate::pool::{Member, Members};
+use super::CheckHealth;
+use crate::{
+    Endpoint,
+    pool::{Member, Members},
+};
 
 /// Checks under way at once: a service of thousands of instances is not asked in one burst.
 const AT_ONCE: usize = 32;
@@ -31,11 +41,22 @@ pub(crate) async fn check_forever(members: Arc<Members>, interval: Duration) {
 async fn check(members: Arc<Members>, member: Arc<Member>, interval: Duration) {
     let balancer = members.balancer();
     let limit = balancer.check_timeout.min(interval);
-    let failure = match timeout(limit, balancer.check.check(&member.endpoint)).await {
+    let failure = match timeout(limit, caught(balancer.check.as_ref(), &member.endpoint)).await {
         Ok(result) => result.err(),
         Err(_) => Some(format!("no answer within {limit:?}")),
     };
     if member.state.checked(failure, UNHEALTHY_AFTER) {
         members.changed();
     }
+}
+
+/// What the check says. One that panics has failed: an endpoint that nobody can ask is not known to be well. It is not
+/// polled again after that.
+async fn caught(check: &dyn CheckHealth, endpoint: &Endpoint) -> Result<(), String> {
+    let mut checking = pin!(async { check.check(endpoint).await });
+    std::future::poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| checking.as_mut().poll(context)));
+        polled.unwrap_or_else(|_| Poll::Ready(Err("the check panicked".to_owned())))
+    })
+    .await
 }

@@ -285,6 +285,33 @@ async fn an_endpoint_that_fails_its_checks_gets_nothing_until_it_passes_one() {
     assert!(distinct(&pool, 10).contains("a"));
 }
 
+/// Panics for the endpoint called `a` when it is asked, and for `b` when it is waited for.
+struct Panicking;
+
+impl CheckHealth for Panicking {
+    fn check<'a>(&'a self, endpoint: &'a Endpoint) -> Checking<'a> {
+        assert!(endpoint.host != "a", "scripted");
+        Box::pin(async move {
+            assert!(endpoint.host != "b", "scripted");
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_panics_has_failed() {
+    let interval = Duration::from_secs(30);
+    let balancer = balancer().with_health_check_interval(interval).with_health_check(Panicking);
+    let pool = pool(balancer, &["a", "b", "c"]);
+    pool.watch_on(&runtime::Handle::current(), None);
+    // Two rounds, wherever in its tenth each begins.
+    tokio::time::sleep(interval * 3).await;
+    assert_eq!(distinct(&pool, 30), set(&["c"]));
+    let failures = pool.snapshot().endpoints.into_iter().map(|one| one.check_failure).collect::<Vec<_>>();
+    let panicked = Some("the check panicked".to_owned());
+    assert_eq!(failures, [panicked.clone(), panicked, None]);
+}
+
 proptest! {
     #[test]
     fn never_an_endpoint_that_failed_while_one_is_well(

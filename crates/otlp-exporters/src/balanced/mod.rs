@@ -15,7 +15,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use otlp_batch::{Attempts, Batch, BatchExporter, ExportFuture, ReadyFuture};
+use otlp_batch::{Attempts, Batch, BatchExporter, ExportFuture, MemoryBudget, ReadyFuture};
 use otlp_core::{ExportError, Outcome, Signal, TraceId};
 use otlp_discovery::{PickRequest, Picked, ServicePool};
 use otlp_reliability::{Control, Judge, Retry};
@@ -47,6 +47,7 @@ struct Balanced<A> {
 /// A batch between its attempts.
 struct Course<P> {
     key: Option<TraceId>,
+    memory: MemoryBudget,
     /// What is made of the batch, by the transport of its first attempt.
     prepared: OnceLock<P>,
     /// The endpoints where it failed.
@@ -56,8 +57,8 @@ struct Course<P> {
 impl<A: Attempt> BalancedExporter<A> {
     /// Balances over the endpoints of `pool`, repeating attempts as `retry` says; `hurry` ends the waits in between.
     ///
-    /// `connect` makes what sends to the endpoint that was picked; it is called on the runtime of the delivery. All that it makes prepare a batch in the same way. `name` is what the
-    /// ledger calls the destination.
+    /// `connect` makes what sends to the endpoint that was picked; it is called on the runtime of the delivery. All that
+    /// it makes prepare a batch in the same way. `name` is what the ledger calls the destination.
     pub fn new(
         name: impl Into<String>,
         pool: ServicePool,
@@ -99,7 +100,7 @@ impl<A: Attempt> Balanced<A> {
         };
         let prepared = match course.prepared.get() {
             Some(prepared) => prepared,
-            None => match transport.prepare(batch) {
+            None => match transport.prepare(batch, &course.memory) {
                 Ok(prepared) => course.prepared.get_or_init(|| prepared),
                 Err(error) => return Outcome::Refused(error),
             },
@@ -116,7 +117,12 @@ impl<A: Attempt> Balanced<A> {
             picked.report(JudgeEndpoint.judge(&outcome));
             return outcome;
         };
-        course.tried.lock().push(picked.id());
+        let mut tried = course.tried.lock();
+        // A batch may be tried for days.
+        if !tried.contains(&picked.id()) {
+            tried.push(picked.id());
+        }
+        drop(tried);
         let outcome = Outcome::Retry(failure.clone());
         match failure.after {
             Some(delay) => {
@@ -136,8 +142,9 @@ impl<A: Attempt> Balanced<A> {
 impl<A: Attempt> Route for Balanced<A> {
     type Course = Course<A::Prepared>;
 
-    fn begin(&self, batch: &Batch) -> Result<Self::Course, ExportError> {
-        Ok(Course { key: key::first_trace(batch), prepared: OnceLock::new(), tried: Mutex::default() })
+    fn begin(&self, batch: &Batch, memory: &MemoryBudget) -> Result<Self::Course, ExportError> {
+        let memory = memory.clone();
+        Ok(Course { key: key::first_trace(batch), memory, prepared: OnceLock::new(), tried: Mutex::default() })
     }
 
     async fn attempt(&self, batch: &Batch, course: &Self::Course, attempts: &Attempts<'_>) -> Option<Tried> {

@@ -4,7 +4,8 @@
 //! The producer of librdkafka repeats requests within the delivery timeout and is idempotent, so that this makes no
 //! duplicates and keeps the order. What has no acknowledgement by then goes back to the client's one retry, its circuit
 //! breaker and its queue; what is sent again from there may be there twice, and is counted as an acknowledgement lost.
-//! Of a batch of several messages only those are sent again that were not delivered.
+//! Of a batch of several messages only those are sent again that were not delivered, unless a broker finds one of them
+//! too large: the halves of a batch are messages of their own.
 
 mod classify;
 mod config;
@@ -12,7 +13,7 @@ mod error;
 mod message;
 mod producer;
 
-use otlp_batch::Batch;
+use otlp_batch::{Batch, MemoryBudget};
 use otlp_core::{ExportError, Outcome};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
@@ -55,7 +56,7 @@ impl Attempt for KafkaExporter {
         self.name.clone()
     }
 
-    fn prepare(&self, batch: &Batch) -> Result<KafkaMessages, ExportError> {
+    fn prepare(&self, batch: &Batch, _memory: &MemoryBudget) -> Result<KafkaMessages, ExportError> {
         KafkaMessages::of(batch, &self.config)
     }
 

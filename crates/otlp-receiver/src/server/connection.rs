@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     Shared, Speaks, dispatch,
-    pings::PingCounter,
+    pings::count_pings,
     preface,
     wire::{ConnectionControl, Wire},
 };
@@ -135,7 +135,7 @@ where
             .max_frame_size(MAX_FRAME)
             .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(PING_AFTER)
-            .serve_connection(TokioIo::new(PingCounter::new(stream, requests)), service);
+            .serve_connection(TokioIo::new(count_pings(stream, requests)), service);
         let mut served = std::pin::pin!(served);
         tokio::select! {
             _ = served.as_mut() => {}

@@ -16,6 +16,7 @@ mod http;
 mod pings;
 mod port;
 mod preface;
+mod reading;
 mod supervisor;
 mod wire;
 

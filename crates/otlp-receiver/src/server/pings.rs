@@ -2,13 +2,13 @@
 //! word. Frames are followed by their headers alone.
 
 use std::{
-    io,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 
+use super::reading::{PollRead, Reading};
 use crate::Requests;
 
 /// Before the first frame.
@@ -16,13 +16,6 @@ const PREFACE: usize = 24;
 const HEADER: usize = 9;
 const PING: u8 = 6;
 const ACKNOWLEDGES: u8 = 1;
-
-/// An HTTP/2 stream of bytes, read from its preface on.
-pub(super) struct PingCounter<S> {
-    stream: S,
-    requests: Requests,
-    frames: Frames,
-}
 
 /// Where in a sequence of frames the bytes are.
 struct Frames {
@@ -33,10 +26,18 @@ struct Frames {
     known: usize,
 }
 
-impl<S> PingCounter<S> {
-    pub(super) fn new(stream: S, requests: Requests) -> Self {
-        PingCounter { stream, requests, frames: Frames { skip: PREFACE, header: [0; HEADER], known: 0 } }
-    }
+/// An HTTP/2 stream of bytes, read from its preface on, whose pings `requests` hears of.
+pub(super) fn count_pings<S: AsyncRead + Unpin>(stream: S, requests: Requests) -> Reading<S, impl PollRead<S>> {
+    let mut frames = Frames { skip: PREFACE, header: [0; HEADER], known: 0 };
+    Reading::new(stream, move |stream: Pin<&mut S>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>| {
+        let before = buffer.filled().len();
+        ready!(stream.poll_read(context, buffer))?;
+        let pings = frames.follow(&buffer.filled()[before..]);
+        if pings > 0 {
+            requests.pinged(pings);
+        }
+        Poll::Ready(Ok(()))
+    })
 }
 
 impl Frames {
@@ -59,48 +60,6 @@ impl Frames {
             }
         }
         pings
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for PingCounter<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        let pings = self.frames.follow(&buffer.filled()[before..]);
-        if pings > 0 {
-            self.requests.pinged(pings);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for PingCounter<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

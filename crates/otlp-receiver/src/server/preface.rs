@@ -6,22 +6,15 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+
+use super::reading::{PollRead, Reading};
 
 /// What every HTTP/2 connection begins with (RFC 9113, section 3.4).
 const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A stream whose first bytes were read already, and are read again.
-pub(super) struct Replayed<S> {
-    first: [u8; HTTP2_PREFACE.len()],
-    /// Where in `first` reading goes on, and where it ends.
-    from: usize,
-    to: usize,
-    stream: S,
-}
-
 /// Reads until the bytes can only be one of both; the second value says whether it is HTTP/2.
-pub(super) async fn sniff<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<(Replayed<S>, bool)> {
+pub(super) async fn sniff<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<(Reading<S, impl PollRead<S>>, bool)> {
     let mut first = [0; HTTP2_PREFACE.len()];
     let mut to = 0;
     while to < first.len() && first[..to] == HTTP2_PREFACE[..to] {
@@ -31,49 +24,18 @@ pub(super) async fn sniff<S: AsyncRead + Unpin>(mut stream: S) -> io::Result<(Re
         }
     }
     let is_http2 = first == *HTTP2_PREFACE;
-    Ok((Replayed { first, from: 0, to, stream }, is_http2))
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Replayed<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.from == self.to {
-            return Pin::new(&mut self.stream).poll_read(context, buffer);
+    // Where in `first` reading goes on.
+    let mut from = 0;
+    let replay = move |stream: Pin<&mut S>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>| {
+        if from == to {
+            return stream.poll_read(context, buffer);
         }
-        let end = self.to.min(self.from + buffer.remaining());
-        buffer.put_slice(&self.first[self.from..end]);
-        self.from = end;
+        let end = to.min(from + buffer.remaining());
+        buffer.put_slice(&first[from..end]);
+        from = end;
         Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Replayed<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
+    };
+    Ok((Reading::new(stream, replay), is_http2))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use otlp_batch::{Intake, ScopeHandle};
+use otlp_batch::{ConfigError, Intake, ScopeHandle};
 use otlp_core::{Signal, SpanId, TraceContext, ValueRef, data::Severity, wire::encode};
 use parking_lot::Mutex;
 
@@ -39,12 +39,31 @@ const ADDED_BYTES: usize = 320;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogAggregation {
     /// For how long a record is held back, measured at ticks of the background thread, which come once per batch timeout,
-    /// at least once a second. A flush, a persist and a shutdown end it at once. Default 1 s.
+    /// at least once a second. A flush, a persist and a shutdown end it at once. 1 ms to 1 h; default 1 s.
     pub interval: Duration,
-    /// How many different records are held back at most. Default 1,000.
+    /// How many different records are held back at most, 1 to 1,000,000; default 1,000.
     pub max_records: usize,
-    /// How many bytes the encoded records that are held back may have. Default 1 MiB.
+    /// How many bytes the encoded records that are held back may have, 1 KiB to 1 GiB; default 1 MiB.
     pub max_bytes: usize,
+}
+
+impl LogAggregation {
+    /// # Errors
+    ///
+    /// Names the first field that is out of range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let refused = |field, value: String, accepted| Err(ConfigError { field, value, accepted });
+        if !(Duration::from_millis(1)..=Duration::from_secs(3600)).contains(&self.interval) {
+            return refused("log_aggregation.interval", format!("{:?}", self.interval), "1 ms to 1 h");
+        }
+        if !(1..=1_000_000).contains(&self.max_records) {
+            return refused("log_aggregation.max_records", self.max_records.to_string(), "1 to 1000000 records");
+        }
+        if !(1 << 10..=1 << 30).contains(&self.max_bytes) {
+            return refused("log_aggregation.max_bytes", self.max_bytes.to_string(), "1024 to 1073741824 bytes");
+        }
+        Ok(())
+    }
 }
 
 impl Default for LogAggregation {

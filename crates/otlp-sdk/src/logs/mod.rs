@@ -8,6 +8,8 @@ mod provider;
 mod record;
 
 pub(crate) use self::record::LogProgress;
+pub use otlp_core::data::Severity;
+
 pub use self::{
     aggregation::LogAggregation,
     config::{LogConfig, LogLimits},

@@ -11,6 +11,11 @@ mod span_record;
 mod tracer;
 
 pub(crate) use self::span_record::SpanProgress;
+pub use otlp_core::{
+    TraceContext,
+    data::{SpanKind, StatusCode},
+};
+
 pub use self::{
     builder::SpanBuilder,
     config::{SpanLimits, TraceConfig},

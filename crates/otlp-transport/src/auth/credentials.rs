@@ -14,8 +14,9 @@ pub type AuthError = Box<dyn Error + Send + Sync>;
 /// Gets credentials, for instance from a token service.
 ///
 /// It is called when there are none, before those that there are expire, and after a receiver refused them; one call at a
-/// time. A call may take 10 s, and not longer than the attempt that waits for it. One that fails, takes longer or panics
-/// makes the attempt retryable; a renewal that is merely early leaves the credentials of before in use. It must not
+/// time. Between calls for credentials that were refused, and after one that failed, there are 1 to 1.5 s, whatever number of
+/// requests wait. A call may take 10 s, and not longer than the attempt that waits for it. One that fails, takes longer or
+/// panics makes the attempt retryable; a renewal that is merely early leaves the credentials of before in use. It must not
 /// block the thread.
 ///
 /// ```
@@ -83,9 +84,9 @@ impl Auth {
 
     /// A bearer token in a file of at most 64 KiB, without the white space around it. The file is read when the transport
     /// is built, looked at again at most once a second when there is something to send, and read at once when the
-    /// receiver refuses the token. If it is gone or broken, the last token is used, and the transport says so.
+    /// receiver refuses the token, but then at most once a second. If it is gone or broken, the last token is used, and the transport says so.
     pub fn bearer_file(path: impl Into<PathBuf>) -> Self {
-        Auth::of(Source::File(path.into()))
+        Auth::of(Source::file(path.into()))
     }
 
     /// Credentials from a hook.

@@ -9,7 +9,8 @@
 //! Without credentials nothing is sent: the attempt is retryable, so a hook that fails, hangs or panics loses nothing. A
 //! receiver that answers 401 or `UNAUTHENTICATED` refuses the credentials: they are renewed, and if others come, the
 //! request is sent again with them, once, within the same attempt. If that is refused, too, or there are no others, the
-//! outcome is `Refused`. If they cannot be renewed, it is `Retry`.
+//! outcome is `Refused`. If they cannot be renewed, it is `Retry`. A receiver that refuses everything is no reason to ask
+//! for credentials with each request: between two renewals for a refusal, and after one that failed, requests wait.
 
 mod attempt;
 mod caught;

@@ -11,7 +11,10 @@ use http::HeaderMap;
 use parking_lot::Mutex;
 
 use super::{Authenticate, Credentials, caught::caught};
-use crate::{config::read_file, response::quoted};
+use crate::{
+    config::{Reading, read_file},
+    response::quoted,
+};
 
 /// How long a hook may take, and how long a file.
 const HOOK_TIME: Duration = Duration::from_secs(10);
@@ -23,11 +26,12 @@ const LOOK_AFTER: Duration = Duration::from_secs(1);
 pub(super) enum Source {
     /// One that can be exchanged.
     Token(Mutex<String>),
-    File(PathBuf),
+    File(PathBuf, Reading<Result<Got, String>>),
     Hook(Arc<dyn Authenticate>),
 }
 
 /// What a source gave, ready to be sent.
+#[derive(Clone)]
 pub(super) struct Got {
     pub(super) headers: HeaderMap,
     /// After how long to ask again.
@@ -37,6 +41,10 @@ pub(super) struct Got {
 }
 
 impl Source {
+    pub(super) fn file(path: PathBuf) -> Self {
+        Source::File(path, Reading::new(READING_TIME))
+    }
+
     /// Asks a source that answers at once; `None` for a hook.
     ///
     /// # Errors
@@ -45,7 +53,7 @@ impl Source {
     pub(super) fn ask_now(&self) -> Option<Result<Got, String>> {
         match self {
             Source::Token(token) => Some(bearer(&token.lock()).map(Got::forever)),
-            Source::File(path) => Some(token_file(path)),
+            Source::File(path, _) => Some(token_file(path)),
             Source::Hook(_) => None,
         }
     }
@@ -58,14 +66,10 @@ impl Source {
     pub(super) async fn ask(&self) -> Result<Got, String> {
         match self {
             Source::Token(token) => bearer(&token.lock()).map(Got::forever),
-            Source::File(path) => {
+            Source::File(path, reading) => {
                 let file = path.clone();
-                let reading = tokio::task::spawn_blocking(move || token_file(&file));
-                match tokio::time::timeout(READING_TIME, reading).await {
-                    Ok(Ok(got)) => got,
-                    Ok(Err(_)) => Err(format!("the reading of {} broke off", path.display())),
-                    Err(_) => Err(format!("{} could not be read within {READING_TIME:?}", path.display())),
-                }
+                let read = reading.read(move || token_file(&file)).await;
+                read.unwrap_or_else(|unread| Err(format!("the token file {} {unread}", path.display())))
             }
             Source::Hook(hook) => {
                 match tokio::time::timeout(HOOK_TIME, caught(async { hook.authenticate().await })).await {
@@ -115,6 +119,9 @@ fn bearer(token: &str) -> Result<HeaderMap, String> {
     if token.is_empty() {
         return Err("it is empty".to_owned());
     }
+    if token.len() as u64 > LARGEST_TOKEN {
+        return Err(format!("it has {} bytes, and no receiver takes more than {LARGEST_TOKEN}", token.len()));
+    }
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("it holds characters that no token has: give visible ASCII without white space".to_owned());
     }
@@ -134,8 +141,45 @@ impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::Token(_) => f.write_str("Token(..)"),
-            Source::File(path) => f.debug_tuple("File").field(path).finish(),
+            Source::File(path, _) => f.debug_tuple("File").field(path).finish(),
             Source::Hook(_) => f.write_str("Hook(..)"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_token_file_is_read_in_whatever_state_it_is_found() {
+        let path = std::env::temp_dir().join(format!("otlp-token-{:032x}", fastrand::u128(..)));
+        let read = || token_file(&path).map(|got| got.headers["authorization"].to_str().map(str::to_owned));
+        let refused = |reason: &str| {
+            let error = read().unwrap_err();
+            assert!(error.contains(reason) && error.contains("otlp-token") && !error.contains("secret"), "{error}");
+        };
+        refused("cannot be read");
+        fs::write(&path, "secret-token").unwrap();
+        assert_eq!(read().unwrap().unwrap(), "Bearer secret-token");
+        fs::write(&path, "\r\n secret-token\r\n\n").unwrap();
+        assert_eq!(read().unwrap().unwrap(), "Bearer secret-token");
+        fs::write(&path, "secret\ntoken").unwrap();
+        refused("characters that no token has");
+        fs::write(&path, "").unwrap();
+        refused("it is empty");
+        fs::write(&path, " \n").unwrap();
+        refused("it is empty");
+        fs::write(&path, b"secret\xff").unwrap();
+        refused("it is no text");
+        // A gigabyte that takes no room on the disk, and must take none in memory.
+        fs::File::create(&path).unwrap().set_len(1 << 30).unwrap();
+        refused("65536 bytes");
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        refused("it is no file");
+        fs::remove_dir(&path).unwrap();
     }
 }

@@ -9,6 +9,10 @@ use otlp_core::Signal;
 use url::Url;
 
 use super::ConfigError;
+use crate::response::quoted;
+
+/// No receiver takes more than that in the first line of a request.
+const LONGEST_URL: usize = 8192;
 
 /// The endpoint of each signal (OTLP exporter specification, "Endpoint URLs for OTLP/HTTP").
 ///
@@ -121,6 +125,13 @@ impl Target {
 
     /// Parses `url`; errors show `text`, as the user wrote it.
     fn parse(text: &str, url: &str) -> Result<Self, ConfigError> {
+        if text.len() > LONGEST_URL {
+            return Err(invalid(text, format!("it has {} bytes; accepted: at most {LONGEST_URL}", text.len())));
+        }
+        // A URL parser takes white space at its ends and line breaks anywhere for nothing.
+        if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(invalid(text, "white space and control characters are no part of a URL: remove them"));
+        }
         let url =
             Url::parse(url).map_err(|error| invalid(text, format!("{error}; write it like http://localhost:4318")))?;
         let https = match url.scheme() {
@@ -137,6 +148,9 @@ impl Target {
         }
         let Some(host) = url.host() else { return Err(invalid(text, "the host is missing")) };
         let port = url.port().unwrap_or(if https { 443 } else { 80 });
+        if port == 0 {
+            return Err(invalid(text, "nobody listens on port 0; accepted: 1 to 65535"));
+        }
         Ok(Target {
             https,
             authority: url.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}")),
@@ -180,7 +194,7 @@ impl fmt::Display for Target {
 }
 
 fn invalid(text: &str, reason: impl Into<String>) -> ConfigError {
-    ConfigError::Endpoint { value: shown(text), reason: reason.into() }
+    ConfigError::Endpoint { value: quoted(shown(text).as_bytes()), reason: reason.into() }
 }
 
 /// `text` without what may be secret, even where it is no URL: all before the last `@` of the authority, and the query.

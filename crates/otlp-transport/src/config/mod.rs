@@ -8,6 +8,7 @@ mod file;
 mod headers;
 mod pem;
 mod pool;
+mod reading;
 mod tls;
 
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub use self::{
     pool::{ConnectionPoolConfig, KeepAlive},
     tls::{ClientIdentity, TlsOptions, TlsVersion},
 };
-pub(crate) use self::{endpoint::Target, file::read_file};
+pub(crate) use self::{endpoint::Target, file::read_file, reading::Reading};
 
 /// The largest request that OTLP receivers must accept at most (OTLP specification, "OTLP/HTTP Request").
 const MAX_HTTP_REQUEST_BYTES: usize = 64 << 20;
@@ -141,8 +142,8 @@ impl TransportConfig {
         if self.max_response_bytes == 0 {
             return Err(ConfigError::value("the largest response", "0 bytes", accepted));
         }
-        if self.http2_keep_alive.is_some_and(|pings| pings.interval.is_zero() || pings.timeout.is_zero()) {
-            return Err(ConfigError::value("the HTTP/2 keep-alive interval or timeout", "0 s", accepted));
+        if let Some(pings) = &self.http2_keep_alive {
+            pings.check()?;
         }
         if self.http2_keep_alive.is_some() && !self.pool.keep_alive {
             return Err(ConfigError::value("keep_alive", "false with HTTP/2 pings", "true, or no HTTP/2 pings"));

@@ -91,13 +91,27 @@ impl ConnectionPoolConfig {
 /// When HTTP/2 connections are pinged: it finds out about a dead one while requests wait on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeepAlive {
-    /// Time without a frame from the receiver after which it is pinged. Default: 20 s.
+    /// Time without a frame from the receiver after which it is pinged, 1 ms to 1 day; default 20 s.
     pub interval: Duration,
-    /// Time without an answer after which the connection counts as lost. Default: 10 s.
+    /// Time without an answer after which the connection counts as lost, 1 ms to 1 day; default 10 s.
     pub timeout: Duration,
     /// Whether to ping while no request is in flight, too. Default: no, for many servers close connections that are
     /// pinged while idle more often than they like.
     pub while_idle: bool,
+}
+
+impl KeepAlive {
+    /// # Errors
+    ///
+    /// A value out of its range.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        for (name, time) in [("keep-alive interval", self.interval), ("keep-alive timeout", self.timeout)] {
+            if !(Duration::from_millis(1)..=Duration::from_secs(24 * 3600)).contains(&time) {
+                return Err(ConfigError::value(name, format!("{time:?}"), "1 ms to 1 day"));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Default for KeepAlive {

@@ -103,7 +103,9 @@ impl Connections {
     /// there may be no more, one that was used before.
     pub(super) async fn checkout_fresh(&self) -> Result<Checkout, DialError> {
         loop {
-            let freed = self.pool.freed();
+            // In the line before looking: of two connections that become free now, each wakes another request.
+            let mut freed = pin!(self.pool.freed());
+            freed.as_mut().enable();
             if self.speaks_http1.load(Ordering::Relaxed) {
                 if let Some(slot) = self.pool.reserve() {
                     return self.open(slot).await.map(Checkout::fresh);

@@ -42,18 +42,20 @@ pub(super) struct Evidence<'a> {
 pub(super) fn diagnose(error: &hyper::Error, evidence: &Evidence<'_>) -> Failure {
     let failure =
         |kind, message: String, may_be_processed| Failure { kind, message, may_be_processed, connection_broken: true };
-    if evidence.given_back {
-        let message = "the connection closed before the request was sent".to_owned();
-        return failure(ErrorKind::Network, message, false);
-    }
     let opening = evidence.observations.opening();
     if let Some(message) = foreign_speech(&opening, evidence) {
         return failure(ErrorKind::Protocol, message, false);
     }
+    // With TLS 1.3 the receiver judges our certificate when we take the session for open: its alert comes before the
+    // request is written, or after.
     if let (Some(alert), true) = (evidence.observations.tls_alert(), opening.is_empty()) {
         let message = format!(
             "the receiver ended the TLS session ({alert}): it may want a client certificate, or not trust ours"
         );
+        return failure(ErrorKind::Network, message, false);
+    }
+    if evidence.given_back {
+        let message = "the connection closed before the request was sent".to_owned();
         return failure(ErrorKind::Network, message, false);
     }
     let cause = causes(error);
@@ -145,4 +147,46 @@ pub(crate) fn causes(error: &hyper::Error) -> String {
         source = error.source();
     }
     text
+}
+
+#[cfg(all(test, feature = "tls"))]
+mod tests {
+    use std::io;
+
+    use hyper_util::rt::TokioIo;
+    use rustls::AlertDescription;
+
+    use super::*;
+    use crate::{config::Endpoints, payload::RequestBody};
+
+    /// What hyper says when the peer is gone before a request.
+    async fn broken() -> hyper::Error {
+        let (near, far) = tokio::io::duplex(64);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake::<_, RequestBody>(TokioIo::new(near))
+            .await
+            .expect("nothing is said yet");
+        drop(far);
+        let request = http::Request::new(RequestBody::new(Vec::new(), Default::default()));
+        let (result, _) = tokio::join!(sender.try_send_request(request), connection);
+        result.expect_err("nobody is there").into_error()
+    }
+
+    #[tokio::test]
+    async fn an_alert_is_told_also_if_it_comes_before_the_request_is_written() {
+        let target = Endpoints::base("https://localhost:4318").http(otlp_core::Signal::Traces).unwrap().unwrap();
+        let (observations, error) = (Observations::default(), broken().await);
+        let failures = |observations: &Observations| {
+            [true, false].map(|given_back| {
+                let (version, handed_over) = (HttpVersion::Http1, !given_back);
+                diagnose(&error, &Evidence { target: &target, version, observations, given_back, handed_over })
+            })
+        };
+        let unexplained = failures(&observations);
+        assert!(unexplained.iter().all(|failure| !failure.message.contains("certificate")), "{unexplained:?}");
+        let alert = rustls::Error::AlertReceived(AlertDescription::CertificateRequired);
+        observations.failed(&io::Error::new(io::ErrorKind::InvalidData, alert));
+        for failure in failures(&observations) {
+            assert!(failure.message.contains("client certificate") && !failure.may_be_processed, "{failure:?}");
+        }
+    }
 }

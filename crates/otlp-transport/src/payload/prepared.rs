@@ -11,12 +11,22 @@ use crate::config::Compression;
 /// A request for more than one attempt: what one of them compressed or wrote as JSON, the others send again.
 ///
 /// Transports that send the same form share it, whatever endpoint they send to. A form that is larger than the request
-/// itself (JSON that is not compressed) is not kept, but made anew: so no request takes more than twice its memory while
-/// it waits for another attempt.
+/// itself (JSON that is not compressed), or for which there is [no room](PreparedRequest::kept_within), is not kept, but
+/// made anew: so no request takes more than twice its memory while it waits for another attempt.
 pub struct PreparedRequest {
     request: EncodedRequest,
+    room: Option<Box<Room>>,
     /// What was made last.
-    made: Mutex<Option<(Form, Vec<Bytes>)>>,
+    made: Mutex<Option<Made>>,
+}
+
+type Room = dyn Fn(usize) -> Option<Box<dyn Send + Sync>> + Send + Sync;
+
+struct Made {
+    form: Form,
+    segments: Vec<Bytes>,
+    /// What was granted for it; given back with it.
+    _granted: Option<Box<dyn Send + Sync>>,
 }
 
 /// What is made of a request before it is framed.
@@ -30,7 +40,14 @@ pub(crate) struct Form {
 impl PreparedRequest {
     /// Nothing is made before the first attempt.
     pub fn new(request: EncodedRequest) -> Self {
-        PreparedRequest { request, made: Mutex::new(None) }
+        PreparedRequest { request, room: None, made: Mutex::new(None) }
+    }
+
+    /// Keeps what is made only where `room` grants that many bytes. The grant is dropped with it.
+    #[must_use]
+    pub fn kept_within(mut self, room: impl Fn(usize) -> Option<Box<dyn Send + Sync>> + Send + Sync + 'static) -> Self {
+        self.room = Some(Box::new(room));
+        self
     }
 
     /// The request as it was encoded.
@@ -44,15 +61,23 @@ impl PreparedRequest {
         form: Form,
         make: impl FnOnce() -> Result<Vec<Bytes>, Outcome>,
     ) -> Result<Vec<Bytes>, Outcome> {
-        if let Some((made, segments)) = &*self.made.lock()
-            && *made == form
+        if let Some(made) = &*self.made.lock()
+            && made.form == form
         {
-            return Ok(segments.clone());
+            return Ok(made.segments.clone());
         }
         let segments = make()?;
         let is_itself = !form.is_json && form.compression == Compression::None;
-        if !is_itself && segments.iter().map(Bytes::len).sum::<usize>() <= self.request.len() {
-            *self.made.lock() = Some((form, segments.clone()));
+        let bytes = segments.iter().map(Bytes::len).sum();
+        if is_itself || bytes > self.request.len() {
+            return Ok(segments);
+        }
+        let mut made = self.made.lock();
+        // First what it replaces is given back.
+        *made = None;
+        let granted = self.room.as_ref().map(|room| room(bytes));
+        if !matches!(granted, Some(None)) {
+            *made = Some(Made { form, segments: segments.clone(), _granted: granted.flatten() });
         }
         Ok(segments)
     }
@@ -67,6 +92,8 @@ impl fmt::Debug for PreparedRequest {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use otlp_core::Signal;
 
     use super::*;
@@ -92,5 +119,42 @@ mod tests {
         let plain = Form { is_json: false, ..large };
         assert_eq!((take(plain, 100), take(plain, 100)), (5, 6), "nothing is made of it");
         assert_eq!(request.form(gzip, || Err(Outcome::delivered())), Err(Outcome::delivered()));
+    }
+
+    #[test]
+    fn a_form_is_kept_only_within_the_room_that_there_is_and_gives_it_back() {
+        struct Granted(Arc<Mutex<usize>>, usize);
+        impl Drop for Granted {
+            fn drop(&mut self) {
+                *self.0.lock() += self.1;
+            }
+        }
+        let left = Arc::new(Mutex::new(50_usize));
+        let room = {
+            let left = Arc::clone(&left);
+            move |bytes| {
+                let mut now = left.lock();
+                *now = usize::checked_sub(*now, bytes)?;
+                Some(Box::new(Granted(Arc::clone(&left), bytes)) as Box<dyn Send + Sync>)
+            }
+        };
+        let request = EncodedRequest::new(Signal::Traces, 1, vec![Bytes::from(vec![0; 100])]);
+        let request = PreparedRequest::new(request).kept_within(room);
+        let gzip = |level| Form { is_json: false, compression: Compression::Gzip, level };
+        let made = Mutex::new(0);
+        let take = |level, len: usize| {
+            let make = || {
+                *made.lock() += 1;
+                Ok(vec![Bytes::from(vec![1; len])])
+            };
+            assert_eq!(request.form(gzip(level), make).unwrap()[0].len(), len);
+            (*made.lock(), *left.lock())
+        };
+        assert_eq!([take(1, 40), take(1, 40)], [(1, 10); 2]);
+        assert_eq!([take(2, 50), take(2, 50)], [(2, 0); 2], "what is replaced makes room");
+        assert_eq!([take(3, 60), take(3, 60)], [(3, 50), (4, 50)], "it is made anew where there is no room");
+        take(1, 40);
+        drop(request);
+        assert_eq!(*left.lock(), 50);
     }
 }

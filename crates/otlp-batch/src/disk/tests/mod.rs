@@ -18,7 +18,8 @@ use otlp_core::Signal;
 use super::{
     cipher::EncryptionKey,
     log::{Log, ReadError, WriteFailed},
-    recovery::{OpenError, Recovered, open},
+    recovery::{Recovered, open},
+    refusal::OpenError,
     simulated_disk::{Random, SimulatedDisk},
 };
 

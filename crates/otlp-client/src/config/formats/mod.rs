@@ -5,3 +5,4 @@ pub(crate) mod attempts;
 pub(crate) mod bytes;
 pub(crate) mod compression;
 pub(crate) mod duration;
+pub(crate) mod optional;

@@ -88,10 +88,23 @@ impl Fault {
     }
 }
 
-/// Whether what stands in the place of a field may be a token or a key: what is below `security`, and a file of text
-/// alone, which may be the file of the token.
+/// Fields that may hold a token, a key, or a URL with a password, alone or in what is below them.
+const SECRETS: [&str; 7] = [
+    "endpoint",
+    "security",
+    "receivers.endpoints",
+    "receivers.signal_endpoints",
+    "receivers.headers",
+    "service_discovery.consul",
+    "kafka.properties",
+];
+
+/// Whether what stands in the place of a field may be a token or a key: what is below one of [`SECRETS`], what a webhook
+/// is told, and a file of text alone, which may be the file of the token.
 fn may_be_secret(field: &str) -> bool {
-    field.is_empty() || field == "endpoint" || field == "security" || field.starts_with("security.")
+    let is_below =
+        |of: &str| field.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+    field.is_empty() || field.starts_with("alerts.webhooks") || SECRETS.into_iter().any(is_below)
 }
 
 /// The known name that is fewest letters away from `given`, unless half of them are others.

@@ -14,9 +14,9 @@ use self::deserializer::NodeDeserializer;
 pub(crate) use self::node::Node;
 use super::{ConfigFileError, FieldError, Place};
 
-/// Parts within parts. The configuration has three levels.
+/// Parts within parts. The configuration has five levels.
 const MAX_DEPTH: usize = 16;
-/// Values in all. The configuration has a hundred fields, and resource attributes.
+/// Values in all. The configuration has two hundred fields, and lists of what it has several of.
 const MAX_NODES: usize = 20_000;
 
 /// Reads the one document of `text`.
@@ -26,7 +26,7 @@ pub(crate) fn parse(text: &str) -> Result<Node, ConfigFileError> {
         with_snippet: false,
         strict_booleans: true,
         reject_unsupported_tags: true,
-        // A configuration of three levels gains nothing by anchors, and is easier to read without.
+        // A configuration of five levels gains nothing by anchors, and is easier to read without.
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,
             max_nodes: MAX_NODES,

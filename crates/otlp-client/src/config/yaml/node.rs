@@ -61,10 +61,28 @@ impl Node {
     pub(crate) fn place_of(&self, path: &str) -> Place {
         let mut node = self;
         for name in path.split(['.', '[']) {
-            let Some(inner) = node.field(name) else { break };
+            let Some(inner) = node.field(name).or_else(|| node.entry(name)) else { break };
             node = inner;
         }
         node.place
+    }
+
+    /// Lets the document say an empty text of the field `name`, if it says nothing of it.
+    pub(crate) fn or_empty_text(&mut self, name: &str) {
+        let place = self.place;
+        let is_there = self.field(name).is_some();
+        if let Value::Fields(fields) = &mut self.value
+            && !is_there
+        {
+            let node = Node { place, value: Value::Text(String::new()) };
+            fields.push(Field { place, name: name.to_owned(), node });
+        }
+    }
+
+    /// The entry of a list that stands behind the `[` of a path, like `1]`.
+    fn entry(&self, name: &str) -> Option<&Node> {
+        let Value::List(entries) = &self.value else { return None };
+        entries.get(name.strip_suffix(']')?.parse::<usize>().ok()?)
     }
 
     fn field(&self, name: &str) -> Option<&Node> {

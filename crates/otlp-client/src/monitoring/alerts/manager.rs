@@ -7,20 +7,19 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::{
     runtime::Handle,
-    sync::mpsc,
     task::JoinSet,
-    time::{Instant, MissedTickBehavior},
+    time::{Instant, MissedTickBehavior, timeout},
 };
 
 use super::{
     AlertNotice, AlertRule, AlertSeverity, AlertSink, AlertStatus, defaults,
     evaluator::Evaluator,
+    line::{Line, Lost, line},
     sink::SinkKind,
-    webhook::{self, Sender},
+    webhook::Sender,
 };
 use crate::{
     diagnostics::{DiagnosticSeverity, Diagnostics},
@@ -37,6 +36,8 @@ pub(crate) struct AlertSettings {
     pub(crate) rules: Option<Vec<AlertRule>>,
     /// Where nobody named any, the messages of the client.
     pub(crate) sinks: Vec<AlertSink>,
+    /// Whether they are watched from the build of the client on.
+    pub(crate) are_watched: bool,
 }
 
 /// Watches rules over the figures of a client, once a second, and tells sinks when one fires and when it is over.
@@ -45,8 +46,10 @@ pub(crate) struct AlertSettings {
 /// endpoint has been down for a minute, a disk queue does not work. Notices go to the messages of the client about itself,
 /// unless it was built with sinks.
 ///
-/// It is a handle: clones are the same alerts, and keep no client alive. They end with the client; notices that a webhook
-/// has not taken by then are lost.
+/// It is a handle: clones are the same alerts, and keep no client alive. They end with the client: its shutdown gives
+/// webhooks a quarter of its deadline, at most 2 s, for the notices that wait for them, and tries those at once that wait for
+/// another attempt. What a webhook has not taken then, or when the last client is dropped without a shutdown, is lost, which
+/// is said and counted ([`AlertManager::lost_notices`]).
 ///
 /// ```no_run
 /// # async fn run(client: otlp_client::EnhancedOtlpClient) -> Result<(), Box<dyn std::error::Error>> {
@@ -69,10 +72,18 @@ struct Shared {
     /// Notices that came about outside of the task.
     outbox: Mutex<Vec<AlertNotice>>,
     sinks: Vec<Sink>,
+    lost: Lost,
     diagnostics: Arc<Diagnostics>,
     runtime: Handle,
+    running: Mutex<Option<Running>>,
+}
+
+/// Alerts that are watched.
+struct Running {
+    /// The ways to the webhooks.
+    lines: Arc<[Line]>,
     /// The task that watches and those that send. Ended by dropping it.
-    tasks: Mutex<Option<JoinSet<()>>>,
+    _tasks: JoinSet<()>,
 }
 
 /// A sink that is ready to be told.
@@ -106,9 +117,10 @@ impl AlertManager {
             evaluator: Mutex::new(Evaluator::new(rules)),
             outbox: Mutex::default(),
             sinks,
+            lost: Lost::default(),
             diagnostics,
             runtime,
-            tasks: Mutex::default(),
+            running: Mutex::default(),
         };
         Ok(AlertManager { shared: Arc::new(shared) })
     }
@@ -119,40 +131,48 @@ impl AlertManager {
     ///
     /// [`MonitoringError::ShutDown`] after the shutdown of the client.
     pub async fn start(&self) -> Result<(), MonitoringError> {
+        self.watch()
+    }
+
+    /// As [`AlertManager::start`].
+    pub(in crate::monitoring) fn watch(&self) -> Result<(), MonitoringError> {
         if self.is_client_shut_down() {
             return Err(MonitoringError::ShutDown);
         }
-        let mut tasks = self.shared.tasks.lock();
-        if tasks.is_some() {
+        let mut running = self.shared.running.lock();
+        if running.is_some() {
             return Ok(());
         }
         self.shared.monitor.sampler().start(Wanted::ByAlerts);
         let rules = self.rules();
         *self.shared.evaluator.lock() = Evaluator::new(rules);
-        let mut started = JoinSet::new();
+        // What came about before the last stop is nobody's business any more.
+        self.shared.outbox.lock().clear();
+        let mut tasks = JoinSet::new();
         let mut lines = Vec::new();
         for sink in &self.shared.sinks {
             let Sink::Webhook(sender) = sink else { continue };
-            let (bodies, inbox) = mpsc::channel(webhook::MOST_WAITING);
-            let diagnostics = Arc::clone(&self.shared.diagnostics);
-            started.spawn_on(sender.clone().run(inbox, diagnostics), &self.shared.runtime);
-            lines.push(bodies);
+            let (line, inbox) = line(sender, &self.shared.lost, &self.shared.diagnostics);
+            tasks.spawn_on(inbox.run(), &self.shared.runtime);
+            lines.push(line);
         }
-        started.spawn_on(watch(Arc::clone(&self.shared), lines), &self.shared.runtime);
-        *tasks = Some(started);
+        let lines: Arc<[Line]> = lines.into();
+        tasks.spawn_on(watch(Arc::clone(&self.shared), Arc::clone(&lines)), &self.shared.runtime);
+        *running = Some(Running { lines, _tasks: tasks });
         Ok(())
     }
 
-    /// Watches nothing any more. Nobody is told, and what was firing fires anew after the next start, if it still holds.
+    /// Watches nothing any more. Nobody is told, what waits for a webhook is lost, and what was firing fires anew after the
+    /// next start, if it still holds.
     pub fn stop(&self) {
-        if self.shared.tasks.lock().take().is_some() {
+        if self.shared.running.lock().take().is_some() {
             self.shared.monitor.sampler().stop(Wanted::ByAlerts);
         }
     }
 
     /// Whether the rules are watched.
     pub fn is_running(&self) -> bool {
-        self.shared.tasks.lock().is_some() && !self.is_client_shut_down()
+        self.shared.running.lock().is_some() && !self.is_client_shut_down()
     }
 
     /// The rules.
@@ -175,9 +195,53 @@ impl AlertManager {
         Ok(())
     }
 
+    /// As [`AlertManager::set_rules`]; `None` for the default ones.
+    pub(crate) fn set_rules_or_default(&self, rules: Option<Vec<AlertRule>>) -> Result<(), MonitoringError> {
+        self.set_rules(rules.unwrap_or_else(defaults::rules))
+    }
+
     /// How all rules stand, in their order.
     pub fn alerts(&self) -> Vec<AlertStatus> {
         self.shared.evaluator.lock().status(Instant::now())
+    }
+
+    /// How many notices did not reach a webhook: it refused them, was too slow for them, or the alerts ended first. A notice
+    /// counts once for each webhook that did not take it.
+    pub fn lost_notices(&self) -> u64 {
+        self.shared.lost.count()
+    }
+
+    /// Whether somebody has yet to be told something.
+    pub(crate) fn is_telling(&self) -> bool {
+        let running = self.shared.running.lock();
+        let Some(Running { lines, .. }) = &*running else { return false };
+        !self.shared.outbox.lock().is_empty() || lines.iter().any(|line| !line.is_empty())
+    }
+
+    /// Tells everybody what there is to tell, within this time, and ends the alerts. What is on the runtime of the client
+    /// only.
+    pub(crate) async fn tell_the_rest(&self, limit: Duration) {
+        let lines = match &*self.shared.running.lock() {
+            Some(running) => Arc::clone(&running.lines),
+            None => return,
+        };
+        let notices = std::mem::take(&mut *self.shared.outbox.lock());
+        for notice in &notices {
+            self.shared.tell(notice, &lines);
+        }
+        for sink in &self.shared.sinks {
+            if let Sink::Webhook(sender) = sink {
+                sender.hurry();
+            }
+        }
+        let emptied = async {
+            for line in lines.iter() {
+                line.emptied().await;
+            }
+        };
+        // What is not told by then is counted where the line ends.
+        let _ = timeout(limit, emptied).await;
+        self.stop();
     }
 
     fn is_client_shut_down(&self) -> bool {
@@ -191,7 +255,7 @@ impl fmt::Debug for AlertManager {
     }
 }
 
-async fn watch(shared: Arc<Shared>, bodies: Vec<mpsc::Sender<Bytes>>) {
+async fn watch(shared: Arc<Shared>, lines: Arc<[Line]>) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -201,15 +265,13 @@ async fn watch(shared: Arc<Shared>, bodies: Vec<mpsc::Sender<Bytes>>) {
         notices.extend(shared.evaluator.lock().evaluate(|metric| metric.read(source), Instant::now()));
         // No lock is held: a callback may ask for the alerts, or replace the rules.
         for notice in &notices {
-            shared.tell(notice, &bodies);
+            shared.tell(notice, &lines);
         }
     }
 }
 
 impl Shared {
-    /// `bodies` are the ways to the tasks of the webhooks, in the order of the sinks.
-    fn tell(&self, notice: &AlertNotice, bodies: &[mpsc::Sender<Bytes>]) {
-        let mut bodies = bodies.iter();
+    fn tell(&self, notice: &AlertNotice, lines: &[Line]) {
         for sink in &self.sinks {
             match sink {
                 Sink::Log => self.diagnostics.say(severity(notice), notice),
@@ -218,23 +280,11 @@ impl Shared {
                         self.diagnostics.say(DiagnosticSeverity::Warning, "a callback of the alerts panicked");
                     }
                 }
-                Sink::Webhook(sender) => {
-                    if let Some(bodies) = bodies.next() {
-                        self.post(sender, bodies, notice);
-                    }
-                }
+                Sink::Webhook(_) => {}
             }
         }
-    }
-
-    fn post(&self, sender: &Sender, bodies: &mpsc::Sender<Bytes>, notice: &AlertNotice) {
-        if bodies.try_send(sender.body(notice)).is_err() {
-            let what = format_args!(
-                "the alert webhook {} is too slow: {} notices wait, and this one is left out: {notice}",
-                sender.host(),
-                webhook::MOST_WAITING
-            );
-            self.diagnostics.say(DiagnosticSeverity::Warning, what);
+        for line in lines {
+            line.post(notice);
         }
     }
 }

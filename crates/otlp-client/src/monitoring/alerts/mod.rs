@@ -6,6 +6,7 @@
 
 mod defaults;
 mod evaluator;
+mod line;
 mod manager;
 mod metric;
 mod notice;

@@ -15,9 +15,6 @@ const LONGEST_NAME: usize = 200;
 /// The longest wait of a rule.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
-/// How many rules there may be.
-const MOST_RULES: usize = 1_000;
-
 /// How a figure is compared with a threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Comparison {
@@ -109,6 +106,9 @@ pub struct AlertRule {
 }
 
 impl AlertRule {
+    /// How many rules there may be.
+    pub(crate) const MOST: usize = 1_000;
+
     /// A rule called `name` that fires at once while `metric` compares so with `threshold`: a warning.
     pub fn new(name: impl Into<String>, metric: AlertMetric, comparison: Comparison, threshold: f64) -> Self {
         AlertRule {
@@ -201,7 +201,8 @@ impl AlertRule {
         value.is_some_and(|value| self.comparison.holds(value, threshold))
     }
 
-    fn validate(&self) -> Result<(), ConfigError> {
+    /// Names the first setting that cannot work.
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         let length = self.name.chars().count();
         if length == 0 || length > LONGEST_NAME || self.name.chars().any(char::is_control) {
             let shown: String = self.name.chars().take(LONGEST_NAME).collect();
@@ -232,7 +233,7 @@ impl AlertRule {
 
     /// Names the first rule that cannot work, or that there are too many.
     pub(crate) fn validate_all(rules: &[AlertRule]) -> Result<(), MonitoringError> {
-        if rules.len() > MOST_RULES {
+        if rules.len() > AlertRule::MOST {
             return Err(refused("alert_rules", format_args!("{} rules", rules.len()), "at most 1000 rules").into());
         }
         let mut names = HashSet::new();

@@ -1,7 +1,7 @@
 //! The webhook: notices as JSON to an HTTP server, one at a time, tried again while that may help.
 //!
-//! Notices wait in a bounded queue for the task that sends them, so a server that is down delays nobody and costs a fixed
-//! amount of memory. What it answers is not read. URL and headers may be secrets: only the host is ever shown.
+//! Notices wait in a bounded queue (`line.rs`) for the task that sends them, so a server that is down delays nobody and costs
+//! a fixed amount of memory. What it answers is not read. URL and headers may be secrets: only the host is ever shown.
 
 use std::{
     fmt,
@@ -20,19 +20,16 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use otlp_reliability::{Decision, Retry, RetryPolicy};
+use otlp_exporters::Hurry;
+use otlp_reliability::{Decision, Retry, RetryErrors, RetryPolicy};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::time::timeout;
 use url::Url;
 
 use super::{
     super::{MonitoringError, error::refused},
     AlertNotice,
 };
-use crate::diagnostics::{DiagnosticSeverity, Diagnostics};
-
-/// How many notices wait for a server at most.
-pub(super) const MOST_WAITING: usize = 64;
 
 /// The longest wait that a server may ask for.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
@@ -94,6 +91,11 @@ impl Webhook {
         self
     }
 
+    /// Checks all settings.
+    pub(crate) fn check(&self) -> Result<(), MonitoringError> {
+        self.build(None).map(drop)
+    }
+
     /// Checks all settings, and makes what sends.
     pub(super) fn build(&self, service: Option<&str>) -> Result<Sender, MonitoringError> {
         let Ok(url) = Url::parse(&self.url) else {
@@ -128,7 +130,9 @@ impl Webhook {
         let connector = if is_https { connector.https_only() } else { connector.https_or_http() };
         let client = Client::builder(TokioExecutor::new()).build(connector.enable_http1().build());
         let (timeout, service) = (self.timeout, service.map(str::to_owned));
-        Ok(Sender { client, uri, headers, timeout, host, retry, service })
+        let hurry = Hurry::new();
+        let retry = retry.with_clock(hurry.clone());
+        Ok(Sender { client, uri, headers, timeout, host, retry, hurry, service })
     }
 }
 
@@ -167,7 +171,8 @@ pub(super) struct Sender {
     headers: HeaderMap,
     timeout: Duration,
     host: String,
-    retry: Retry,
+    retry: Retry<RetryErrors, Hurry>,
+    hurry: Hurry,
     service: Option<String>,
 }
 
@@ -203,19 +208,23 @@ impl Sender {
         Bytes::from(body.to_string())
     }
 
-    /// Sends what comes in, one after the other, until nothing more can come.
-    pub(super) async fn run(self, mut bodies: mpsc::Receiver<Bytes>, diagnostics: Arc<Diagnostics>) {
+    /// Ends the wait for another attempt, if one is under way.
+    pub(super) fn hurry(&self) {
+        self.hurry.now();
+    }
+
+    /// Posts a body, again while that may help.
+    ///
+    /// # Errors
+    ///
+    /// Why the server did not take it.
+    pub(super) async fn deliver(&self, body: Bytes) -> Result<(), String> {
         let classify = |result: &Result<(), Failure>| match result {
             Ok(()) => Decision::Done,
             Err(failure) => failure.decision,
         };
         let retry = self.retry.clone().with_classifier(classify);
-        while let Some(body) = bodies.recv().await {
-            if let Err(failure) = retry.execute(|| self.send(body.clone())).await {
-                let what = format_args!("the alert webhook {} did not take a notice: {}", self.host, failure.message);
-                diagnostics.say(DiagnosticSeverity::Warning, what);
-            }
-        }
+        retry.execute(|| self.send(body.clone())).await.map_err(|failure| failure.message)
     }
 
     async fn send(&self, body: Bytes) -> Result<(), Failure> {

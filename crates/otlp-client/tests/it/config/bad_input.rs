@@ -121,8 +121,183 @@ fn a_field_that_cannot_be_used_is_named_with_its_place_and_what_is_accepted() {
             "security: {enable_authentication: true}",
             "security.auth_token: it is empty, and enable_authentication is true",
         ),
+        // The parts beside production.
+        (
+            "receivers: {tls: {min_version: ssl3}}",
+            "receivers.tls.min_version is the text \"ssl3\", but takes tls1.2, tls1.3",
+        ),
+        ("receivers: {header: {a: b}}", "receivers.header is not known; the nearest is \"headers\""),
+        ("receivers: {headers: {a b: c}}", "receivers.headers is the name \"a b\", but takes names of HTTP headers"),
+        (
+            "receivers: {signals: [spans]}",
+            "receivers.signals[0] is the text \"spans\", but takes traces, metrics, logs",
+        ),
+        ("receivers: {signal_endpoints: {logs: ''}}", "receivers.signal_endpoints.logs is empty, but takes a URL"),
+        ("receivers: {auth_token_file: ''}", "receivers.auth_token_file is empty, but takes the path of a file"),
+        (
+            "receivers: {keep_alive: {ping_interval: 0s}}",
+            "receivers.keep_alive.ping_interval is 0ns, but takes 1 ms to 1 day",
+        ),
+        (
+            "receivers: {keep_alive: {enabled: false, min_connections: 1}}",
+            "receivers.keep_alive.enabled: it is false, and the fields beside it are set",
+        ),
+        (
+            "receivers: {keep_alive: {min_connections: 201}}",
+            "receivers.keep_alive.min_connections is 201, but takes 0 to connection.max_connections, which is 200",
+        ),
+        ("receivers: {endpoints: ['https://b:1']}", "receivers.endpoints: endpoint is set as well"),
+        ("receivers: {endpoints: ['']}", "receivers.endpoints[0] is empty"),
+        ("receivers: {tls: {system_roots: true}}", "receivers.tls.system_roots: it is true, and there is no transport"),
+        (
+            "{receivers: {auth_token_file: /t}, security: {enable_authentication: true, auth_token: t}}",
+            "receivers.auth_token_file: security.enable_authentication is true",
+        ),
+        (
+            "{receivers: {signal_endpoints: {logs: 'https://b'}}, service_discovery: {receiver_service: a, services: {a: {dns: 'b:1'}}}}",
+            "receivers.signal_endpoints: an endpoint of one signal is not balanced over",
+        ),
+        (
+            "service_discovery: {receiver_service: a}",
+            "service_discovery.receiver_service is \"a\", but takes a name among",
+        ),
+        ("service_discovery: {services: {a: {}}}", "service_discovery.services.a: a service has exactly one source"),
+        (
+            "service_discovery: {services: {a: {dns: 'b:1', dns_srv: c}}}",
+            "service_discovery.services.a: a service has exactly one source",
+        ),
+        (
+            "service_discovery: {services: {a: {dns: b}}}",
+            "service_discovery.services.a.dns is \"b\", but takes host:port",
+        ),
+        (
+            "service_discovery: {services: {a: {endpoints: ['b:1', {addres: 'c:1'}]}}}",
+            "service_discovery.services.a.endpoints[1].addres is not known; the nearest is \"address\"",
+        ),
+        (
+            "service_discovery: {services: {a: {endpoints: ['b:1', 7]}}}",
+            "service_discovery.services.a.endpoints[1] is 7, but takes host:port, or a part with fields",
+        ),
+        (
+            "service_discovery: {services: {a: {endpoints: [{address: 'b:1', weight: 70000}]}}}",
+            "service_discovery.services.a.endpoints[0].weight is 70000, but takes 0 to 65535",
+        ),
+        (
+            "service_discovery: {dns: {name_servers: [a]}}",
+            "service_discovery.dns.name_servers[0] is \"a\", but takes an address",
+        ),
+        (
+            "service_discovery: {dns: {min_ttl: 2m, max_ttl: 1m}}",
+            "service_discovery.dns.max_ttl is 60s, but takes min_ttl",
+        ),
+        ("service_discovery: {consul: {}}", "service_discovery.consul.endpoint is missing"),
+        (
+            "service_discovery: {consul: {endpoint: 'http://a', token: b, token_file: c}}",
+            "service_discovery.consul.token_file: token is set as well",
+        ),
+        (
+            "service_discovery: {consul: {endpoint: 'http://a', cert_file: c}}",
+            "service_discovery.consul.cert_file: cert_file is set and key_file is not",
+        ),
+        (
+            "service_discovery: {consul: {endpoint: 'http://a', max_staleness: 1s}}",
+            "service_discovery.consul.max_staleness: it does nothing without stale_reads",
+        ),
+        (
+            "service_discovery: {consul: {endpoint: 'http://a', wait: 1h}}",
+            "service_discovery.consul.wait is 3600s, but takes 1 s",
+        ),
+        (
+            "service_discovery: {registration: {}}",
+            "service_discovery.registration: it is registered at an agent of Consul",
+        ),
+        ("load_balancer: {}", "load_balancer: there is a single endpoint"),
+        (
+            "{load_balancer: {strategy: roundrobin}, service_discovery: {}}",
+            "load_balancer.strategy is the text \"roundrobin\", but takes round_robin, random, weighted, least_loaded, \
+             rendezvous; the nearest is round_robin",
+        ),
+        (
+            "{load_balancer: {health_check_path: /a}, service_discovery: {}}",
+            "load_balancer.health_check_path: it does nothing without health_check_interval",
+        ),
+        (
+            "{load_balancer: {health_check_path: a, health_check_interval: 1s}, service_discovery: {}}",
+            "load_balancer.health_check_path is \"a\", but takes a path, like /health",
+        ),
+        (
+            "{load_balancer: {health_check_port: 1, health_check_interval: 1s}, service_discovery: {}}",
+            "load_balancer.health_check_port: it does nothing without health_check_path",
+        ),
+        (
+            "circuit_breaker: {consecutive_failures: 0}",
+            "circuit_breaker.consecutive_failures is 0, but takes 1 or more",
+        ),
+        (
+            "circuit_breaker: {consecutive_failures: null}",
+            "circuit_breaker.consecutive_failures: it is null and there is no",
+        ),
+        ("circuit_breaker: {failure_rate: 2}", "circuit_breaker.failure_rate is 2.0, but takes 0.000001 to 1.0"),
+        ("circuit_breaker: {minimum_calls: 5}", "circuit_breaker.minimum_calls: it does nothing without failure_rate"),
+        ("circuit_breaker: {max_break: 1ms}", "circuit_breaker.max_break is 1ms, but takes initial_break to 1 day"),
+        ("telemetry: {sampler: always}", "telemetry.sampler is the text \"always\", but takes always_on, always_off"),
+        ("telemetry: {sampler_ratio: 0.5}", "telemetry.sampler_ratio: it does nothing without a sampler that takes it"),
+        (
+            "telemetry: {sampler: traceidratio, sampler_ratio: 1.5}",
+            "telemetry.sampler_ratio is 1.5, but takes 0.0 to 1.0",
+        ),
+        (
+            "telemetry: {propagators: [w3c]}",
+            "telemetry.propagators[0] is the text \"w3c\", but takes tracecontext, baggage",
+        ),
+        ("telemetry: {propagators: [b3, b3]}", "telemetry.propagators[1]: it is there twice"),
+        ("telemetry: {span_limits: {attributes: 5}}", "telemetry.span_limits.attributes is not known"),
+        ("telemetry: {cardinality_limit: 0}", "telemetry.cardinality_limit is 0, but takes 1 to 1000000 series"),
+        (
+            "telemetry: {log_aggregation: {interval: 0s}}",
+            "telemetry.log_aggregation.interval is 0ns, but takes 1 ms to 1 h",
+        ),
+        (
+            "telemetry: {temporality: sum}",
+            "telemetry.temporality is the text \"sum\", but takes cumulative, delta, low_memory",
+        ),
+        ("delivery: {drop_deadline: 2h}", "delivery.drop_deadline is 7200s, but takes 0 ms to 1 h"),
+        ("health: {public: true}", "health.public: it is true, and nothing is served"),
+        ("alerts: {log: false}", "alerts.log: it is false, and there are no webhooks"),
+        ("alerts: {webhooks: [{}]}", "alerts.webhooks[0].url is missing"),
+        (
+            "alerts: {webhooks: [{url: 'ftp://hunter2'}]}",
+            "alerts.webhooks[0].url is something else, which is not shown, but takes a URL that begins with http",
+        ),
+        (
+            "alerts: {webhooks: [{url: 'http://a', timeout: 1h}]}",
+            "alerts.webhooks[0].timeout is 3600s, but takes 1 ms to 5 min",
+        ),
+        ("alerts: {rules: [{name: a}]}", "alerts.rules[0].metric is missing"),
+        (
+            "alerts: {rules: [{name: a, metric: dropped, comparison: above, threshold: 1}]}",
+            "alerts.rules[0].metric is the text \"dropped\", but takes dropped_items, rejected_items",
+        ),
+        (
+            "alerts: {rules: [{name: a, metric: dropped_items, comparison: above, threshold: 1, clear_threshold: 2}]}",
+            "alerts.rules[0].clear_threshold is 2, but takes a finite number that is not above the threshold",
+        ),
+        (
+            "alerts: {rules: [{name: a, metric: dropped_items, comparison: above, threshold: 1, for: 2days}]}",
+            "alerts.rules[0].for is 172800s, but takes 0 to 1 day",
+        ),
+        (
+            "alerts: {rules: [{name: a, metric: dropped_items, comparison: above, threshold: 1}, \
+             {name: a, metric: dropped_items, comparison: above, threshold: 1}]}",
+            "alerts.rules[1].name is \"a\", but takes a name that no other rule has",
+        ),
     ] {
-        let error = ClientConfig::from_yaml_str(&with(line)).unwrap_err();
+        // Two parts on a line are written as one flow.
+        let line = line.strip_prefix('{').and_then(|line| line.strip_suffix('}')).map_or_else(
+            || with(line),
+            |parts| format!("{{endpoint: 'https://a:4318',\nservice_name: shop,\n{parts}}}\n"),
+        );
+        let error = ClientConfig::from_yaml_str(&line).unwrap_err();
         assert!(error.to_string().contains(expected), "{line}\n  {error}\n  {expected}");
         assert!(error.place().is_some_and(|place| place.line == 3), "{line}: {error}");
     }

@@ -126,7 +126,7 @@ fn a_key_that_a_disk_queue_has_of_its_own_is_not_lost_in_silence() {
 }
 
 /// Text that means something else to YAML, or nothing.
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     let special = [
         "",
         "1.0",
@@ -161,19 +161,19 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![select(special.to_vec()).prop_map(str::to_owned), "[ -~]{0,24}", "\\PC{0,12}", "(?s).{0,6}"]
 }
 
-fn name() -> impl Strategy<Value = String> {
+pub(super) fn name() -> impl Strategy<Value = String> {
     text().prop_filter("not empty", |text| !text.trim().is_empty())
 }
 
-fn duration(range: std::ops::RangeInclusive<u64>) -> impl Strategy<Value = Duration> {
+pub(super) fn duration(range: std::ops::RangeInclusive<u64>) -> impl Strategy<Value = Duration> {
     prop_oneof![
         range.clone().prop_map(Duration::from_nanos),
         range.prop_map(|nanos| Duration::from_millis((nanos / 1_000_000).max(1)))
     ]
 }
 
-const MS: u64 = 1_000_000;
-const HOUR: u64 = 3_600_000 * MS;
+pub(super) const MS: u64 = 1_000_000;
+pub(super) const HOUR: u64 = 3_600_000 * MS;
 
 prop_compose! {
     fn production()(
@@ -274,6 +274,7 @@ proptest! {
     fn so_does_what_is_beside_it(
         attributes in btree_map(name(), text(), 0..4),
         weights in ((1usize << 10)..=(64 << 20), 1..=1024usize, (1usize << 10)..=(64 << 20)),
+        catch_up in option::of(110..=100_000u32),
         on_full in select(vec![OnFull::DropNewest, OnFull::DropOldest, OnFull::Block]),
         sizes in ((4usize << 10)..=(64 << 10), (256usize << 10)..=(64 << 30)),
         factors in (1.001..=16.0f64, 0.001..=1.0f64),
@@ -283,7 +284,7 @@ proptest! {
         config.resource_attributes = attributes;
         let limits = &mut config.batch_limits;
         (limits.max_batch_bytes, limits.max_in_flight, limits.max_record_bytes) = weights;
-        config.batch_limits.on_full = on_full;
+        (config.batch_limits.catch_up_percent, config.batch_limits.on_full) = (catch_up, on_full);
         config.memory_pool = MemoryPoolConfig {
             initial_size: 256 << 10,
             max_size: sizes.1,

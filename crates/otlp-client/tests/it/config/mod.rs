@@ -1,10 +1,17 @@
 //! The configuration as data: what files say, what is refused, and what each field does at a receiver.
 
+mod alerting;
 mod bad_input;
+mod document;
 mod effects;
-
 mod files;
+mod finding;
+mod from_yaml;
+mod kafka;
+mod receivers;
+mod recording;
 mod reload;
+mod round_trip;
 mod secrets;
 
 use std::time::Duration;

@@ -11,11 +11,14 @@ use std::{
 use otlp_batch::DropReason;
 use otlp_client::{
     EnhancedOtlpClient, ReloadError,
-    config::{ErrorType, LogLevel, ProductionConfig},
+    config::{ErrorType, LogLevel, ProductionConfig, SecretValues},
 };
 use otlp_receiver::{Fault, GrpcCode};
 
-use super::effects::{builder, client, config};
+use super::{
+    effects::{builder, client, config},
+    from_yaml,
+};
 use crate::setup::{DEADLINE, receiver, spans};
 
 #[test]
@@ -141,6 +144,35 @@ fn what_cannot_change_is_named_until_it_is_as_it_was() {
     spans(&client, 1);
     assert!(client.flush_blocking(DEADLINE).complete, "still the old endpoint");
     assert_eq!(client.reload(&built).unwrap(), Default::default());
+}
+
+#[test]
+fn of_the_parts_beside_production_what_cannot_change_is_named() {
+    let receiver = receiver();
+    let text = "receivers: {headers: {x-tenant: seven}}\ncircuit_breaker: {consecutive_failures: 3}";
+    let text = format!("endpoint: {}\n{text}", receiver.grpc_endpoint());
+    let client = from_yaml::client(&text);
+    let built = from_yaml::read(&text);
+    let mut config = built.clone();
+    config.production.retry.max_attempts = 7;
+    config.receivers.headers = SecretValues::from([("x-tenant", "hunter2")]);
+    config.circuit_breaker = None;
+    config.telemetry.cardinality_limit = Some(5);
+    config.memory_pool.max_size *= 2;
+    for applied in [&["retry.max_attempts"][..], &[]] {
+        let reloaded = client.reload_client_config(&config).unwrap();
+        assert_eq!(reloaded.applied, applied);
+        assert_eq!(
+            reloaded.needs_restart,
+            ["circuit_breaker", "memory_pool.max_size", "receivers.headers.x-tenant", "telemetry"]
+        );
+    }
+    assert_eq!(client.reload(&built.production).unwrap().applied, ["retry.max_attempts"], "production alone");
+    from_yaml::batches(&client, 1);
+    assert_eq!(receiver.requests().last().unwrap().header("x-tenant"), Some("seven"));
+    config.receivers.endpoints = vec!["http://b:1".to_owned()];
+    let error = client.reload_client_config(&config).unwrap_err().to_string();
+    assert!(error.starts_with("receivers.endpoints: endpoint is set as well"), "{error}");
 }
 
 #[test]

@@ -22,6 +22,45 @@ fn debug_shows_no_secret() {
 }
 
 #[test]
+fn debug_and_errors_show_no_secret_of_the_parts_beside() {
+    let text = format!(
+        "
+endpoint: https://collector:4317
+service_name: shop
+receivers:
+  signal_endpoints: {{logs: 'https://user:{SECRET}@logs/path?key={SECRET}'}}
+  headers: {{x-api-key: {SECRET}}}
+service_discovery:
+  consul: {{endpoint: 'http://user:{SECRET}@127.0.0.1:8500', token: {SECRET}}}
+alerts:
+  webhooks: [{{url: 'https://alerts/{SECRET}', headers: {{x-token: {SECRET}}}}}]
+"
+    );
+    let config = ClientConfig::from_yaml_str(&text).unwrap();
+    let shown = format!("{config:?} {config:#?}");
+    assert!(!shown.contains(SECRET) && shown.contains("x-api-key") && shown.contains("https://logs/path"), "{shown}");
+    let built = EnhancedOtlpClient::builder().without_environment().with_client_config(config).build_blocking();
+    let error = built.unwrap_err();
+    assert!(error.to_string().starts_with("service_discovery.consul.endpoint is "), "{error}");
+    assert!(!format!("{error} {error:?}").contains(SECRET), "{error:?}");
+    for wrong in [
+        format!("receivers: {{headers: {{a: [{SECRET}]}}}}"),
+        format!("receivers: {{headers: {SECRET}}}"),
+        format!("receivers: {{endpoints: {SECRET}}}"),
+        format!("service_discovery: {{consul: {SECRET}}}"),
+        format!("service_discovery: {{consul: {{endpoint: 'http://a', token: {{a: {SECRET}}}, wait: {SECRET}}}}}"),
+        format!("alerts: {{webhooks: [{SECRET}]}}"),
+        format!("alerts: {{webhooks: [{{url: {SECRET}}}]}}"),
+        format!("alerts: {{webhooks: [{{url: 'http://a', headers: {SECRET}}}]}}"),
+        format!("kafka: {{brokers: [], properties: {SECRET}}}"),
+    ] {
+        let text = format!("endpoint: https://a\nservice_name: shop\n{wrong}");
+        let error = ClientConfig::from_yaml_str(&text).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains(SECRET), "{error}");
+    }
+}
+
+#[test]
 fn what_is_saved_is_the_reference() {
     let config =
         "endpoint: https://a\nservice_name: shop\nsecurity: {enable_authentication: true, auth_token: '${TOKEN}'}";

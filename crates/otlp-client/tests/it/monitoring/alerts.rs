@@ -4,6 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, mpsc},
+    thread,
     time::Duration,
 };
 
@@ -283,4 +284,49 @@ fn a_webhook_that_hangs_holds_up_neither_others_nor_the_delivery() {
     assert!(client.shutdown_blocking(DEADLINE).complete);
     let shared: Arc<_> = receiver.store().spans().into_iter().next().unwrap();
     assert_eq!(shared.name, "work");
+}
+
+#[test]
+fn a_shutdown_sends_the_notices_that_wait_for_another_attempt() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let retry = RetryPolicy::constant(Duration::from_secs(3600)).with_max_attempts(5);
+    let client = builder("http://127.0.0.1:1").0.with_alert_rules([always("one")]);
+    let webhook = webhook(&listener).with_retry_policy(retry);
+    let client = client.with_alert_sink(AlertSink::webhook(webhook)).build_blocking().unwrap();
+    let alerts = alerts(&client);
+    answer(listener.accept().unwrap().0, "503 Wait\r\nretry-after: 60");
+    alerts.set_rules([]).unwrap();
+    let answering = thread::spawn(move || [(); 2].map(|()| answer(listener.accept().unwrap().0, "200 OK").body));
+    client.shutdown_blocking(DEADLINE);
+    let [fired, resolved] = answering.join().unwrap();
+    assert_eq!((&fired["state"], &resolved["state"]), (&"firing".into(), &"resolved".into()));
+    assert_eq!(alerts.lost_notices(), 0);
+}
+
+#[test]
+fn notices_that_a_webhook_has_not_taken_at_the_end_are_counted_and_said() {
+    for is_shut_down in [true, false] {
+        let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (builder, said) = builder("http://127.0.0.1:1");
+        let webhook = webhook(&hanging).with_timeout(Duration::from_secs(300));
+        let client = builder
+            .with_alert_rules([always("one"), always("two")])
+            .with_alert_sink(AlertSink::webhook(webhook))
+            .with_drop_deadline(Duration::from_millis(10))
+            .build_blocking()
+            .unwrap();
+        let alerts = alerts(&client);
+        let (_held, _) = hanging.accept().unwrap();
+        if is_shut_down {
+            client.shutdown_blocking(Duration::from_millis(400));
+        }
+        drop(client);
+        wait_until("the end of the alerts", || alerts.lost_notices() > 0);
+        assert_eq!(alerts.lost_notices(), 2);
+        let expected = format!(
+            "the webhook http://{} had taken everything: it did not get 2 notices",
+            hanging.local_addr().unwrap()
+        );
+        wait_until("what is said", || said.lock().iter().any(|line| line.contains(&expected)));
+    }
 }

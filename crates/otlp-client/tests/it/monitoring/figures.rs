@@ -8,6 +8,7 @@ use otlp_client::{
     monitoring::{MonitoringError, PerformanceMonitor},
 };
 use otlp_core::Signal;
+use otlp_exporters::{ExportResult, Exporter, async_trait};
 use otlp_receiver::{Fault, GrpcCode};
 
 use super::wait_until;
@@ -66,6 +67,56 @@ fn failed_attempts_retries_and_drops_are_told_apart() {
     assert_eq!(traces.attempts.delivered, 1);
     assert!(traces.attempts.failed >= 1 && figures.destinations[0].retries >= 1, "{figures:?}");
     assert!(traces.ledger.dropped[DropReason::QueueFull] > 0, "{figures:?}");
+}
+
+type Answer = Result<ExportResult, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Exporters of one name, of which some fail.
+struct Namesake {
+    is_failing: bool,
+}
+
+impl Namesake {
+    fn answer(&self) -> Answer {
+        if self.is_failing { Err("scripted".into()) } else { Ok(ExportResult::Success) }
+    }
+}
+
+#[async_trait]
+impl Exporter for Namesake {
+    fn name(&self) -> String {
+        "namesake".to_owned()
+    }
+
+    async fn export_spans(&self, _: Vec<otlp_core::data::SpanData>) -> Answer {
+        self.answer()
+    }
+
+    async fn export_metrics(&self, _: Vec<otlp_core::data::MetricData>) -> Answer {
+        self.answer()
+    }
+
+    async fn export_logs(&self, _: Vec<otlp_core::data::LogData>) -> Answer {
+        self.answer()
+    }
+}
+
+#[test]
+fn destinations_of_one_name_have_retries_of_their_own() {
+    let receiver = receiver();
+    let client = builder(receiver.grpc_endpoint())
+        .0
+        .with_grpc_transport()
+        .with_custom_exporter(Box::new(Namesake { is_failing: false }))
+        .with_custom_exporter(Box::new(Namesake { is_failing: true }))
+        .build_blocking()
+        .unwrap();
+    let monitor = monitor(&client);
+    spans(&client, 5);
+    client.shutdown_blocking(DEADLINE);
+    let retries: Vec<_> = monitor.snapshot().destinations.into_iter().map(|one| (one.name, one.retries > 0)).collect();
+    let expected = [("otlp (grpc)", false), ("namesake", false), ("namesake", true)];
+    assert_eq!(retries, expected.map(|(name, retries)| (name.to_owned(), retries)));
 }
 
 #[test]

@@ -156,6 +156,14 @@ fn the_programs_metrics_can_be_switched_off() {
         assert_eq!(client.ledger().metrics.accepted, if is_enabled { 2 } else { 0 });
     }
     let receiver = receiver();
+    let config = MonitoringConfig { enable_custom_metrics: false, enable_performance_metrics: true, ..config() };
+    let client = client(&receiver, config);
+    client.meter("shop").u64_counter("orders").init().add(1, &());
+    spans(&client, 1);
+    assert!(client.flush_blocking(DEADLINE).complete);
+    let names = names(&receiver);
+    assert!(!names.contains("orders") && names.contains("otel.sdk.exporter.span.exported"), "{names:?}");
+    let receiver = self::receiver();
     let client = builder(receiver.grpc_endpoint()).0.with_grpc_transport().with_custom_metrics_enabled(false);
     let client = client.build_blocking().unwrap();
     client.meter("shop").u64_counter("orders").init().add(1, &());

@@ -2,19 +2,19 @@
 //!
 //! Before each new connection the files are read again and compared. What changed is taken if it can be used as a whole;
 //! if not, what is in force stays so, and the reason is said once. A rotation that replaces certificate and key one after
-//! the other is such a moment: the next connection finds both.
+//! the other is such a moment: the next connection finds both. Connections that are opened together read together.
 
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};
 
 use super::{
     Offer,
     material::{Material, files},
 };
 use crate::{
-    config::{ConfigError, EventHook, TlsOptions, TransportEvent},
+    config::{ConfigError, EventHook, Reading, TlsOptions, TransportEvent},
     connection::DialError,
 };
 
@@ -22,12 +22,17 @@ use crate::{
 /// what is in force.
 const READING_TIME: Duration = Duration::from_secs(2);
 
+/// The same for the system's authorities, without which there is nothing to go on with.
+const SYSTEM_TIME: Duration = Duration::from_secs(20);
+
 /// Certificates that may change while they are used.
 pub(super) struct Rotation {
     options: TlsOptions,
     offer: Offer,
     events: EventHook,
     state: Mutex<State>,
+    files: Reading<Result<Material, String>>,
+    authorities: Reading<Vec<CertificateDer<'static>>>,
 }
 
 struct State {
@@ -55,7 +60,14 @@ impl Rotation {
             system_roots: (!trusts_system).then(RootCertStore::empty),
             failed: None,
         };
-        Ok(Rotation { options, offer, events, state: Mutex::new(state) })
+        Ok(Rotation {
+            options,
+            offer,
+            events,
+            state: Mutex::new(state),
+            files: Reading::new(READING_TIME),
+            authorities: Reading::new(SYSTEM_TIME),
+        })
     }
 
     /// What the next connection uses.
@@ -85,12 +97,8 @@ impl Rotation {
     /// Reads the files again, and takes what changed if it can be used.
     async fn look(&self) {
         let options = self.options.clone();
-        let reading = tokio::task::spawn_blocking(move || Material::read(&options));
-        let read = match tokio::time::timeout(READING_TIME, reading).await {
-            Ok(Ok(read)) => read.map_err(|error| error.to_string()),
-            Ok(Err(_)) => Err("the reading of the files broke off".to_owned()),
-            Err(_) => Err(format!("the files could not be read within {READING_TIME:?}")),
-        };
+        let read = self.files.read(move || Material::read(&options).map_err(|error| error.to_string())).await;
+        let read = read.unwrap_or_else(|unread| Err(format!("the files {unread}")));
         if let Some(event) = self.take(read) {
             self.events.say(&event);
         }
@@ -121,11 +129,11 @@ impl Rotation {
     }
 
     async fn system_roots(&self) -> Result<RootCertStore, DialError> {
-        let found = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs).await;
-        let found = found.map_err(|_| DialError::tls("the system's certificate authorities could not be read"))?;
+        let found = self.authorities.read(|| rustls_native_certs::load_native_certs().certs).await;
+        let found = found.map_err(|unread| DialError::tls(format!("the system's certificate authorities {unread}")))?;
         let mut roots = RootCertStore::empty();
         // Systems carry a few certificates that webpki does not parse; the others serve.
-        let (added, _) = roots.add_parsable_certificates(found.certs);
+        let (added, _) = roots.add_parsable_certificates(found);
         if added == 0 && self.options.ca.is_none() {
             return Err(DialError::tls(
                 "the system has no certificate authorities: install its ca-certificates, or give a CA certificate",
