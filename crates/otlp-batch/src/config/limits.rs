@@ -18,7 +18,8 @@ pub struct BatchLimits {
     /// How fast a destination gets what gathered while it was down, in percent of what is produced: with 180, all that
     /// is new and 0.8 times as much of what is old, so that many clients that return together do not overwhelm their
     /// receivers. It halves when attempts fail, and grows by a tenth per minute once all went well for ten minutes. A
-    /// flush and a shutdown hold nothing back. 110 to 100,000; `None`: as fast as it is acknowledged. Default 180.
+    /// flush and a shutdown hold nothing back. An outage is a time in which the destination takes nothing
+    /// ([`BatchExporter::unready`](crate::BatchExporter::unready)), as with an open circuit breaker. 110 to 100,000; `None`: as fast as it is acknowledged. Default 180.
     ///
     /// 210 at least where a disk queue has an age limit, so that nothing expires because of it. Not used with
     /// [`OnFull::Block`]: threads that wait for room are worse than receivers that refuse.

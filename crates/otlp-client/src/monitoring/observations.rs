@@ -58,7 +58,7 @@ impl Observations {
     /// Something happened to the disk queue of `destination`.
     pub(crate) fn disk(&self, destination: usize, event: &DiskEvent<'_>) {
         let state = match event {
-            DiskEvent::Degraded { .. } => DiskQueueState::Degraded,
+            DiskEvent::Degraded { .. } | DiskEvent::Stalled { .. } => DiskQueueState::Degraded,
             DiskEvent::Full { .. } => DiskQueueState::Full,
             DiskEvent::Restored => DiskQueueState::Working,
             _ => return,
@@ -123,6 +123,8 @@ mod tests {
             (DiskEvent::Full { max_bytes: 1 }, DiskQueueState::Full),
             (DiskEvent::Degraded { error: &error }, DiskQueueState::Degraded),
             (DiskEvent::Damaged { signal: Signal::Logs, items: 1 }, DiskQueueState::Degraded),
+            (DiskEvent::Restored, DiskQueueState::Working),
+            (DiskEvent::Stalled { waited: Duration::from_secs(30) }, DiskQueueState::Degraded),
             (DiskEvent::Restored, DiskQueueState::Working),
         ] {
             observations.disk(1, &event);

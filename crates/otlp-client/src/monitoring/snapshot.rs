@@ -116,7 +116,7 @@ pub enum DiskQueueState {
     Working,
     /// It has as many bytes as it may have: what is new stays in memory.
     Full,
-    /// The disk refuses: what is new stays in memory.
+    /// The disk refuses, or does not answer: what is new stays in memory.
     Degraded,
 }
 

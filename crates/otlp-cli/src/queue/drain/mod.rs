@@ -119,8 +119,10 @@ fn pipeline(
         disk_queue = disk_queue.with_dead_letter_bytes(0);
     }
     let shown = PathBuf::from(directory);
+    // Somebody waits for it: nothing is held back.
+    let limits = BatchLimits { max_in_flight: MAX_IN_FLIGHT, catch_up_percent: None, ..BatchLimits::default() };
     let pipeline = Pipeline::builder(Resource::default())
-        .limits(BatchLimits { max_in_flight: MAX_IN_FLIGHT, ..BatchLimits::default() })
+        .limits(limits)
         .memory(MemoryPoolConfig { max_size: MEMORY, ..MemoryPoolConfig::default() })
         .with_disk_queue(disk_queue)
         .on_disk_event(move |_, event| match event {

@@ -1,6 +1,7 @@
 //! Consul: always against recorded answers of a real agent, and against a real agent where there is one.
 
 mod agent;
+mod hostile;
 mod real;
 mod recorded;
 mod replay;
