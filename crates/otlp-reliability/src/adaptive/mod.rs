@@ -18,10 +18,7 @@ mod settling;
 mod snapshot;
 mod vegas;
 
-use std::{
-    future::Future,
-    sync::{Arc, Weak},
-};
+use std::{future::Future, sync::Arc};
 
 pub use self::{
     aimd::Aimd,
@@ -86,7 +83,12 @@ pub struct AdaptiveLimit<J = FailOnError, K = TokioClock, O = ()> {
 
 impl AdaptiveLimit {
     fn from_checked(settings: AdaptiveLimitConfig) -> Self {
-        AdaptiveLimit { core: announced(Core::new(settings)), judge: FailOnError, clock: TokioClock, observer: () }
+        AdaptiveLimit {
+            core: registry::announced(Core::new(settings)),
+            judge: FailOnError,
+            clock: TokioClock,
+            observer: (),
+        }
     }
 }
 
@@ -98,7 +100,12 @@ impl<J, K, O> AdaptiveLimit<J, K, O> {
 
     /// A limit with the same settings on another clock, with nothing learnt yet.
     pub fn with_clock<L: Clock>(self, clock: L) -> AdaptiveLimit<J, L, O> {
-        AdaptiveLimit { core: announced(self.core.afresh()), judge: self.judge, clock, observer: self.observer }
+        AdaptiveLimit {
+            core: registry::announced(self.core.afresh()),
+            judge: self.judge,
+            clock,
+            observer: self.observer,
+        }
     }
 
     /// The same limit, reporting to `observer`.
@@ -271,10 +278,4 @@ impl<J, K, O> Controlled for AdaptiveLimit<J, K, O> {
     fn control(&self) -> Option<Arc<dyn Control>> {
         Some(Arc::clone(&self.core) as Arc<dyn Control>)
     }
-}
-
-fn announced(core: Core) -> Arc<Core> {
-    let core = Arc::new(core);
-    registry::announce(Arc::downgrade(&core) as Weak<dyn Control>);
-    core
 }
