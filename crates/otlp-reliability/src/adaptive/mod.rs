@@ -1,18 +1,24 @@
 //! Adaptive limit: as many calls at once as the callee serves well, found by watching how it answers.
 //!
-//! - `estimate`, `aimd`, `vegas`, `gradient2`: the algorithms, pure; `round` and `probe` are what they measure with.
+//! - `aimd`, `vegas`, `gradient2`: the algorithms, pure. `sample` and `estimate` are what they are told and what they
+//!   answer, `round` and `probe` what they measure with, `probing` what those that go by latency have in common.
+//! - `algorithm` chooses among them, `estimator` is the one in use.
 //! - `core`: the gate of the bulkhead, moved by an algorithm.
 //! - `permit`: a call under way, which tells the limit how it went.
 //! - This file: the policy around them.
 
 mod aimd;
+mod algorithm;
 mod config;
 mod core;
 mod estimate;
+mod estimator;
 mod gradient2;
 mod permit;
 mod probe;
+mod probing;
 mod round;
+mod sample;
 #[cfg(test)]
 mod settling;
 mod snapshot;
@@ -21,18 +27,10 @@ mod vegas;
 use std::{future::Future, sync::Arc};
 
 pub use self::{
-    aimd::Aimd,
-    config::{AdaptiveLimitConfig, Algorithm},
-    gradient2::Gradient2,
-    permit::AdaptivePermit,
-    snapshot::AdaptiveLimitSnapshot,
-    vegas::Vegas,
+    aimd::Aimd, algorithm::Algorithm, config::AdaptiveLimitConfig, gradient2::Gradient2, permit::AdaptivePermit,
+    snapshot::AdaptiveLimitSnapshot, vegas::Vegas,
 };
-use self::{
-    config::{validate_probe_multiplier, validate_smoothing},
-    core::Core,
-    permit::Call,
-};
+use self::{core::Core, permit::Call};
 use crate::{
     BlockingPolicy, Clock, Control, Controlled, Event, FailOnError, Judge, Observer, Policy, Rejection, TokioClock,
     bulkhead::Entered, registry,
