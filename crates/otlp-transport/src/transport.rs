@@ -6,7 +6,7 @@ use std::{fmt, io, str::FromStr};
 use otlp_core::{EncodedRequest, ErrorKind, ExportError, Outcome, RetryableFailure};
 
 use crate::{
-    config::{ConfigError, Target, TransportConfig},
+    config::{ConfigError, Headers, RequestHeaders, Target, TransportConfig},
     connection::Failure,
     grpc::GrpcTransport,
     http::{HttpEncoding, HttpTransport},
@@ -104,6 +104,31 @@ impl AnyTransport {
         match self {
             AnyTransport::Grpc(transport) => transport.start(),
             AnyTransport::Http(transport) => transport.start(),
+        }
+    }
+
+    /// Whether [`AnyTransport::replace_headers`] would take these; changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`AnyTransport::replace_headers`].
+    pub fn accepts_headers(&self, headers: &Headers) -> Result<(), ConfigError> {
+        self.headers().with(headers).map(drop)
+    }
+
+    /// Sends these in place of [`TransportConfig::headers`], from the next request on.
+    ///
+    /// # Errors
+    ///
+    /// A header cannot be sent, or stands beside a bearer token; the old ones stay.
+    pub fn replace_headers(&self, headers: &Headers) -> Result<(), ConfigError> {
+        self.headers().replace(headers)
+    }
+
+    fn headers(&self) -> &RequestHeaders {
+        match self {
+            AnyTransport::Grpc(transport) => transport.headers(),
+            AnyTransport::Http(transport) => transport.headers(),
         }
     }
 }

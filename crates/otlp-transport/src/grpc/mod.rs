@@ -16,7 +16,7 @@ use otlp_core::{EncodedRequest, Outcome, Signal};
 use self::answer::Answer;
 use crate::{
     auth::{Answered, Authentication, Granted},
-    config::{ConfigError, TransportConfig},
+    config::{ConfigError, RequestHeaders, TransportConfig},
     connection::{Deadline, Route, Routes},
     payload::{Compressor, ContentEncoding, PreparedRequest},
     transport::{Transport, lost, too_large, uncompressed},
@@ -43,7 +43,7 @@ const fn method(signal: Signal) -> &'static str {
 /// Delivers over gRPC: HTTP/2 with prior knowledge on `http`, by ALPN on `https`.
 pub struct GrpcTransport {
     routes: Routes,
-    headers: HeaderMap,
+    headers: RequestHeaders,
     authentication: Authentication,
     compressor: Compressor,
     request_timeout: Option<Duration>,
@@ -60,7 +60,7 @@ impl GrpcTransport {
     /// A setting is unusable; the error names it.
     pub fn new(config: TransportConfig) -> Result<Self, ConfigError> {
         config.check()?;
-        let mut headers = config.request_headers()?;
+        let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         // Tells proxies that cannot forward trailers apart from those that can.
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -71,7 +71,7 @@ impl GrpcTransport {
         }
         Ok(GrpcTransport {
             routes: Routes::grpc(&config, method)?,
-            headers,
+            headers: RequestHeaders::new(&config, headers)?,
             authentication: Authentication::new(&config),
             compressor,
             request_timeout: config.request_timeout,
@@ -87,6 +87,11 @@ impl GrpcTransport {
     /// Outside of a tokio runtime with I/O and time enabled.
     pub fn start(&self) {
         self.routes.start();
+    }
+
+    /// What every request carries.
+    pub(crate) fn headers(&self) -> &RequestHeaders {
+        &self.headers
     }
 
     /// The message to send with its prefix in front, or why there is none.
@@ -136,7 +141,7 @@ impl GrpcTransport {
         granted: Option<&Granted>,
         deadline: Deadline,
     ) -> Result<Answered, Outcome> {
-        let mut headers = self.headers.clone();
+        let mut headers = HeaderMap::clone(&self.headers.current());
         if let Some(granted) = granted {
             granted.add_to(&mut headers);
         }

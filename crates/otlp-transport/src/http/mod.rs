@@ -16,7 +16,7 @@ use self::answer::Answer;
 pub(crate) use self::retry_after::retry_after;
 use crate::{
     auth::{Answered, Authentication, Granted},
-    config::{ConfigError, TransportConfig},
+    config::{ConfigError, RequestHeaders, TransportConfig},
     connection::{Deadline, Route, Routes},
     payload::{Compressor, ContentEncoding, PreparedRequest},
     transport::{Transport, lost, too_large, uncompressed},
@@ -45,7 +45,7 @@ impl HttpEncoding {
 pub struct HttpTransport {
     routes: Routes,
     encoding: HttpEncoding,
-    headers: HeaderMap,
+    headers: RequestHeaders,
     authentication: Authentication,
     compressor: Compressor,
     request_timeout: Option<Duration>,
@@ -62,7 +62,7 @@ impl HttpTransport {
     /// A setting is unusable; the error names it.
     pub fn new(config: TransportConfig, encoding: HttpEncoding) -> Result<Self, ConfigError> {
         config.check()?;
-        let mut headers = config.request_headers()?;
+        let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(encoding.content_type()));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ContentEncoding::ACCEPTED));
         let compressor = Compressor::new(config.compression, config.compression_level);
@@ -72,7 +72,7 @@ impl HttpTransport {
         Ok(HttpTransport {
             routes: Routes::http(&config)?,
             encoding,
-            headers,
+            headers: RequestHeaders::new(&config, headers)?,
             authentication: Authentication::new(&config),
             compressor,
             request_timeout: config.request_timeout,
@@ -88,6 +88,11 @@ impl HttpTransport {
     /// Outside of a tokio runtime with I/O and time enabled.
     pub fn start(&self) {
         self.routes.start();
+    }
+
+    /// What every request carries.
+    pub(crate) fn headers(&self) -> &RequestHeaders {
+        &self.headers
     }
 
     /// The body to send, or why there is none.
@@ -137,7 +142,8 @@ impl HttpTransport {
         granted: Option<&Granted>,
         deadline: Deadline,
     ) -> Result<Answered, Outcome> {
-        let mut headers = Cow::Borrowed(&self.headers);
+        let current = self.headers.current();
+        let mut headers = Cow::Borrowed(&*current);
         if let Some(granted) = granted {
             granted.add_to(headers.to_mut());
         }
