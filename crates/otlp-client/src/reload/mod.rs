@@ -1,23 +1,25 @@
 //! Other settings for a running client: what can change does, at once and all of it or nothing; of the rest it is said
 //! that it waits for a restart.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+mod changes;
+mod circuit_breakers;
+mod receivers;
 
-use otlp_batch::DiskQueueConfig;
+use std::{sync::Arc, time::Duration};
+
 use otlp_exporters::RetryableKinds;
-use otlp_reliability::{Control, PolicyConfig};
+use otlp_reliability::{CircuitBreakerConfig, Control, PolicyConfig};
 use otlp_transport::Auth;
 use parking_lot::Mutex;
-use serde_json::Value;
 use thiserror::Error;
 
+pub(crate) use self::circuit_breakers::CircuitBreakers;
+use self::{changes::changes, receivers::Lists};
 use crate::{
     EnhancedOtlpClient,
     config::{ClientConfig, FieldError, Process, ProductionConfig},
+    settings::ConfiguredHeaders,
 };
-
-const TOKEN: &str = "security.auth_token";
-const RULES: &str = "alerts.rules";
 
 /// What became of a [`EnhancedOtlpClient::reload`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,18 +41,34 @@ pub enum ReloadError {
     /// The token cannot be sent.
     #[error("security.auth_token: {0}")]
     Token(otlp_transport::ConfigError),
+    /// A header cannot be sent.
+    #[error("receivers.headers: {0}")]
+    Headers(otlp_transport::ConfigError),
     /// There is nothing that the configuration could replace.
     #[error(
         "the client was built without a configuration: build it by with_production_config or with_client_config, and \
          it can be reloaded"
     )]
     NotConfigured,
+    /// The client does nothing, for a variable says so.
+    #[error("the client is disabled by OTEL_SDK_DISABLED, so nothing of a configuration is in force")]
+    Disabled,
 }
 
-/// What a reload reaches.
+/// A client that can be reloaded, or why it cannot.
+pub(crate) type Reloadable = Result<Reloading, fn() -> ReloadError>;
+
+/// What is in force, and what a reload reaches.
 pub(crate) struct Reloading {
-    /// What is in force, with references followed.
+    /// With references followed.
     pub(crate) in_force: Mutex<ClientConfig>,
+    /// When an endpoint counts as down where the configuration does not say it; `None` for never.
+    pub(crate) otherwise_down: Option<CircuitBreakerConfig>,
+    pub(crate) reach: Reach,
+}
+
+/// What a reload reaches beside what the client itself holds.
+pub(crate) struct Reach {
     /// The retries of the destinations.
     pub(crate) retries: Vec<Arc<dyn Control>>,
     pub(crate) retryable: RetryableKinds,
@@ -58,6 +76,9 @@ pub(crate) struct Reloading {
     pub(crate) longest_retry: Option<Duration>,
     /// What the token is sent by, if one is.
     pub(crate) auth: Option<Auth>,
+    pub(crate) headers: ConfiguredHeaders,
+    /// Those of the client, if it has any.
+    pub(crate) circuit_breakers: Option<CircuitBreakers>,
 }
 
 impl EnhancedOtlpClient {
@@ -67,19 +88,25 @@ impl EnhancedOtlpClient {
     /// else differs from what the client was built with is named, and takes effect with the next client. Nothing that
     /// was accepted is lost.
     ///
-    /// A setting that code made after the configuration is replaced by the first reload that changes its field.
+    /// A setting that code made after the configuration is replaced by the first reload that changes its field, but for
+    /// headers: those that code adds stay.
     ///
     /// # Errors
     ///
-    /// A configuration that cannot be, of which nothing is applied; a client that was built without one.
+    /// A configuration that cannot be, of which nothing is applied; a client that was built without one, or is disabled.
     pub fn reload(&self, config: &ProductionConfig) -> Result<Reloaded, ReloadError> {
         self.reload_by(|in_force| in_force.with_production(config, &Process))
     }
 
     /// As [`EnhancedOtlpClient::reload`], for a client that was built by
     /// [`with_client_config`](crate::ClientBuilder::with_client_config). Of the parts beside those of production,
-    /// `alerts.rules` changes while the client runs; what differs of the others is named, and takes effect with the next
-    /// client.
+    /// these change while the client runs; what differs of the others is named, and takes effect with the next client:
+    ///
+    /// - `alerts.rules`;
+    /// - `receivers.headers`, from the next request on;
+    /// - `receivers.endpoints`, unless scheme, path or query are others, and `service_discovery.services.*.endpoints`:
+    ///   those that stay keep their connections and what is known of them;
+    /// - `circuit_breaker`, unless it is switched on or off: what is known of an endpoint stays.
     ///
     /// # Errors
     ///
@@ -88,47 +115,75 @@ impl EnhancedOtlpClient {
         self.reload_by(|_| config.resolved(&Process))
     }
 
-    /// Changes to what `new` makes of what is in force.
+    /// Changes to what `new` makes of what is in force: first all that can be refused is judged, then all is applied.
     fn reload_by(
         &self,
         new: impl FnOnce(&ClientConfig) -> Result<ClientConfig, FieldError>,
     ) -> Result<Reloaded, ReloadError> {
-        let reloading = self.reloading().ok_or(ReloadError::NotConfigured)?;
+        let Reloading { in_force, otherwise_down, reach } = self.reloading().as_ref().map_err(|refused| refused())?;
         // Held to the end: of two reloads at a time, one is whole before the other.
-        let mut in_force = reloading.in_force.lock();
+        let mut in_force = in_force.lock();
         let new = new(&in_force)?;
         new.production.security.key("security")?;
-        let changed = changes(&in_force, &new);
-        let is_authenticated = reloading.auth.is_some() && new.production.security.enable_authentication;
+        let lists = Lists::new(&in_force, &new, self.service_discovery())?;
+        let settings = |config: &ClientConfig| match &config.circuit_breaker {
+            Some(breaker) => breaker.settings(),
+            None => otherwise_down.clone(),
+        };
+        // None comes or goes while requests are sent.
+        let breakers = reach.circuit_breakers.as_ref().zip(settings(&in_force)).and(settings(&new));
+        let is_authenticated = reach.auth.is_some() && new.production.security.enable_authentication;
+        let can_change = |path: &str| match path {
+            "logging.log_level" | "logging.log_format" | "monitoring.metrics_export_interval" | "alerts.rules" => true,
+            "security.auth_token" => is_authenticated,
+            _ if is_of(path, "circuit_breaker") => breakers.is_some(),
+            _ => is_of(path, "retry") || is_of(path, "receivers.headers") || lists.has(path),
+        };
         let (applied, needs_restart): (Vec<String>, Vec<String>) =
-            changed.into_iter().partition(|path| can_change(path) || (is_authenticated && path == TOKEN));
-        let concerns = |part: &str| applied.iter().any(|path| path.starts_with(part));
-        let ClientConfig { production: in_force, alerts: beside, .. } = &mut *in_force;
-        let (new, alerts) = (new.production, new.alerts);
-        // First, for it is the only one that may fail.
-        if let Some(auth) = reloading.auth.as_ref().filter(|_| concerns(TOKEN)) {
-            auth.exchange_bearer(new.security.auth_token.as_str()).map_err(ReloadError::Token)?;
-            in_force.security.auth_token = new.security.auth_token;
+            changes(&in_force, &new).into_iter().partition(|path| can_change(path));
+        let concerns = |part: &str| applied.iter().any(|path| is_of(path, part));
+
+        if concerns("receivers.headers") {
+            reach.headers.check(&new.receivers.headers).map_err(ReloadError::Headers)?;
         }
-        if concerns("retry.") {
-            let policy = PolicyConfig::Retry(new.retry.policy(reloading.longest_retry));
-            for retry in &reloading.retries {
+        // Of what is applied the first, for it is the only one that may fail.
+        if let Some(auth) = reach.auth.as_ref().filter(|_| concerns("security")) {
+            auth.exchange_bearer(new.production.security.auth_token.as_str()).map_err(ReloadError::Token)?;
+            in_force.production.security.auth_token.clone_from(&new.production.security.auth_token);
+        }
+        if concerns("receivers.headers") {
+            reach.headers.replace(new.receivers.headers.clone());
+            in_force.receivers.headers = new.receivers.headers;
+        }
+        if let Some((to, breakers)) =
+            breakers.zip(reach.circuit_breakers.as_ref()).filter(|_| concerns("circuit_breaker"))
+        {
+            breakers.reload(&to);
+            in_force.circuit_breaker = new.circuit_breaker;
+        }
+        lists.apply(&mut in_force);
+        let (new, alerts) = (new.production, new.alerts);
+        if concerns("retry") {
+            let policy = PolicyConfig::Retry(new.retry.policy(reach.longest_retry));
+            for retry in &reach.retries {
                 // Settings that were checked are accepted by every retry; one that has other controls stays as it is.
                 let _ = retry.reload(&policy);
             }
-            reloading.retryable.replace(&new.retry.kinds());
-            in_force.retry = new.retry;
+            reach.retryable.replace(&new.retry.kinds());
+            in_force.production.retry = new.retry;
         }
-        if concerns("logging.") {
-            in_force.logging.log_level = new.logging.log_level;
-            in_force.logging.log_format = new.logging.log_format;
-            self.set_log_output(new.logging.log_level, new.logging.log_format);
+        if concerns("logging") {
+            let (level, format) = (new.logging.log_level, new.logging.log_format);
+            let logging = &mut in_force.production.logging;
+            (logging.log_level, logging.log_format) = (level, format);
+            self.set_log_output(level, format);
         }
-        if concerns("monitoring.") {
-            in_force.monitoring.metrics_export_interval = new.monitoring.metrics_export_interval;
-            self.set_metric_interval(new.monitoring.metrics_export_interval);
+        if concerns("monitoring") {
+            let interval = new.monitoring.metrics_export_interval;
+            in_force.production.monitoring.metrics_export_interval = interval;
+            self.set_metric_interval(interval);
         }
-        if let (true, Some(in_force), Some(alerts)) = (concerns(RULES), beside, alerts) {
+        if let (true, Some(in_force), Some(alerts)) = (concerns("alerts"), &mut in_force.alerts, alerts) {
             // Rules that were checked are accepted.
             let _ = self.replace_alert_rules(alerts.rules());
             in_force.rules = alerts.rules;
@@ -137,37 +192,7 @@ impl EnhancedOtlpClient {
     }
 }
 
-/// Whether a field can be changed while a client runs.
-fn can_change(path: &str) -> bool {
-    let single = ["logging.log_level", "logging.log_format", "monitoring.metrics_export_interval", RULES];
-    path.starts_with("retry.") || single.contains(&path)
-}
-
-/// The fields in which the two differ.
-fn changes(old: &ClientConfig, new: &ClientConfig) -> Vec<String> {
-    fn differ(path: String, old: Option<&Value>, new: Option<&Value>, paths: &mut Vec<String>) {
-        match (old, new) {
-            (Some(Value::Object(old)), Some(Value::Object(new))) => {
-                let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-                for name in names {
-                    let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                    differ(inner, old.get(name), new.get(name), paths);
-                }
-            }
-            _ if old != new => paths.push(path),
-            _ => {}
-        }
-    }
-    let mut paths = Vec::new();
-    let (mut old, mut new) = (old.clone(), new.clone());
-    if [&old, &new].iter().any(|config| config.disk_queue.as_ref().is_some_and(DiskQueueConfig::is_encrypted)) {
-        // A key of its own is written nowhere, and has no field to compare.
-        let (old, new) = (old.disk_queue.take(), new.disk_queue.take());
-        paths.extend((old != new).then(|| "disk_queue".to_owned()));
-    }
-    // Structures of named fields are always values.
-    if let (Ok(old), Ok(new)) = (serde_json::to_value(old), serde_json::to_value(new)) {
-        differ(String::new(), Some(&old), Some(&new), &mut paths);
-    }
-    paths
+/// Whether a field is `part` or in it.
+fn is_of(path: &str, part: &str) -> bool {
+    path.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
