@@ -10,7 +10,7 @@ mod latencies;
 use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::{Arc, Weak},
+    sync::Arc,
     task::{Poll, ready},
     time::Duration,
 };
@@ -244,7 +244,7 @@ impl<K, O> Controlled for Hedge<K, O> {
 
 impl Core {
     fn announced(settings: HedgeConfig) -> Arc<Self> {
-        let core = Arc::new(Core {
+        registry::announced(Core {
             measuring: AtomicBool::new(settings.percentile().is_some()),
             delay_nanos: AtomicU64::new(nanos(settings.first_delay())),
             max_hedges: AtomicU32::new(settings.max_hedges()),
@@ -254,9 +254,7 @@ impl Core {
             hedges: AtomicU64::new(0),
             won: AtomicU64::new(0),
             refused: AtomicU64::new(0),
-        });
-        registry::announce(Arc::downgrade(&core) as Weak<dyn Control>);
-        core
+        })
     }
 
     fn delay(&self) -> Duration {

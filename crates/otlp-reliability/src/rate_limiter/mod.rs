@@ -6,11 +6,7 @@
 mod config;
 mod gcra;
 
-use std::{
-    future::Future,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 pub use self::config::{RateLimiterConfig, RateLimiterSnapshot};
 use self::gcra::{Gcra, Place, TICKS};
@@ -236,7 +232,7 @@ impl<K: Clock> Core<K> {
     where
         K: 'static,
     {
-        let core = Arc::new(Core {
+        registry::announced(Core {
             gcra: Gcra::new(settings.terms()),
             longest_wait: AtomicU64::new(ticks(settings.max_wait())),
             settings: Mutex::new(settings),
@@ -245,9 +241,7 @@ impl<K: Clock> Core<K> {
             rejected: AtomicU64::new(0),
             timeline: Timeline::starting_at(clock.now()),
             clock,
-        });
-        registry::announce(Arc::downgrade(&core) as Weak<dyn Control>);
-        core
+        })
     }
 
     fn now(&self) -> u64 {
