@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use otlp_core::{ErrorKind, ExportError};
-use otlp_discovery::{Endpoint, Picked, ServicePool};
+use otlp_discovery::{Breaker, Endpoint, ServicePool};
 use otlp_exporters::{BalancedExporter, Hurry, OtlpExporter, RetryableKinds};
 use otlp_reliability::{CircuitBreakerConfig, Controlled, Retry};
 use otlp_transport::EventHook;
@@ -65,8 +65,7 @@ impl Prepared {
         let pool = self.discovery.discover_with(service, watched)?;
         let (events, policies, template) = (parts.events.clone(), parts.policies.clone(), template.clone());
         let common_name = common_name.clone();
-        let connect = move |picked: &Picked| {
-            let endpoint = picked.endpoint();
+        let connect = move |endpoint: &Endpoint, breaker: Option<&Breaker>| {
             let mut options = options.clone();
             options.endpoint = Some(template.url(endpoint));
             let is_address = endpoint.host.parse::<IpAddr>().is_ok();
@@ -74,7 +73,7 @@ impl Prepared {
             let Export { exporter, transports, .. } =
                 settings::export(&options, &environment, &events).map_err(|error| unusable(endpoint, &error))?;
             transports.iter().for_each(|transport| transport.start());
-            let breaker = picked.breaker().and_then(|breaker| breaker.control());
+            let breaker = breaker.and_then(|breaker| breaker.control());
             policies.list(format!("{}/circuit_breaker", shown(&template, endpoint)), breaker);
             Ok(exporter)
         };
