@@ -26,7 +26,7 @@ use crate::{
     logging::Message,
     monitoring::{AlertManager, AlertRule, Monitoring, MonitoringError, PerformanceMonitor},
     policies::Policies,
-    reload::Reloading,
+    reload::Reloadable,
 };
 
 /// Takes traces, metrics and logs and delivers them to an OTLP backend, on a background thread of its own.
@@ -56,7 +56,7 @@ pub struct EnhancedOtlpClient {
 pub(crate) struct Parts {
     pub(crate) pipeline: Pipeline,
     pub(crate) policies: Policies,
-    pub(crate) reloading: Option<Reloading>,
+    pub(crate) reloading: Reloadable,
     pub(crate) discovery: Option<Discovery>,
     pub(crate) diagnostics: Arc<Diagnostics>,
     pub(crate) tracers: TracerProvider,
@@ -157,8 +157,8 @@ impl EnhancedOtlpClient {
         self.inner.loggers.folded_records()
     }
 
-    pub(crate) fn reloading(&self) -> Option<&Reloading> {
-        self.inner.reloading.as_ref()
+    pub(crate) fn reloading(&self) -> &Reloadable {
+        &self.inner.reloading
     }
 
     /// Changes how often metrics are collected and sent: the next time after this interval from now. What is outside

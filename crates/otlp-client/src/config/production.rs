@@ -143,6 +143,10 @@ impl ProductionConfig {
             })?;
             config.transport.protocol = TransportProtocol::of_endpoint(endpoint);
         }
+        if !node.says("batch.max_batch_size") {
+            // Whoever bounds the queue alone says nothing against batches that fit in.
+            config.batch.max_batch_size = config.batch.max_batch_size.min(config.batch.max_queue_size.max(1));
+        }
         Ok(config)
     }
 
@@ -235,7 +239,7 @@ fn names_its_port(endpoint: &str) -> bool {
 }
 
 /// Whether a URL begins with this scheme, which is compared without case.
-pub(super) fn has_scheme(url: &str, scheme: &str) -> bool {
+pub(crate) fn has_scheme(url: &str, scheme: &str) -> bool {
     url.trim_start().split_once("://").is_some_and(|(found, _)| found.eq_ignore_ascii_case(scheme))
 }
 
