@@ -20,6 +20,7 @@ use tokio::{
 };
 
 use super::{
+    event::Event,
     evidence::Claim,
     interrupt::Interrupts,
     killed::{Killed, Unsettled},
@@ -38,30 +39,6 @@ const PROGRESS: Duration = Duration::from_millis(200);
 /// So many reports of progress a service that is to be killed still makes: the fates of what was delivered before the
 /// trouble are told in them, so that what happens to the rest is plain.
 const LAST_WORDS: u32 = 2;
-
-/// Something that happened.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// A service reports.
-    Report(Service, Box<Report>),
-    /// The process of a service ended, in this way.
-    Gone(Service, String),
-    /// The receivers are in trouble now.
-    TroubleBegins(Trouble),
-    /// The trouble is over.
-    TroubleEnds {
-        /// How many requests it struck.
-        struck: u64,
-        /// Whether the receivers are back.
-        recovered: io::Result<()>,
-    },
-    /// The receivers are to be found here from now on.
-    Found(ReceiverAddresses),
-    /// A service is to be killed, and will then be started again. The sender is dropped then.
-    Kill(Service, oneshot::Sender<()>),
-    /// All requests of the load have ended.
-    LoadIsOver,
-}
 
 /// How waiting for something ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

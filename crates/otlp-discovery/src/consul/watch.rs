@@ -21,7 +21,8 @@ use crate::{Endpoint, Publisher, ResolveError, consul::access::Urls};
 const MIN_PERIOD: Duration = Duration::from_millis(250);
 /// An answer without news that came sooner was no end of a wait.
 const NO_WAIT: Duration = Duration::from_millis(500);
-/// What an answer may take beyond the wait. The agent itself adds up to a sixteenth of the wait.
+/// What an answer may take beyond the wait, and all that it may take where there is no wait. The agent itself adds up to a
+/// sixteenth of the wait.
 const GRACE: Duration = Duration::from_secs(15);
 
 /// What is asked.
@@ -138,7 +139,9 @@ impl<A: Ask> Watch<'_, A> {
                 pairs.append_pair("wait", &format!("{}ms", wait.as_millis()));
             }
         }
-        Request { method: Method::GET, url, body: bytes::Bytes::new(), timeout: wait + wait / 16 + GRACE }
+        // Without an index the agent answers at once. One that does not is to be known as such before the wait is over.
+        let timeout = index.get().map_or(GRACE, |_| wait + wait / 16 + GRACE);
+        Request { method: Method::GET, url, body: bytes::Bytes::new(), timeout }
     }
 }
 

@@ -6,7 +6,10 @@ use parking_lot::Mutex;
 use tokio::{runtime, task::AbortHandle};
 
 use super::members::Members;
-use crate::{Found, Publisher, Resolve, health::check_forever};
+use crate::{Endpoint, Found, Publisher, Resolve, ResolveError, health::check_forever};
+
+/// How many endpoints a pool takes from its source: each costs memory, and a look at each pick.
+const MOST_ENDPOINTS: usize = 10_000;
 
 /// The tasks of a pool; dropping it ends them.
 #[derive(Debug, Default)]
@@ -35,11 +38,12 @@ async fn follow(members: Arc<Members>, resolver: Arc<dyn Resolve>) {
     let (publisher, mut found) = Publisher::new();
     let service = members.service.clone();
     let mut watching = resolver.watch(&service, &publisher);
+    let mut told = Told { members: &members, resolver: &*resolver, last: None };
     let mut is_over = false;
     loop {
         tokio::select! {
             biased;
-            _ = found.changed() => tell(&members, &found.borrow_and_update()),
+            _ = found.changed() => told.tell(found.borrow_and_update().clone()),
             () = &mut watching, if !is_over => is_over = true,
             else => return,
         }
@@ -49,10 +53,38 @@ async fn follow(members: Arc<Members>, resolver: Arc<dyn Resolve>) {
     }
 }
 
-fn tell(members: &Members, found: &Found) {
-    match found {
-        Found { failure: Some(error), .. } => members.failed(error.clone()),
-        Found { endpoints: Some(endpoints), .. } => members.found(endpoints),
-        Found { endpoints: None, failure: None } => {}
+/// What the members were told.
+struct Told<'a> {
+    members: &'a Members,
+    resolver: &'a dyn Resolve,
+    /// The last answer.
+    last: Option<Arc<[Endpoint]>>,
+}
+
+impl Told<'_> {
+    /// An answer and a failure may have come before anybody looked: the answer counts all the same.
+    fn tell(&mut self, found: Found) {
+        let answer = found.endpoints.filter(|new| self.last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, new)));
+        if let Some(answer) = answer {
+            match answer.len() {
+                0..=MOST_ENDPOINTS => self.members.found(&answer),
+                count => self.found_too_many(&answer, count),
+            }
+            self.last = Some(answer);
+        }
+        if let Some(failure) = found.failure {
+            self.members.failed(failure);
+        }
+    }
+
+    fn found_too_many(&self, answer: &[Endpoint], count: usize) {
+        let mut kept: Vec<Endpoint> = answer.to_vec();
+        // Of one priority the order of the answer stays, which is by host and port and the same for all clients.
+        kept.sort_by_key(|endpoint| endpoint.priority);
+        kept.truncate(MOST_ENDPOINTS);
+        self.members.found(&kept);
+        let message =
+            format!("it names {count} instances, of which {MOST_ENDPOINTS} are used: the first by host and port");
+        self.members.failed(ResolveError { source_name: self.resolver.name(), message });
     }
 }

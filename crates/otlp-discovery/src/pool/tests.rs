@@ -312,6 +312,157 @@ async fn a_check_that_panics_has_failed() {
     assert_eq!(failures, [panicked.clone(), panicked, None]);
 }
 
+/// A source that publishes what the test says, all of it before anybody can look.
+struct AtOnce(fn(&crate::Publisher));
+
+impl Resolve for AtOnce {
+    fn name(&self) -> String {
+        "script".to_owned()
+    }
+
+    fn watch<'a>(&'a self, _service: &'a str, publisher: &'a crate::Publisher) -> crate::Watching<'a> {
+        Box::pin(async {
+            (self.0)(publisher);
+            std::future::pending().await
+        })
+    }
+}
+
+/// What a pool makes of a source once it has heard of it.
+async fn told(publish: fn(&crate::Publisher)) -> PoolSnapshot {
+    let pool = ServicePool::new("test".to_owned(), balancer()).unwrap();
+    pool.watch_on(&runtime::Handle::current(), Some(Arc::new(AtOnce(publish))));
+    pool.changed_since(0).await;
+    pool.snapshot()
+}
+
+#[tokio::test]
+async fn an_answer_counts_though_a_failure_came_before_anybody_looked() {
+    let known = told(|publisher| {
+        publisher.found(vec![endpoint("a")]);
+        publisher.failed(crate::ResolveError { source_name: "script".into(), message: "gone".into() });
+    })
+    .await;
+    assert_eq!(known.endpoints.len(), 1, "{known:?}");
+    let known = told(|publisher| {
+        publisher.failed(crate::ResolveError { source_name: "script".into(), message: "gone".into() });
+        publisher.found(vec![endpoint("a")]);
+    })
+    .await;
+    assert!(known.failure.is_none() && known.endpoints.len() == 1, "{known:?}");
+}
+
+#[tokio::test]
+async fn of_a_hundred_thousand_instances_the_first_of_the_best_priority_are_used_and_that_is_said() {
+    let known = told(|publisher| {
+        let many =
+            (0..100_000).map(|number| endpoint(&format!("{number:06}")).with_priority(u16::from(number < 95_000)));
+        publisher.found(many.collect());
+    })
+    .await;
+    let failure = known.failure.unwrap().to_string();
+    assert!(failure.starts_with("script: it names 100000 instances, of which 10000 are used"), "{failure}");
+    assert_eq!(known.endpoints.len(), 10_000);
+    let hosts = |from: usize, to: usize| [from, to].map(|at| known.endpoints[at].endpoint.host.clone());
+    assert_eq!(hosts(0, 4_999), ["095000", "099999"], "those that are to be tried first");
+    assert_eq!(hosts(5_000, 9_999), ["000000", "004999"]);
+}
+
+#[test]
+fn what_makes_observers_may_look_at_the_pool() {
+    let place: Arc<std::sync::OnceLock<ServicePool>> = Arc::default();
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (within, all) = (place.clone(), seen.clone());
+    let balancer = balancer().with_observers(move |_| {
+        all.lock().unwrap().extend(within.get().map(|pool| pool.snapshot().endpoints.len()));
+        Arc::new(())
+    });
+    let pool = pool(balancer, &["a"]);
+    place.set(pool.clone()).unwrap();
+    pool.found(&[endpoint("a"), endpoint("b")]);
+    assert_eq!(*seen.lock().unwrap(), [1], "the list before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_endpoints_that_are_all_dead_the_first_that_is_back_takes_everything() {
+    let pool = pool(balancer(), &["a", "b", "c"]);
+    ["a", "b", "c"].iter().for_each(|name| fail(&pool, name));
+    assert!(pool.pick_well(&PickRequest::new()).is_err());
+    pool.ready().await;
+    // Each gets its probe; "b" alone is back.
+    for _ in 0..3 {
+        let probe = pool.pick_well(&PickRequest::new()).unwrap();
+        let is_back = probe.endpoint().host == "b";
+        probe.report(if is_back { Verdict::Success } else { Verdict::Failure });
+    }
+    assert_eq!(distinct(&pool, 30), set(&["b"]));
+}
+
+#[tokio::test]
+async fn requests_that_are_cancelled_give_their_load_back() {
+    let pool = pool(LoadBalancer::new().with_strategy(LoadBalancingStrategy::LeastLoaded), &["a", "b"]);
+    let mut requests = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let picked = pool.pick().unwrap();
+        requests.spawn(async move {
+            let _held = picked;
+            std::future::pending::<()>().await;
+        });
+    }
+    let loads = || pool.snapshot().endpoints.iter().map(|one| one.in_flight).collect::<Vec<_>>();
+    assert_eq!(loads().iter().sum::<usize>(), 100);
+    requests.shutdown().await;
+    assert_eq!(loads(), [0, 0]);
+}
+
+#[test]
+fn after_an_update_nobody_picks_what_is_gone_and_what_is_gone_is_forgotten() {
+    const UPDATES: u64 = 2_000;
+    let epoch = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let pool = pool(LoadBalancer::new().with_strategy(LoadBalancingStrategy::LeastLoaded), &["0", "stays"]);
+    let pickers: Vec<_> = (0..3)
+        .map(|_| {
+            let (pool, epoch) = (pool.clone(), Arc::clone(&epoch));
+            std::thread::spawn(move || {
+                let mut picked_newcomers = 0_u64;
+                loop {
+                    let begun = epoch.load(std::sync::atomic::Ordering::SeqCst);
+                    if begun == UPDATES {
+                        return picked_newcomers;
+                    }
+                    let picked = pool.pick().unwrap();
+                    if let Ok(of) = picked.endpoint().host.parse::<u64>() {
+                        assert!(of >= begun, "picked {of} after {begun}");
+                        picked_newcomers += 1;
+                    }
+                    match fastrand::u8(..3) {
+                        0 => picked.report(Verdict::Success),
+                        1 => picked.report(Verdict::Ignore),
+                        _ => drop(picked),
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut gone = Vec::new();
+    for number in 1..=UPDATES {
+        gone.extend(
+            pool.members()
+                .list()
+                .iter()
+                .filter(|one| one.endpoint.host != "stays")
+                .map(|one| Arc::downgrade(&one.state)),
+        );
+        pool.found(&[endpoint(&number.to_string()), endpoint("stays")]);
+        epoch.store(number, std::sync::atomic::Ordering::SeqCst);
+    }
+    pickers.into_iter().for_each(|picker| {
+        picker.join().unwrap();
+    });
+    assert_eq!(gone.iter().filter(|state| state.upgrade().is_some()).count(), 0);
+    assert!(pool.snapshot().endpoints.iter().all(|one| one.in_flight == 0), "{:?}", pool.snapshot());
+}
+
 proptest! {
     #[test]
     fn never_an_endpoint_that_failed_while_one_is_well(
@@ -335,4 +486,35 @@ proptest! {
             picked.report(if fails { Verdict::Failure } else { Verdict::Success });
         }
     }
+}
+
+/// After so many failures in a row.
+fn failures(count: u32) -> CircuitBreakerConfig {
+    CircuitBreakerConfig::new().with_failure_rate(None).with_consecutive_failures(count).with_break_duration(BREAK)
+}
+
+#[tokio::test(start_paused = true)]
+async fn circuit_breakers_of_the_client_are_reloaded_and_those_that_come_have_the_new_settings() {
+    let pool = pool(LoadBalancer::new().or_circuit_breaker(Some(failures(2))), &["a"]);
+    fail(&pool, "a");
+    assert!(pool.takes_all(), "one failure is none");
+    assert!(pool.reload_circuit_breakers(&failures(0)).is_err());
+    fail(&pool, "a");
+    assert!(!pool.takes_all(), "nothing was taken of what cannot work");
+    pool.reload_circuit_breakers(&failures(1)).unwrap();
+    pool.found(&[endpoint("b")]);
+    fail(&pool, "b");
+    assert!(!pool.takes_all());
+    pool.found(&[endpoint("b"), endpoint("c")]);
+    pool.reload_circuit_breakers(&failures(3)).unwrap();
+    fail(&pool, "c");
+    assert!(pool.takes_all(), "those that are there have them as well");
+}
+
+#[tokio::test(start_paused = true)]
+async fn circuit_breakers_that_were_chosen_for_the_service_stay_as_they_are() {
+    let pool = pool(balancer().or_circuit_breaker(Some(failures(9))), &["a"]);
+    pool.reload_circuit_breakers(&failures(9)).unwrap();
+    fail(&pool, "a");
+    assert!(!pool.takes_all(), "after one failure, as was chosen");
 }

@@ -2,16 +2,22 @@
 
 use std::{error::Error, fmt, time::Instant};
 
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::{
+    http::{HeaderMap, Method, StatusCode},
+    response::Response,
+};
 use otlp::context::ContextFuture;
 use otlp::{
-    data::{self, SpanKind},
+    data::{self, Severity, SpanKind},
     propagation::{Baggage, CompositePropagator, Propagator},
     trace::Span,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{headers::Outgoing, shop::Shop};
+use super::{
+    headers::Outgoing,
+    shop::{Shop, answer},
+};
 use crate::demo::topology::Service;
 
 /// What is called.
@@ -46,6 +52,19 @@ impl fmt::Display for CallError {
 impl Error for CallError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.cause)
+    }
+}
+
+impl CallError {
+    /// Logs that the service cannot be reached.
+    pub(super) fn log(&self, shop: &Shop) {
+        shop.telemetry.log(Severity::Error, &self.to_string()).event_name("shop.call.failed").emit();
+    }
+
+    /// Logs that the service cannot be reached, and answers so.
+    pub(super) fn bad_gateway(&self, shop: &Shop) -> Response {
+        self.log(shop);
+        answer(StatusCode::BAD_GATEWAY, self.to_string())
     }
 }
 
