@@ -3,7 +3,7 @@
 use otlp_core::{EncodedRequest, Outcome};
 
 use crate::{
-    config::{ConfigError, TransportConfig},
+    config::{ConfigError, Headers, RequestHeaders, TransportConfig},
     grpc::GrpcTransport,
     http::{HttpEncoding, HttpTransport},
     payload::PreparedRequest,
@@ -45,6 +45,31 @@ impl AnyTransport {
         match self {
             AnyTransport::Grpc(transport) => transport.start(),
             AnyTransport::Http(transport) => transport.start(),
+        }
+    }
+
+    /// Whether [`AnyTransport::replace_headers`] would take these; changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`AnyTransport::replace_headers`].
+    pub fn accepts_headers(&self, headers: &Headers) -> Result<(), ConfigError> {
+        self.headers().with(headers).map(drop)
+    }
+
+    /// Sends these in place of [`TransportConfig::headers`], from the next request on.
+    ///
+    /// # Errors
+    ///
+    /// A header cannot be sent, or stands beside a bearer token; the old ones stay.
+    pub fn replace_headers(&self, headers: &Headers) -> Result<(), ConfigError> {
+        self.headers().replace(headers)
+    }
+
+    fn headers(&self) -> &RequestHeaders {
+        match self {
+            AnyTransport::Grpc(transport) => transport.headers(),
+            AnyTransport::Http(transport) => transport.headers(),
         }
     }
 }

@@ -10,7 +10,7 @@ use otlp_core::{EncodedRequest, ErrorKind, ExportError, Outcome, RetryableFailur
 use crate::{
     auth::{Answered, Authentication, Granted},
     binding::Binding,
-    config::{ConfigError, Target, TransportConfig},
+    config::{ConfigError, RequestHeaders, Target, TransportConfig},
     connection::{Deadline, Failure, Route, Routes},
     payload::{Compressor, ContentEncoding, PreparedRequest},
 };
@@ -20,7 +20,7 @@ pub(crate) struct Sender<B> {
     binding: B,
     routes: Routes,
     /// Those that all requests have.
-    headers: HeaderMap,
+    headers: RequestHeaders,
     authentication: Authentication,
     compressor: Compressor,
     request_timeout: Option<Duration>,
@@ -36,7 +36,7 @@ impl<B: Binding> Sender<B> {
     /// A setting is unusable; the error names it.
     pub(crate) fn new(config: &TransportConfig, binding: B) -> Result<Self, ConfigError> {
         config.check()?;
-        let mut headers = config.request_headers()?;
+        let mut headers = HeaderMap::new();
         binding.add_headers(&mut headers);
         headers.insert(B::ACCEPT_ENCODING, HeaderValue::from_static(ContentEncoding::ACCEPTED));
         let compressor = Compressor::new(config.compression, config.compression_level);
@@ -47,7 +47,7 @@ impl<B: Binding> Sender<B> {
             routes: binding.routes(config)?,
             max_request_bytes: binding.request_limit(config),
             binding,
-            headers,
+            headers: RequestHeaders::new(config, headers)?,
             authentication: Authentication::new(config),
             compressor,
             request_timeout: config.request_timeout,
@@ -58,6 +58,11 @@ impl<B: Binding> Sender<B> {
     /// Opens connections ahead, by a task on the current runtime.
     pub(crate) fn start(&self) {
         self.routes.start();
+    }
+
+    /// What all requests have in their headers.
+    pub(crate) fn headers(&self) -> &RequestHeaders {
+        &self.headers
     }
 
     /// Makes one attempt.
@@ -115,7 +120,8 @@ impl<B: Binding> Sender<B> {
         granted: Option<&Granted>,
         deadline: Deadline,
     ) -> Result<Answered, Outcome> {
-        let mut headers = Cow::Borrowed(&self.headers);
+        let current = self.headers.current();
+        let mut headers = Cow::Borrowed(&*current);
         if let Some(granted) = granted {
             granted.add_to(headers.to_mut());
         }

@@ -8,7 +8,7 @@ use crate::payload::PreparedRequest;
 ///
 /// An implementation makes one attempt per call and answers what came of it: it neither retries nor queues. It answers
 /// [`Outcome::Delivered`] only if the receiver acknowledged the request, sets
-/// [`acknowledgement_lost`](RetryableFailure::acknowledgement_lost) exactly if the whole request may have been processed
+/// [`acknowledgement_lost`](otlp_core::RetryableFailure::acknowledgement_lost) exactly if the whole request may have been processed
 /// without an answer having come, and bounds its time and memory. Any number of calls may run at once. A call that is
 /// dropped leaves nothing behind, but what it sent may have arrived.
 pub trait Transport: Send + Sync {

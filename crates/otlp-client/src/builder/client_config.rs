@@ -69,7 +69,10 @@ impl ClientBuilder {
             signals.into_iter().for_each(|signal| chosen[Signal::from(signal).index()] = true);
             self.otlp_signals = Some(chosen);
         }
-        self.export.headers.extend(headers.0);
+        // What code said before.
+        let is_configured = |name: &str| headers.0.keys().any(|set| set.eq_ignore_ascii_case(name));
+        self.export.headers.retain(|(name, _)| !is_configured(name));
+        self.export.configured_headers.replace(headers);
         if let Some(path) = auth_token_file {
             self.export.auth = Some(Auth::bearer_file(path));
         }

@@ -2,7 +2,10 @@
 
 use otlp_core::Signal;
 
-use super::policies::{RetryChoice, default_retry};
+use super::{
+    policies::{RetryChoice, default_retry},
+    production::Said,
+};
 use crate::{ClientBuilder, Environment};
 
 /// Which signals go where, by [`Signal::index`].
@@ -93,6 +96,7 @@ impl ClientBuilder {
             propagator: self.propagator,
             is_propagating: self.is_propagating,
             otlp_signals: Some([false; 3]),
+            said: Said::disabled(),
             ..ClientBuilder::new()
         }
     }

@@ -24,8 +24,8 @@ use super::{
 ///
 /// # References
 ///
-/// Text may hold references: `${NAME}` is a variable of the environment, `${NAME:-default}` one that may be unset or
-/// empty, `${file:/path}` the content of a file without its last line break. They are followed when the client is built
+/// Text may hold references: `${NAME}` or `${env:NAME}` is a variable of the environment, `${NAME:-default}` one that may
+/// be unset or empty, `${file:/path}` the content of a file without its last line break. They are followed when the client is built
 /// or reloaded: what [`ProductionConfig::to_yaml`] writes are the references and not what they stand for. `$${` is the
 /// text `${`, and any other `$` is itself; a program that puts values it does not know into a field passes them
 /// through [`literal`](super::literal).
@@ -143,6 +143,10 @@ impl ProductionConfig {
             })?;
             config.transport.protocol = TransportProtocol::of_endpoint(endpoint);
         }
+        if !node.says("batch.max_batch_size") {
+            // Whoever bounds the queue alone says nothing against batches that fit in.
+            config.batch.max_batch_size = config.batch.max_batch_size.min(config.batch.max_queue_size.max(1));
+        }
         Ok(config)
     }
 
@@ -235,7 +239,7 @@ fn names_its_port(endpoint: &str) -> bool {
 }
 
 /// Whether a URL begins with this scheme, which is compared without case.
-pub(super) fn has_scheme(url: &str, scheme: &str) -> bool {
+pub(crate) fn has_scheme(url: &str, scheme: &str) -> bool {
     url.trim_start().split_once("://").is_some_and(|(found, _)| found.eq_ignore_ascii_case(scheme))
 }
 

@@ -11,6 +11,7 @@ use otlp_transport::EventHook;
 use super::{Otlp, Prepared, Template, url};
 use crate::{
     BuildError,
+    config::TransportProtocol,
     diagnostics::Diagnostics,
     endpoints,
     environment::ExportVariables,
@@ -48,7 +49,7 @@ impl Prepared {
         options.endpoint = Some(base.clone());
         let mut environment = parts.environment.clone();
         // The port of an endpoint that was found says nothing of the protocol.
-        let protocol = settings::protocol_of_port(base);
+        let protocol = TransportProtocol::of_endpoint(base).into();
         for signal in &mut environment {
             signal.protocol.get_or_insert(protocol);
         }

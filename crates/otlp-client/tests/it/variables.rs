@@ -365,3 +365,18 @@ fn the_limits_of_the_environment_act() {
     let (span, log) = record(builder.with_log_limits(LogLimits::default()), &code);
     assert_eq!((span.attributes.len(), log.attributes.len()), (9, 9), "code beats the environment");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_text_is_warned_of() {
+    use std::os::unix::ffi::OsStrExt;
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "variables::prints_what_the_environment_says", "--nocapture"])
+        .envs([(CHILD, "1"), ("OTEL_TRACES_EXPORTER", "none"), ("OTEL_METRICS_EXPORTER", "none")])
+        .env("OTEL_LOGS_EXPORTER", "none")
+        .env("OTEL_SERVICE_NAME", std::ffi::OsStr::from_bytes(b"shop\xff"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said, "otlp: warning: OTEL_SERVICE_NAME: it is no Unicode text; it is left out\n");
+}

@@ -12,17 +12,20 @@ use std::{
     },
 };
 
+use otlp_reliability::{CircuitBreakerConfig, Controlled};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 use super::member::{Member, State};
-use crate::{Balance, Endpoint, LoadBalancer, ResolveError};
+use crate::{Balance, ConfigError, Endpoint, LoadBalancer, ResolveError};
 
 /// What the pool and its tasks share.
 pub(crate) struct Members {
     pub(super) service: String,
     pub(super) balance: Box<dyn Balance>,
     balancer: LoadBalancer,
+    /// The settings of the circuit breakers; `None` is none.
+    breaker: RwLock<Option<CircuitBreakerConfig>>,
     known: RwLock<Known>,
     /// Held while the list that comes next is made, which takes a while for a long one and calls the program's own code:
     /// whoever picks goes on with the list before.
@@ -47,6 +50,7 @@ impl Members {
         Members {
             service,
             balance: balancer.balance(),
+            breaker: RwLock::new(balancer.circuit_breaker()),
             balancer,
             known: RwLock::new(Known { list: Arc::new([]), generation: 0, failure: None }),
             updating: Mutex::new(()),
@@ -92,6 +96,22 @@ impl Members {
         self.changed();
     }
 
+    /// Gives circuit breakers that are as the client says other settings; others stay as they are.
+    pub(super) fn reload_circuit_breakers(&self, settings: &CircuitBreakerConfig) -> Result<(), ConfigError> {
+        settings.validate()?;
+        if !self.balancer.has_circuit_breakers_of_client() {
+            return Ok(());
+        }
+        // So that who comes meanwhile has the new settings as well.
+        let _updating = self.updating.lock();
+        *self.breaker.write() = Some(settings.clone());
+        let settings = settings.clone().into();
+        for control in self.list().iter().filter_map(|member| member.state.breaker.as_ref()?.control()) {
+            control.reload(&settings)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn failed(&self, error: ResolveError) {
         self.known.write().failure = Some(error);
         self.changed();
@@ -113,7 +133,7 @@ impl Members {
 
     fn state_of(&self, endpoint: &Endpoint) -> State {
         // The settings have been checked, so a breaker that cannot be built is none.
-        let breaker = self.balancer.circuit_breaker().and_then(|settings| settings.build().ok());
+        let breaker = self.breaker.read().clone().and_then(|settings| settings.build().ok());
         let breaker = breaker.map(|breaker| breaker.with_observer(self.balancer.observer(endpoint)));
         State::new(self.next_id.fetch_add(1, Relaxed), breaker)
     }

@@ -19,6 +19,7 @@ mod tests;
 
 use std::{fmt, pin::pin, sync::Arc};
 
+use otlp_reliability::CircuitBreakerConfig;
 use tokio::runtime;
 
 pub use self::{
@@ -142,6 +143,16 @@ impl ServicePool {
     pub fn probe(&self) {
         self.members().list().iter().for_each(|member| member.state.probe());
         self.members().changed();
+    }
+
+    /// Gives the circuit breakers other settings, of endpoints that are there and that come, if the client that balances
+    /// said what they are ([`LoadBalancer::or_circuit_breaker`]). What they know of their endpoints stays.
+    ///
+    /// # Errors
+    ///
+    /// Settings that cannot work, of which nothing is taken.
+    pub fn reload_circuit_breakers(&self, settings: &CircuitBreakerConfig) -> Result<(), ConfigError> {
+        self.members().reload_circuit_breakers(settings)
     }
 
     /// How often what is known has changed: endpoints that come, go, fail, or are well again, and sources that fail.

@@ -12,16 +12,20 @@ mod board;
 mod config;
 mod detector;
 mod endpoint;
+mod failure_percentage;
 mod observer;
 mod snapshot;
 mod statistics;
+mod success_rate;
 mod table;
 mod tally;
 
 pub use self::{
-    config::{FailurePercentage, OutlierDetectorConfig, SuccessRate},
+    config::OutlierDetectorConfig,
     detector::OutlierDetector,
     endpoint::Endpoint,
+    failure_percentage::FailurePercentage,
     observer::OutlierObserver,
     snapshot::{EndpointSnapshot, OutlierDetectorSnapshot},
+    success_rate::SuccessRate,
 };

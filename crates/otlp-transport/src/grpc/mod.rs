@@ -17,7 +17,7 @@ use self::answer::Answer;
 use crate::{
     auth::Answered,
     binding::Binding,
-    config::{ConfigError, Target, TransportConfig},
+    config::{ConfigError, RequestHeaders, Target, TransportConfig},
     connection::{Deadline, Received, Routes},
     payload::PreparedRequest,
     sender::Sender,
@@ -66,6 +66,11 @@ impl GrpcTransport {
     /// Outside of a tokio runtime with I/O and time enabled.
     pub fn start(&self) {
         self.sender.start();
+    }
+
+    /// What all requests have in their headers.
+    pub(crate) fn headers(&self) -> &RequestHeaders {
+        self.sender.headers()
     }
 }
 

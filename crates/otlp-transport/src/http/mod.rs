@@ -17,7 +17,7 @@ pub(crate) use self::retry_after::retry_after;
 use crate::{
     auth::Answered,
     binding::Binding,
-    config::{ConfigError, Target, TransportConfig},
+    config::{ConfigError, RequestHeaders, Target, TransportConfig},
     connection::{Deadline, Received, Routes},
     payload::PreparedRequest,
     sender::Sender,
@@ -67,6 +67,11 @@ impl HttpTransport {
     /// Outside of a tokio runtime with I/O and time enabled.
     pub fn start(&self) {
         self.sender.start();
+    }
+
+    /// What all requests have in their headers.
+    pub(crate) fn headers(&self) -> &RequestHeaders {
+        self.sender.headers()
     }
 }
 

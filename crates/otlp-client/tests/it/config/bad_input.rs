@@ -17,6 +17,10 @@ fn a_field_that_cannot_be_used_is_named_with_its_place_and_what_is_accepted() {
             "batch.max_queue_size is 99999999999, but takes 1 to 1000000000 items",
         ),
         ("batch: {batch_timeout: 2days}", "batch.batch_timeout is 172800s, but takes 1 ms to 1 h"),
+        (
+            "batch: {max_batch_size: 1000, max_queue_size: 999}",
+            "line 3, column 47: batch.max_queue_size is 999 with max_batch_size 1000, but takes at least max_batch_size, unless",
+        ),
         ("connection: {connect_timeout: 0s}", "connection.connect_timeout is 0ns, but takes 1 ms to 1 h"),
         ("connection: {request_timeout: 1year}", "connection.request_timeout is 31557600s, but takes 1 ms to 1 h"),
         ("connection: {keep_alive_timeout: 0s}", "connection.keep_alive_timeout is 0ns"),
@@ -53,6 +57,66 @@ fn a_field_that_cannot_be_used_is_named_with_its_place_and_what_is_accepted() {
         ("batch: {max_batch_size: 99999999999999999999999}", "batch.max_batch_size is "),
         ("batch: {batch_timeout: 200}", "batch.batch_timeout is 200, but takes a duration with its unit, like 200ms"),
         (
+            "batch: {batch_timeout: '200'}",
+            "batch.batch_timeout is the text \"200\", but takes a duration with its unit",
+        ),
+        ("batch: {batch_timeout: -5s}", "batch.batch_timeout is the text \"-5s\", but takes a duration"),
+        ("batch: {batch_timeout: 99999999999999999999years}", "batch.batch_timeout is the text"),
+        ("batch: {batch_timeout: 9999999999999years}", "batch.batch_timeout is the text"),
+        ("batch: {max_batch_size: 1e400}", "batch.max_batch_size is inf, but takes a whole number"),
+        ("batch: {max_batch_size: 18446744073709551616}", "batch.max_batch_size is "),
+        (
+            "batch: {max_batch_size: 18446744073709551615}",
+            "batch.max_batch_size is 18446744073709551615, but takes 1 to",
+        ),
+        ("batch: {max_batch_size: -9223372036854775809}", "batch.max_batch_size is "),
+        ("batch: {max_batch_size: 0x10000000000000000}", "batch.max_batch_size is "),
+        ("batch: {max_batch_size: .inf}", "batch.max_batch_size is inf, but takes a whole number"),
+        ("batch: {max_batch_size: '7'}", "batch.max_batch_size is the text \"7\", but takes a whole number"),
+        (
+            "batch: {max_batch_size: '${SIZE:-7}'}",
+            "batch.max_batch_size is the text \"${SIZE:-7}\", but takes a whole number from 0 to 18446744073709551615; references \
+             stand for text alone",
+        ),
+        (
+            "retry: {max_attempts: 4294967295}",
+            "retry.max_attempts is 4294967295, but takes a number of attempts from 1",
+        ),
+        ("retry: {max_attempts: -1}", "retry.max_attempts is -1, but takes a number of attempts from 1"),
+        ("retry: {max_attempts: ∞}", "retry.max_attempts is the text \"∞\", but takes a number of attempts from 1"),
+        ("retry: {multiplier: .nan}", "retry.multiplier is NaN, but takes 1.0 to 1000.0"),
+        ("retry: {multiplier: 1e400}", "retry.multiplier is inf, but takes 1.0 to 1000.0"),
+        ("memory_pool: {gc_threshold: .nan}", "memory_pool.gc_threshold is NaN, but takes the idle share"),
+        ("memory_pool: {max_size: -1}", "memory_pool.max_size is -1, but takes a size"),
+        ("memory_pool: {max_size: 1.5MiB}", "memory_pool.max_size is the text \"1.5MiB\", but takes a size"),
+        ("memory_pool: {max_size: 99999999999TiB}", "memory_pool.max_size is the text"),
+        ("circuit_breaker: {failure_rate: .nan}", "circuit_breaker.failure_rate is NaN, but takes 0.000001 to 1.0"),
+        ("circuit_breaker: {break_jitter: -.inf}", "circuit_breaker.break_jitter is -inf, but takes 0.0 to 1.0"),
+        (
+            "circuit_breaker: {enabled: false, consecutive_failures: 3}",
+            "circuit_breaker.enabled: it is false, and the fields beside it are set",
+        ),
+        (
+            "{load_balancer: {health_check_path: /a, health_check_interval: 1s, health_check_port: 70000}, service_discovery: {}}",
+            "load_balancer.health_check_port is 70000, but takes a whole number from 0 to 65535",
+        ),
+        (
+            "service_discovery: {services: {a: {endpoints: [{address: 'b:1', priority: -1}]}}}",
+            "service_discovery.services.a.endpoints[0].priority is -1, but takes a whole number from 0 to 65535",
+        ),
+        (
+            "service_discovery: {dns: {min_ttl: 1s}, services: {a: {endpoints: ['b:1']}}}",
+            "service_discovery.dns: it is set, and no service has dns or dns_srv",
+        ),
+        (
+            "{connection: {max_idle_connections: 1}, receivers: {keep_alive: {min_connections: 2}}}",
+            "receivers.keep_alive.min_connections is 2, but takes 0 to connection.max_idle_connections, which is 1",
+        ),
+        (
+            "alerts: {rules: [{name: a, metric: dropped_items, comparison: above, threshold: .inf}]}",
+            "alerts.rules[0].threshold is inf, but takes a finite number",
+        ),
+        (
             "batch: {batch_timeout: 5 fortnights}",
             "batch.batch_timeout is the text \"5 fortnights\", but takes a duration",
         ),
@@ -69,6 +133,18 @@ fn a_field_that_cannot_be_used_is_named_with_its_place_and_what_is_accepted() {
             "memory_pool.chunk_size is the text \"64 apples\", but takes a size, like 64KiB",
         ),
         ("resource_attributes: {a: 1}", "resource_attributes.a is 1, but takes text"),
+        (
+            "resource_attributes: {service.name: x}",
+            "resource_attributes.service.name: service_name says it as well: leave one of them out",
+        ),
+        (
+            "{service_version: '1', resource_attributes: {service.version: '2'}}",
+            "resource_attributes.service.version: service_version says it as well",
+        ),
+        (
+            "{environment: a, resource_attributes: {deployment.environment.name: b}}",
+            "resource_attributes.deployment.environment.name: environment says it as well",
+        ),
         ("disk_queue: {}", "disk_queue.directory is missing"),
         // Choices.
         (
@@ -354,6 +430,13 @@ fn what_is_no_configuration_is_refused_in_words() {
         ("a: b: c", "line 1, column 5: mapping values are not allowed"),
         ("a: \"no end", "line 1, column 4: "),
         ("a: 1\n---\nb: 2", "a second document begins"),
+        ("endpoint: http://a\n\tservice_name: a", "found a tab"),
+        ("endpoint: http://a\nbatch:\n\tmax_batch_size: 1", "line 3, column "),
+        ("%YAML 9.9\n---\na: 1", "line 1, column 1"),
+        ("? [a]\n: b", "names of fields"),
+        ("? {a: b}\n: c", "names of fields"),
+        ("null: a", "names of fields"),
+        ("!!python/object:os.system a", "tag"),
         ("a: \u{0}", "line 1, column 4: "),
         (bomb, "without anchors"),
         ("a: *b", "line 1, column 4: "),
@@ -383,4 +466,33 @@ fn what_is_longer_than_any_configuration_is_not_read() {
     let error = ProductionConfig::from_yaml_file(&path).unwrap_err().to_string();
     assert!(error.contains("cannot read the configuration file") && error.contains("otlp-long-config"), "{error}");
     assert!(ProductionConfig::from_yaml_file("/dev/zero").unwrap_err().to_string().contains("it is no file"));
+    assert!(ProductionConfig::from_yaml_file(std::env::temp_dir()).unwrap_err().to_string().contains("it is no file"));
+    let error = ProductionConfig::from_yaml_file("").unwrap_err().to_string();
+    assert!(error.starts_with("cannot read the configuration file : "), "{error}");
+    // A gigabyte that takes no room on the disk, and must take none in memory.
+    std::fs::File::create(&path).unwrap().set_len(1 << 30).unwrap();
+    assert!(matches!(ClientConfig::from_yaml_file(&path), Err(ConfigFileError::TooLong)));
+    std::fs::remove_file(&path).unwrap();
+}
+
+/// A pipe that nobody writes to must not be waited for.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_configuration() {
+    let path = std::env::temp_dir().join(format!("otlp-pipe-config-{}", std::process::id()));
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let error = ClientConfig::from_yaml_file(&path).unwrap_err().to_string();
+    std::fs::remove_file(&path).unwrap();
+    assert!(error.ends_with("it is no file"), "{error}");
+}
+
+/// As editors of other systems write it.
+#[test]
+fn a_byte_order_mark_and_line_breaks_of_two_bytes_are_read() {
+    let text = "\u{feff}endpoint: http://a:4318\r\nservice_name: shop\r\nbatch:\r\n  max_batch_size: 7\r\n";
+    let config = ClientConfig::from_yaml_str(text).unwrap().production;
+    assert_eq!((config.service_name.as_str(), config.batch.max_batch_size), ("shop", 7));
+    let error = ClientConfig::from_yaml_str(&text.replace('7', "0")).unwrap_err();
+    assert_eq!(error.place().map(|place| (place.line, place.column)), Some((4, 19)), "{error}");
 }

@@ -117,7 +117,7 @@ fn each_metric_can_be_watched() {
 
 #[test]
 fn drops_fire_the_default_rules() {
-    let config = otlp_batch::BatchConfig { max_queue_size: 10, ..Default::default() };
+    let config = otlp_batch::BatchConfig { max_batch_size: 10, max_queue_size: 10, ..Default::default() };
     let (sink, notices) = heard();
     let client =
         builder("http://127.0.0.1:1").0.with_batch_config(config).with_alert_sink(sink).build_blocking().unwrap();
