@@ -265,7 +265,7 @@ impl<'a> Stage<'a> {
         let rate = self.counted.2;
         let trouble = self.trouble.map_or("", Trouble::name);
         self.screen.progress(format_args!(
-            "{rate:3.0} req/s  {trouble:11}  accepted {accepted:5}  delivered {delivered:5}  pending {pending:4}"
+            "{rate:3.0} req/s {trouble:11} accepted {accepted:<6} delivered {delivered:<6} pending {pending}"
         ));
     }
 }

@@ -104,8 +104,10 @@ impl Prepared {
         self.discovery.run_on(runtime);
         if let Some(registration) = self.discovery.registration() {
             if registration.instance().address().is_none() {
-                let what = "this service is registered without an address: others see that it runs, and not where. Give it \
-                            by with_service_address";
+                // No address is guessed: which of its ports others mean, only the program knows.
+                let what = "this service is registered without an address: others learn that it runs and on which node, and \
+                            no port to reach it at. Give host:port by with_service_address, or as \
+                            service_discovery.registration.address of a file";
                 diagnostics.say(DiagnosticSeverity::Warning, what);
             }
             runtime.spawn(watch::report_registration(registration.status(), Arc::clone(diagnostics)));
