@@ -37,6 +37,14 @@ fn a_field_that_cannot_be_used_is_named_with_its_place_and_what_is_accepted() {
         ("retry: {multiplier: 0.5}", "retry.multiplier is 0.5, but takes 1.0 to 1000.0"),
         ("retry: {multiplier: .inf}", "line 3, column 21: "),
         ("retry: {randomization_factor: 1.5}", "retry.randomization_factor is 1.5, but takes 0.0 to 1.0"),
+        (
+            "monitoring: {health_check_endpoint: 'http://user:hunter2@localhost:80/health?key=hunter2'}",
+            "monitoring.health_check_endpoint is http://localhost:80/health, but takes a URL without user, password and query",
+        ),
+        (
+            "monitoring: {health_check_endpoint: 'https://localhost:80'}",
+            "monitoring.health_check_endpoint is https://localhost:80, but takes a URL that begins with http://",
+        ),
         ("monitoring: {metrics_export_interval: 0s}", "monitoring.metrics_export_interval is 0ns"),
         ("memory_pool: {max_size: 1KiB}", "memory_pool.max_size is 1024, but takes 262144 to 68719476736 bytes"),
         ("memory_pool: {growth_factor: 1}", "memory_pool.growth_factor is 1, but takes more than 1"),

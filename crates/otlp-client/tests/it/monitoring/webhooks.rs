@@ -167,8 +167,8 @@ fn a_server_that_is_to_be_asked_with_tls_and_cannot_is_told_nothing() {
     let _ = stream.read_to_end(&mut rest);
     assert!(!String::from_utf8_lossy(&rest).contains("secret"));
     wait_until("it is lost", || alerts.lost_notices() == 1);
-    let said = said.lock();
-    assert!(said.iter().any(|line| line.contains("did not take a notice")) && !said.concat().contains("secret"));
+    wait_until("it is said", || said.lock().iter().any(|line| line.contains("did not take a notice")));
+    assert!(!said.lock().concat().contains("secret"));
 }
 
 /// As many rules as there may be, all of which hold.
