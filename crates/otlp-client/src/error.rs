@@ -18,12 +18,12 @@ pub enum BuildError {
     /// The endpoint, the protocol, headers, compression or TLS.
     #[error(transparent)]
     Transport(#[from] otlp_transport::ConfigError),
-    /// The endpoint that a variable of the environment names.
+    /// An endpoint or a header that a variable of the environment names.
     #[error("{variable}: {error}")]
     Variable {
-        /// The variable.
+        /// The variable, or those that may have said it.
         variable: String,
-        /// What is wrong with the endpoint.
+        /// What is wrong with it.
         error: otlp_transport::ConfigError,
     },
     /// Which services are found, and how they are balanced over.

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! course      the run from beginning to end
-//! ├ stage       all that is known meanwhile, told by each `event`, and how it is shown on the `screen`
+//! ├ stage       all that is known meanwhile of each `member`, told by `event`s, and how it is shown on the `screen`
 //! ├ processes   the services as child processes, told and heard by `message`; what they left if `killed`
 //! │   └ service   what such a process does: the shop, observed by our client, its evidence taken by `evidence`
 //! ├ load        purchases at a steady rate
@@ -19,6 +19,7 @@ mod hearing;
 mod interrupt;
 mod killed;
 mod load;
+mod member;
 mod message;
 mod processes;
 mod queue_directory;

@@ -10,22 +10,18 @@ use std::{
     time::Duration,
 };
 
-use otlp::{
-    Signal,
-    delivery::{Ledger, SignalLedger},
-};
+use otlp::{Signal, delivery::SignalLedger};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::mpsc,
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
 use super::{
     event::Event,
-    evidence::Claim,
     interrupt::Interrupts,
-    killed::{Killed, Unsettled},
     load::LoadCounts,
-    message::{Account, Order, Report, Settings},
+    member::Member,
+    message::{Order, Report},
     processes::Process,
     receivers::ReceiverAddresses,
     screen::Screen,
@@ -36,47 +32,12 @@ use super::{
 /// How often the live line is replaced.
 const PROGRESS: Duration = Duration::from_millis(200);
 
-/// So many reports of progress a service that is to be killed still makes: the fates of what was delivered before the
-/// trouble are told in them, so that what happens to the rest is plain.
-const LAST_WORDS: u32 = 2;
-
 /// How waiting for something ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waited {
     Done,
     TooLong,
     Interrupted,
-}
-
-/// A service, as far as it is known.
-#[derive(Default)]
-pub(crate) struct Member {
-    pub(crate) process: Option<Process>,
-    /// Where it listens, once it does.
-    pub(crate) address: Option<String>,
-    /// The last ledger that it reported.
-    pub(crate) latest: Ledger,
-    pub(crate) claims: Vec<Claim>,
-    pub(crate) account: Option<Account>,
-    /// Whether its process has ended, for good.
-    pub(crate) gone: bool,
-    /// How it runs.
-    pub(crate) settings: Option<Settings>,
-    /// What its process has announced and told no fate of.
-    unsettled: Unsettled,
-    /// What its earlier processes left.
-    pub(crate) killed: Killed,
-    doom: Option<Doom>,
-    /// Whether it was killed, and is to be started again.
-    is_to_rise: bool,
-}
-
-/// What awaits a service.
-struct Doom {
-    /// How many reports of progress it has left.
-    words: u32,
-    /// Dropped when it is killed.
-    _waiting: oneshot::Sender<()>,
 }
 
 /// All that is known.
@@ -137,7 +98,7 @@ impl<'a> Stage<'a> {
     /// Forgets the trouble, if there was one, and spares whom it has not killed yet.
     pub(crate) fn trouble_is_over(&mut self) {
         self.trouble = None;
-        self.members.values_mut().for_each(|member| member.doom = None);
+        self.members.values_mut().for_each(Member::spare);
     }
 
     /// Shows what happens until `done`.
@@ -164,12 +125,7 @@ impl<'a> Stage<'a> {
         match event {
             Event::Report(service, report) => self.take_report(service, *report),
             Event::Gone(service, how) => self.take_death(service, &how).await,
-            Event::Kill(service, waiting) => {
-                let member = self.members.entry(service).or_default();
-                if member.process.is_some() {
-                    member.doom = Some(Doom { words: LAST_WORDS, _waiting: waiting });
-                }
-            }
+            Event::Kill(service, waiting) => self.members.entry(service).or_default().doom(waiting),
             Event::TroubleBegins(trouble) => {
                 self.trouble = Some(trouble);
                 self.have_said.clear();
@@ -198,9 +154,7 @@ impl<'a> Stage<'a> {
 
     async fn take_death(&mut self, service: Service, how: &str) {
         let member = self.members.entry(service).or_default();
-        member.process = None;
-        member.doom = None;
-        if member.is_to_rise && member.account.is_none() {
+        if member.died() {
             return self.raise(service).await;
         }
         member.gone = true;
@@ -216,9 +170,7 @@ impl<'a> Stage<'a> {
     /// Starts a service again that was killed, as it was, with the disk queue that it left.
     async fn raise(&mut self, service: Service) {
         let member = self.members.entry(service).or_default();
-        let (ledger, claims) = (std::mem::take(&mut member.latest), std::mem::take(&mut member.claims));
-        member.killed.died(&ledger, claims, std::mem::take(&mut member.unsettled));
-        member.is_to_rise = false;
+        member.leave_behind();
         self.have_said.remove(&service);
         let Some(settings) = member.settings.clone() else {
             member.gone = true;
@@ -248,15 +200,7 @@ impl<'a> Stage<'a> {
     fn take_report(&mut self, service: Service, report: Report) {
         let member = self.members.entry(service).or_default();
         match report {
-            Report::Ready { address } => {
-                // Whoever is started again is to be found where it was.
-                if let Some((_, port)) = address.rsplit_once(':')
-                    && let Some(settings) = &mut member.settings
-                {
-                    settings.port = port.parse().unwrap_or_default();
-                }
-                member.address = Some(address);
-            }
+            Report::Ready { address } => member.is_at(address),
             // The three signals of a service meet the same trouble; one message of each service tells of it.
             Report::Said(what) => {
                 if self.have_said.insert(service) {
@@ -265,16 +209,8 @@ impl<'a> Stage<'a> {
             }
             Report::Progress(ledger) => {
                 member.latest = ledger;
-                if let Some(doom) = &mut member.doom {
-                    doom.words = doom.words.saturating_sub(1);
-                    if doom.words == 0 {
-                        member.doom = None;
-                        member.is_to_rise = true;
-                        if let Some(process) = &member.process {
-                            process.kill();
-                        }
-                        self.screen.event(format_args!("{service} is killed (kill -9), in the middle of its work"));
-                    }
+                if member.has_had_its_last_word() {
+                    self.screen.event(format_args!("{service} is killed (kill -9), in the middle of its work"));
                 }
             }
             Report::Claims(claims) => {

@@ -220,7 +220,7 @@ impl ClientConfig {
 
     /// Reads a YAML file, as [`ClientConfig::from_yaml_str`].
     pub fn from_yaml_file(path: impl AsRef<Path>) -> Result<Self, ConfigFileError> {
-        Self::from_yaml_str(&file::read(path.as_ref())?)
+        file::read(path.as_ref(), Self::from_yaml_str)
     }
 
     /// The configuration as YAML that reads back as the same. References stay references; a secret that is written out in

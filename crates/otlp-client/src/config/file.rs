@@ -30,6 +30,14 @@ pub enum ConfigFileError {
         /// Why not.
         error: io::Error,
     },
+    /// What a file says cannot be used.
+    #[error("{path}: {error}")]
+    In {
+        /// The file.
+        path: String,
+        /// Why not.
+        error: Box<ConfigFileError>,
+    },
     /// It is longer than any configuration.
     #[error("the configuration has more than {MAX_BYTES} bytes, the most that is read of one")]
     TooLong,
@@ -58,21 +66,27 @@ impl ConfigFileError {
         match self {
             ConfigFileError::Syntax { place, .. } => *place,
             ConfigFileError::Field(error) => error.place(),
+            ConfigFileError::In { error, .. } => error.place(),
             _ => None,
         }
     }
 }
 
-/// The text of a file.
-pub(crate) fn read(path: &Path) -> Result<String, ConfigFileError> {
-    bounded_file::read_text(path, MAX_BYTES).map_err(|unread| {
+/// What `parse` makes of the text of a file; errors name the file.
+pub(crate) fn read<T>(
+    path: &Path,
+    parse: impl FnOnce(&str) -> Result<T, ConfigFileError>,
+) -> Result<T, ConfigFileError> {
+    let unusable = |error| ConfigFileError::In { path: path.display().to_string(), error: Box::new(error) };
+    let text = bounded_file::read_text(path, MAX_BYTES).map_err(|unread| {
         let error = match unread {
-            Unread::TooLong(_) => return ConfigFileError::TooLong,
+            Unread::TooLong(_) => return unusable(ConfigFileError::TooLong),
             Unread::Failed(error) => error,
             Unread::NoText => io::Error::new(io::ErrorKind::InvalidData, unread.to_string()),
         };
         ConfigFileError::Read { path: path.display().to_string(), error }
-    })
+    })?;
+    parse(&text).map_err(unusable)
 }
 
 /// Writes a file that only its owner can read, for it may hold secrets. It takes the place of the old one at once:

@@ -123,7 +123,7 @@ impl ProductionConfig {
 
     /// Reads a YAML file, as [`ProductionConfig::from_yaml_str`].
     pub fn from_yaml_file(path: impl AsRef<Path>) -> Result<Self, ConfigFileError> {
-        Self::from_yaml_str(&file::read(path.as_ref())?)
+        file::read(path.as_ref(), Self::from_yaml_str)
     }
 
     /// The document without the fields of `others`, which it may have as well. The protocol is chosen by `receiver`, if it

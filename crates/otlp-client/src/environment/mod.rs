@@ -37,7 +37,7 @@ use crate::LogLevel;
 ///
 /// | variable | what it sets | beaten by |
 /// |---|---|---|
-/// | `OTEL_SDK_DISABLED` | `true`: nothing is recorded and nothing sent, spans pass the context of their parent on | |
+/// | `OTEL_SDK_DISABLED` | `true`: nothing is recorded and nothing sent, spans pass the context of their parent on; a health endpoint still answers | |
 /// | `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES` | the resource | `with_service_name`, `with_resource_attribute` |
 /// | `OTEL_EXPORTER_OTLP_[TRACES_\|METRICS_\|LOGS_]` + `ENDPOINT`, `PROTOCOL`, `HEADERS`, `TIMEOUT`, `COMPRESSION`, `INSECURE`, `CERTIFICATE`, `CLIENT_KEY`, `CLIENT_CERTIFICATE` | the export over OTLP | `with_endpoint` and so on |
 /// | `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, `OTEL_LOGS_EXPORTER` | `otlp` (default), `console`, `none`, or the first two with a comma: where the signal goes beside custom exporters; what goes nowhere is not recorded | `with_otlp_signals` |

@@ -138,6 +138,14 @@ fn each_bad_value_is_named_with_what_is_accepted_and_left_at_its_default() {
     let warning = ratio.warnings[0].to_string();
     assert_eq!(warning, "OTEL_TRACES_SAMPLER_ARG: \"1.1\" is not accepted: it takes a number from 0 to 1; using 1");
     assert_eq!(ratio.sampler.unwrap().description(), "AlwaysOnSampler");
+    for sampler in ["", "always_on", "xray"] {
+        let alone = read(&[("OTEL_TRACES_SAMPLER", sampler), ("OTEL_TRACES_SAMPLER_ARG", "0.1")]);
+        let warning = alone.warnings.last().unwrap().to_string();
+        assert!(
+            warning.starts_with("OTEL_TRACES_SAMPLER_ARG: \"0.1\" is not used, for OTEL_TRACES_SAMPLER"),
+            "{warning}"
+        );
+    }
 }
 
 #[test]

@@ -153,15 +153,27 @@ impl EnhancedOtlpClient {
         }
         if concerns("receivers.headers") {
             reach.headers.replace(new.receivers.headers.clone());
-            in_force.receivers.headers = new.receivers.headers;
+            in_force.receivers.headers.clone_from(&new.receivers.headers);
         }
         if let Some((to, breakers)) =
             breakers.zip(reach.circuit_breakers.as_ref()).filter(|_| concerns("circuit_breaker"))
         {
             breakers.reload(&to);
-            in_force.circuit_breaker = new.circuit_breaker;
+            in_force.circuit_breaker.clone_from(&new.circuit_breaker);
         }
         lists.apply(&mut in_force);
+        self.apply_settings(&concerns, &mut in_force, new, reach);
+        Ok(Reloaded { applied, needs_restart })
+    }
+
+    /// Applies what the client itself holds, which was checked.
+    fn apply_settings(
+        &self,
+        concerns: &impl Fn(&str) -> bool,
+        in_force: &mut ClientConfig,
+        new: ClientConfig,
+        reach: &Reach,
+    ) {
         let (new, alerts) = (new.production, new.alerts);
         if concerns("retry") {
             let policy = PolicyConfig::Retry(new.retry.policy(reach.longest_retry));
@@ -188,7 +200,6 @@ impl EnhancedOtlpClient {
             let _ = self.replace_alert_rules(alerts.rules());
             in_force.rules = alerts.rules;
         }
-        Ok(Reloaded { applied, needs_restart })
     }
 }
 

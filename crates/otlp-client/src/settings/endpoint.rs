@@ -51,23 +51,33 @@ pub(super) fn is_plaintext(signal: Signal, options: &ExportOptions, environment:
     })
 }
 
-/// The refusal of a transport, by the name of the variable if a variable named the endpoint that is refused.
+/// The refusal of a transport, by the name of the variable if a variable said what is refused.
 pub(super) fn named(
     signal: Signal,
     options: &ExportOptions,
     environment: &ExportVariables,
     error: ConfigError,
 ) -> BuildError {
-    let is_about_it = matches!(error, ConfigError::Endpoint { .. } | ConfigError::PlaintextRefused { .. });
-    match (&environment.endpoint, of_code(signal, options)) {
-        (Some((_, scope)), None) if is_about_it => {
-            let of_signal = match scope {
-                EndpointScope::General => String::new(),
-                EndpointScope::Signal => format!("{}_", signal.name().to_uppercase()),
-            };
-            BuildError::Variable { variable: format!("OTEL_EXPORTER_OTLP_{of_signal}ENDPOINT"), error }
+    let of_signal = format!("{}_", signal.name().to_uppercase());
+    let variable = match &error {
+        ConfigError::Endpoint { .. } | ConfigError::PlaintextRefused { .. } => {
+            let of_code = of_code(signal, options);
+            let said = environment.endpoint.as_ref().filter(|_| of_code.is_none());
+            said.map(|(_, scope)| match scope {
+                EndpointScope::General => "OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(),
+                EndpointScope::Signal => format!("OTEL_EXPORTER_OTLP_{of_signal}ENDPOINT"),
+            })
         }
-        _ => error.into(),
+        ConfigError::Header { name, .. } => {
+            let is_it = |(known, _): &(String, String)| known.eq_ignore_ascii_case(name);
+            let is_said = environment.headers.iter().any(is_it) && !options.headers.iter().any(is_it);
+            is_said.then(|| format!("OTEL_EXPORTER_OTLP_HEADERS or OTEL_EXPORTER_OTLP_{of_signal}HEADERS"))
+        }
+        _ => None,
+    };
+    match variable {
+        Some(variable) => BuildError::Variable { variable, error },
+        None => error.into(),
     }
 }
 

@@ -288,6 +288,12 @@ mod tests {
             let error = error.map(drop).unwrap_err().to_string();
             assert!(error.starts_with(name), "{error}");
         }
+        let reserved =
+            ExportVariables { headers: vec![("Content-Length".into(), "1".into())], ..ExportVariables::default() };
+        let variables = [ExportVariables::default(), ExportVariables::default(), reserved];
+        let error = export(&ExportOptions::default(), &variables, &EventHook::default()).map(drop).unwrap_err();
+        let expected = "OTEL_EXPORTER_OTLP_HEADERS or OTEL_EXPORTER_OTLP_LOGS_HEADERS: header \"Content-Length\"";
+        assert!(error.to_string().starts_with(expected), "{error}");
         let code = ExportOptions { endpoint: Some("localhost:4318".into()), ..ExportOptions::default() };
         let error = export(&code, &Default::default(), &EventHook::default()).map(drop).unwrap_err().to_string();
         assert!(error.starts_with("endpoint "), "{error}");

@@ -49,7 +49,9 @@ fn one(stream: &TcpStream, answer: &dyn Fn(&Asked) -> Answer) -> Option<Asked> {
     let mut stream = stream;
     match answer(&asked) {
         Some((headers, body)) => {
-            write!(stream, "HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n{body}", body.len()).ok()?;
+            // In one piece, or the kernel waits in between for the other side.
+            let answer = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n{body}", body.len());
+            stream.write_all(answer.as_bytes()).ok()?;
         }
         // Whoever waits gives up at some time, and closes.
         None => drop(stream.read(&mut [0])),

@@ -35,6 +35,9 @@ use crate::{ConfigError, Endpoint, LoadBalancer, Resolve};
 /// The endpoints of a service, kept up to date, and balanced over. Clones are the same pool; the last one that is dropped
 /// ends the watching.
 ///
+/// Of what a source finds it has at most 10,000: those of the lowest priorities, and of these the first by host and port. More
+/// are left out, and [`PoolSnapshot::failure`] says so.
+///
 /// ```
 /// use otlp_discovery::{LoadBalancer, ServiceDiscovery, Verdict};
 ///

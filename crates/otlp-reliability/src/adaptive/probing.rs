@@ -94,7 +94,7 @@ impl<L: Law> Estimate for ProbingLimit<L> {
                 self.after_round(observed, bounds);
             }
         }
-        bounds.clamp(self.probe.apply(self.limit, self.settings.served(self.limit)))
+        bounds.clamp(self.probe.apply(self.limit, || self.settings.served(self.limit)))
     }
 }
 

@@ -1,11 +1,11 @@
 //! The settings of an outlier detector, checked as a whole when it is built.
 
-use std::{hash::Hash, time::Duration};
+use std::time::Duration;
 
-use super::{FailurePercentage, OutlierDetector, SuccessRate};
+use super::{FailurePercentage, SuccessRate};
 use crate::ConfigError;
 
-/// The settings of an [`OutlierDetector`].
+/// The settings of an [`OutlierDetector`](crate::OutlierDetector).
 ///
 /// | setting | default | accepted |
 /// |---|---|---|
@@ -154,16 +154,6 @@ impl OutlierDetectorConfig {
     /// Which part of the known endpoints may be ejected at once.
     pub fn max_ejection_percent(&self) -> u8 {
         self.max_ejection_percent
-    }
-
-    /// A detector with these settings, on tokio's time, that knows no endpoints yet.
-    ///
-    /// # Errors
-    ///
-    /// The first setting that the table above does not accept.
-    pub fn build<Id: Clone + Eq + Hash>(self) -> Result<OutlierDetector<Id>, ConfigError> {
-        self.validate()?;
-        Ok(OutlierDetector::from_checked(self))
     }
 
     /// Whether the settings can work.

@@ -14,10 +14,7 @@ use otlp::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{
-    headers::Outgoing,
-    shop::{Shop, answer},
-};
+use super::shop::{Shop, answer};
 use crate::demo::topology::Service;
 
 /// What is called.
@@ -88,7 +85,7 @@ impl Call<'_> {
             .set_attribute("server.port", port)
             .set_attribute("service.peer.name", self.service.name());
         let mut headers = HeaderMap::new();
-        CompositePropagator::default().inject(&span.context(), self.baggage, &mut Outgoing(&mut headers));
+        CompositePropagator::default().inject(&span.context(), self.baggage, &mut headers);
 
         let started = Instant::now();
         let exchange = async {

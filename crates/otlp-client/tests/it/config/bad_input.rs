@@ -469,9 +469,15 @@ fn what_is_longer_than_any_configuration_is_not_read() {
     assert!(ProductionConfig::from_yaml_file(std::env::temp_dir()).unwrap_err().to_string().contains("it is no file"));
     let error = ProductionConfig::from_yaml_file("").unwrap_err().to_string();
     assert!(error.starts_with("cannot read the configuration file : "), "{error}");
+    std::fs::write(&path, with("batch: {max_batch_size: 0}")).unwrap();
+    let error = ProductionConfig::from_yaml_file(&path).unwrap_err();
+    let expected = format!("{}: line 3, column 25: batch.max_batch_size is 0, but takes", path.display());
+    assert!(error.to_string().starts_with(&expected), "{error}");
+    assert_eq!(error.place().map(|place| place.line), Some(3));
     // A gigabyte that takes no room on the disk, and must take none in memory.
     std::fs::File::create(&path).unwrap().set_len(1 << 30).unwrap();
-    assert!(matches!(ClientConfig::from_yaml_file(&path), Err(ConfigFileError::TooLong)));
+    let error = ClientConfig::from_yaml_file(&path).unwrap_err().to_string();
+    assert!(error.contains("otlp-long-config") && error.contains("more than 1048576 bytes"), "{error}");
     std::fs::remove_file(&path).unwrap();
 }
 

@@ -10,6 +10,7 @@ use std::{
 
 use otlp_batch::DiskQueueConfig;
 use otlp_client::{
+    EnhancedOtlpClient,
     config::{
         AlertRuleConfig, AlertsConfig, BreakerConfig, ClientConfig, ConsulAgent, DeliveryConfig, DiscoveryConfig,
         KafkaSettings, LoadBalancerConfig, ProductionConfig, ServiceSource, StaticEndpoint, TelemetryConfig,
@@ -243,4 +244,34 @@ fn every_number_is_in_the_table() {
     assert_eq!(table.difference(&found).collect::<Vec<_>>(), [&""; 0], "no field any more");
     assert_eq!(found.difference(&table).collect::<Vec<_>>(), [&""; 0], "not in the table");
     assert_eq!(table.len(), ROWS.len(), "twice in the table");
+}
+
+/// Nothing that changes is passed over in silence, whether or not it can change while a client runs.
+#[test]
+fn a_reload_names_every_number_that_changes() {
+    let read = |text: &str| ClientConfig::from_yaml_str(text).unwrap();
+    let base = "endpoint: https://a:4318\nservice_name: shop\nmonitoring: {enable_performance_metrics: false}";
+    let client = EnhancedOtlpClient::builder()
+        .without_environment()
+        .with_diagnostics(|_| {})
+        .with_drop_deadline(Duration::ZERO)
+        .with_client_config(read(base))
+        .build_blocking()
+        .unwrap();
+    for (field, beside, (accepted, ..)) in ROWS {
+        if field.starts_with("kafka") && !cfg!(feature = "kafka") {
+            continue;
+        }
+        let mut named = Vec::new();
+        // One of the two may be what is in force.
+        for value in [accepted[0], accepted[1]] {
+            let reloaded = client.reload_client_config(&read(&file(field, beside, value))).unwrap();
+            assert!(reloaded.applied.iter().all(|path| !reloaded.needs_restart.contains(path)), "{field}");
+            named.extend(reloaded.applied.into_iter().chain(reloaded.needs_restart));
+        }
+        let is_it = |path: &String| {
+            field.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        assert!(named.iter().any(is_it), "{field}: {named:?}");
+    }
 }

@@ -24,14 +24,14 @@ fn on_a_runtime<T>(act: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(act)
 }
 
-fn alerts(client: &EnhancedOtlpClient) -> AlertManager {
+pub(super) fn alerts(client: &EnhancedOtlpClient) -> AlertManager {
     let alerts = on_a_runtime(client.get_alert_manager()).unwrap();
     on_a_runtime(alerts.start()).unwrap();
     alerts
 }
 
 /// Always true, so that it fires at the first look.
-fn always(name: &str) -> AlertRule {
+pub(super) fn always(name: &str) -> AlertRule {
     AlertRule::new(name, AlertMetric::PendingItems, Comparison::AtLeast, 0.0)
 }
 
@@ -208,7 +208,7 @@ fn answer(stream: TcpStream, answer: &str) -> Posted {
     Posted { head, body: serde_json::from_slice(&body).unwrap() }
 }
 
-fn webhook(listener: &TcpListener) -> Webhook {
+pub(super) fn webhook(listener: &TcpListener) -> Webhook {
     let retry = RetryPolicy::new().with_max_attempts(5).with_initial_delay(Duration::from_millis(1));
     let url = format!("http://{}/hook?token=secret", listener.local_addr().unwrap());
     Webhook::new(url).with_header("x-token", "secret").with_retry_policy(retry)

@@ -113,6 +113,18 @@ async fn an_agent_that_never_waits_is_asked_ever_more_rarely() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn long_answers_are_asked_for_less_often() {
+    let long = |index| {
+        let padding = " ".repeat(BYTES_PER_PERIOD * 39);
+        answer(200, &format!("{padding}{}", one(1))).with("x-consul-index", index)
+    };
+    let news = Script::new((1..30).map(|index| Scripted::Now(long(index))));
+    an_hour(&news, &query()).await;
+    let gaps: Vec<Duration> = news.asked().windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    assert!(gaps.len() == 29 && gaps.iter().all(|gap| *gap >= 40 * MIN_PERIOD), "{gaps:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_failure_is_said_and_keeps_what_was_found() {
     let html = answer(200, "<html>welcome").with("content-type", "text/html").with("x-consul-index", 8);
     let hidden = answer(200, "[]").with("x-consul-index", 8).with("x-consul-results-filtered-by-acls", true);

@@ -158,3 +158,13 @@ async fn a_name_that_is_there_and_gone_and_there_again_is_followed() {
         assert_eq!(answer.endpoints.len(), usize::from(is_there));
     }
 }
+
+#[tokio::test]
+async fn a_name_with_and_without_a_dot_at_its_end_is_the_same_where_there_are_no_search_domains() {
+    let server = Server::start().await;
+    server.say("pay.test.", RecordType::A, Say::Records(60, vec![v4(1)]));
+    let [with, without] = ["pay.test.", "pay.test"].map(addresses);
+    let (with, without) = (server.ask(with).await.endpoints.unwrap(), server.ask(without).await.endpoints.unwrap());
+    assert_eq!(with, without);
+    assert_eq!((with.len(), with[0].server_name.as_deref()), (1, Some("pay.test")));
+}
