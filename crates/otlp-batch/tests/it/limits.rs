@@ -113,7 +113,7 @@ fn beside_a_dead_one(config: BatchConfig, on_full: OnFull, budget: usize) -> (Ar
     let fates = Arc::new(Fates::default());
     let limits = BatchLimits { on_full, ..BatchLimits::default() };
     let builder = pipeline(config, &exporter).destination(dead).limits(limits).memory(memory(budget));
-    (exporter, Arc::clone(&fates), builder.observer(fates).start().unwrap())
+    (exporter, Arc::clone(&fates), builder.observer(fates).start().expect("the pipeline starts"))
 }
 
 #[test]
