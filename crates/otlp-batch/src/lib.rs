@@ -51,7 +51,7 @@ pub use self::{
     fate::{DeliveryObserver, Fate, Settled},
     intake::{Intake, Producer, ScopeHandle},
     ledger::{DropReason, Dropped, Ledger, SignalLedger},
-    pipeline::{Pipeline, PipelineBuilder, PipelineFigures, Report, StartError},
+    pipeline::{Pipeline, PipelineBuilder, PipelineFigures, Report, StartError, within},
     pool::{MemoryBudget, MemoryGrant, PoolSnapshot},
     queue::{Found, MemoryQueue, Queue, QueueDepth, QueueListener},
 };

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use otlp_batch::Report;
+use otlp_batch::{Report, within};
 use otlp_discovery::Discovery;
 use tokio::sync::oneshot;
 
@@ -51,7 +51,8 @@ impl EnhancedOtlpClient {
         if self.leave(deadline, move || {
             let _ = sender.send(());
         }) {
-            let _ = left.await;
+            // Should the background thread be blocked, nobody says so.
+            let _ = within(leaving::limit(deadline), left).await;
         }
         let rest = deadline.saturating_sub(begun.elapsed());
         self.inner.reported("shutdown", self.inner.pipeline.shutdown(rest).await)

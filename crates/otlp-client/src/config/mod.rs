@@ -58,7 +58,7 @@ pub use self::{
 };
 pub(crate) use self::{
     field_error::{Check, check, in_range},
-    production::has_scheme,
+    production::{has_scheme, shown},
     reference::Process,
 };
 pub use crate::{builder::default_retry, endpoints::default_circuit_breaker};

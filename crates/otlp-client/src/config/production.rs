@@ -107,7 +107,8 @@ impl ProductionConfig {
         }
     }
 
-    /// Reads YAML, and checks all that can be checked without following references.
+    /// Reads YAML. Names, types, ranges and what contradicts each other are checked; what references stand for, endpoints,
+    /// headers, credentials and files are judged when a client is built or reloaded.
     pub fn from_yaml_str(text: &str) -> Result<Self, ConfigFileError> {
         if text.len() as u64 > file::MAX_BYTES {
             return Err(ConfigFileError::TooLong);
@@ -263,7 +264,7 @@ impl fmt::Debug for ProductionConfig {
 }
 
 /// A URL without what may be a secret in it.
-pub(super) fn shown(url: &str) -> String {
+pub(crate) fn shown(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);

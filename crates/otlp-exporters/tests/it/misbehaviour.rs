@@ -235,8 +235,16 @@ fn one_that_blocks_the_thread_for_ever_does_not_outlast_a_shutdown() {
     span(pipeline.intake(), "a");
     pipeline.flush_blocking(Duration::ZERO);
     blocked.recv_timeout(DEADLINE).unwrap();
-    let report = pipeline.shutdown_blocking(MOMENT);
-    assert!(!report.complete && report.ledgers.iter().all(Ledger::balances), "{report}");
+    // Also where nobody has a clock.
+    let executor = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let reports = [
+        executor.block_on(pipeline.flush(MOMENT)),
+        executor.block_on(pipeline.shutdown(MOMENT)),
+        pipeline.shutdown_blocking(MOMENT),
+    ];
+    for report in reports {
+        assert!(!report.complete && report.ledgers.iter().all(Ledger::balances), "{report}");
+    }
     drop(release);
 }
 

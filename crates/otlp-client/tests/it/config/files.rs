@@ -191,12 +191,15 @@ pub(super) fn duration(range: std::ops::RangeInclusive<u64>) -> impl Strategy<Va
     ]
 }
 
+/// Where a health endpoint may be.
+const HEALTH: [&str; 3] = ["http://localhost:0", "http://[::1]:8080/live", "${HEALTH:-http://0.0.0.0:80}"];
+
 pub(super) const MS: u64 = 1_000_000;
 pub(super) const HOUR: u64 = 3_600_000 * MS;
 
 prop_compose! {
     fn production()(
-        texts in (name(), text(), text(), text(), option::of(text())),
+        texts in (name(), text(), text(), text(), option::of(select(HEALTH.to_vec()).prop_map(str::to_owned))),
         protocol in select(vec![TransportProtocol::Http, TransportProtocol::HttpJson, TransportProtocol::Grpc]),
         compression in select(vec![Compression::None, Compression::Gzip, Compression::Zstd]),
         tls in option::of((any::<bool>(), name())),

@@ -10,6 +10,8 @@ use std::{
 };
 
 use otlp_client::monitoring::{AlertRule, AlertSink, Webhook};
+use otlp_core::data::{LogData, MetricData, SpanData};
+use otlp_exporters::{ExportResult, Exporter, async_trait};
 use otlp_reliability::RetryPolicy;
 use parking_lot::Mutex;
 
@@ -19,7 +21,7 @@ use super::{
 };
 use crate::{
     http_server::serve,
-    setup::{DEADLINE, builder},
+    setup::{DEADLINE, builder, spans},
 };
 
 /// A server that does the same to each request, once its head is there; and whom it was asked by so far.
@@ -165,8 +167,8 @@ fn a_server_that_is_to_be_asked_with_tls_and_cannot_is_told_nothing() {
     let _ = stream.read_to_end(&mut rest);
     assert!(!String::from_utf8_lossy(&rest).contains("secret"));
     wait_until("it is lost", || alerts.lost_notices() == 1);
-    let said = said.lock();
-    assert!(said.iter().any(|line| line.contains("did not take a notice")) && !said.concat().contains("secret"));
+    wait_until("it is said", || said.lock().iter().any(|line| line.contains("did not take a notice")));
+    assert!(!said.lock().concat().contains("secret"));
 }
 
 /// As many rules as there may be, all of which hold.
@@ -214,4 +216,50 @@ fn a_thousand_alerts_before_a_server_that_hangs_are_counted_and_said_once() {
     wait_until("the end of the alerts", || alerts.lost_notices() == 2_000);
     let count = || said.lock().iter().filter(|line| line.contains("webhook")).count();
     wait_until("both are said", || count() == 2);
+}
+
+/// Blocks the thread of the delivery until the test lets it go.
+struct Blocks(Mutex<mpsc::Receiver<()>>, mpsc::Sender<()>);
+
+type Answer = Result<ExportResult, Box<dyn std::error::Error + Send + Sync>>;
+
+#[async_trait]
+impl Exporter for Blocks {
+    async fn export_spans(&self, _: Vec<SpanData>) -> Answer {
+        let _ = self.1.send(());
+        let _ = self.0.lock().recv();
+        Ok(ExportResult::Success)
+    }
+
+    async fn export_metrics(&self, _: Vec<MetricData>) -> Answer {
+        Ok(ExportResult::Success)
+    }
+
+    async fn export_logs(&self, _: Vec<LogData>) -> Answer {
+        Ok(ExportResult::Success)
+    }
+}
+
+#[test]
+fn a_shutdown_returns_though_an_exporter_blocks_the_thread_that_was_to_tell_the_rest() {
+    let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (release, gate) = mpsc::channel();
+    let (sender, blocked) = mpsc::channel();
+    let webhook = webhook(&hanging).with_timeout(Duration::from_secs(300));
+    let client = builder("http://127.0.0.1:1").0.with_alert_rules([always("one")]);
+    let client = client
+        .with_alert_sink(AlertSink::webhook(webhook))
+        .with_custom_exporter(Box::new(Blocks(Mutex::new(gate), sender)))
+        .build_blocking()
+        .unwrap();
+    let _alerts = alerts(&client);
+    let (_held, _) = hanging.accept().unwrap();
+    spans(&client, 1);
+    client.flush_blocking(Duration::ZERO);
+    blocked.recv_timeout(DEADLINE).unwrap();
+    // An executor without a clock.
+    let executor = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let report = executor.block_on(client.shutdown(Duration::from_millis(100)));
+    assert!(!report.complete && report.ledgers.iter().all(otlp_batch::Ledger::balances), "{report}");
+    drop(release);
 }

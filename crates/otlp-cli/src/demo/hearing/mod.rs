@@ -11,6 +11,9 @@
 //! memory of the process, and must not have been confirmed as durable. The kill explains one sighting of each item that
 //! the process had: its acknowledgement had nobody left to hear it, or to write it down.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 
 use otlp::{
@@ -18,7 +21,7 @@ use otlp::{
     delivery::{DropReason, SignalLedger},
 };
 
-use super::{
+use crate::demo::{
     evidence::{Claim, ClaimedFate, ItemId},
     killed::Killed,
     message::Account,
@@ -307,7 +310,3 @@ fn unclaimed(
         }
     }
 }
-
-#[cfg(test)]
-#[path = "hearing_tests.rs"]
-mod tests;
