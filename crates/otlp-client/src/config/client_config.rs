@@ -14,8 +14,9 @@ use super::{
 
 /// All that a file may say of a client: the fields of [`ProductionConfig`], and beside them these parts.
 ///
-/// `docs/configuration.md` has a file that says all of it. What is left out is as if nobody had said anything of it: code
-/// that came before, the environment or the defaults count.
+/// `docs/configuration.md` has a file that says all of it. A part beside production that is left out, or is as its defaults
+/// are, is as if nobody had said anything of it: code that came before counts, or the environment. A field of production
+/// that is left out has its default, which beats the environment as all of production does.
 ///
 /// ```
 /// use otlp_client::{EnhancedOtlpClient, config::ClientConfig};

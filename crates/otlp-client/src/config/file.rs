@@ -23,7 +23,7 @@ pub(crate) const MAX_BYTES: u64 = 1 << 20;
 #[non_exhaustive]
 pub enum ConfigFileError {
     /// The file cannot be read.
-    #[error("cannot read the configuration file {path}: {error}")]
+    #[error("cannot read the configuration file {path:?}: {error}")]
     Read {
         /// The file.
         path: String,

@@ -12,6 +12,8 @@ mod member;
 mod members;
 mod picked;
 mod ready;
+#[cfg(test)]
+mod reload_tests;
 mod snapshot;
 mod tasks;
 #[cfg(test)]

@@ -12,10 +12,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::{CheckHealth, Checking, LoadBalancingStrategy, Verdict};
 
-const BREAK: Duration = Duration::from_secs(10);
+pub(super) const BREAK: Duration = Duration::from_secs(10);
 
 /// Leaves an endpoint after one failure, for [`BREAK`].
-fn balancer() -> LoadBalancer {
+pub(super) fn balancer() -> LoadBalancer {
     let breaker = CircuitBreakerConfig::new()
         .with_failure_rate(None)
         .with_consecutive_failures(1)
@@ -24,17 +24,17 @@ fn balancer() -> LoadBalancer {
     LoadBalancer::new().with_circuit_breaker(breaker)
 }
 
-fn endpoint(name: &str) -> Endpoint {
+pub(super) fn endpoint(name: &str) -> Endpoint {
     Endpoint::new(name, 80)
 }
 
-fn pool(balancer: LoadBalancer, names: &[&str]) -> ServicePool {
+pub(super) fn pool(balancer: LoadBalancer, names: &[&str]) -> ServicePool {
     let pool = ServicePool::new("test".to_owned(), balancer).unwrap();
     pool.found(&names.iter().copied().map(endpoint).collect::<Vec<_>>());
     pool
 }
 
-fn fail(pool: &ServicePool, name: &str) {
+pub(super) fn fail(pool: &ServicePool, name: &str) {
     while pool.takes_all() {
         let picked = pool.pick_well(&PickRequest::new()).unwrap();
         if picked.endpoint().host == name {
@@ -486,35 +486,4 @@ proptest! {
             picked.report(if fails { Verdict::Failure } else { Verdict::Success });
         }
     }
-}
-
-/// After so many failures in a row.
-fn failures(count: u32) -> CircuitBreakerConfig {
-    CircuitBreakerConfig::new().with_failure_rate(None).with_consecutive_failures(count).with_break_duration(BREAK)
-}
-
-#[tokio::test(start_paused = true)]
-async fn circuit_breakers_of_the_client_are_reloaded_and_those_that_come_have_the_new_settings() {
-    let pool = pool(LoadBalancer::new().or_circuit_breaker(Some(failures(2))), &["a"]);
-    fail(&pool, "a");
-    assert!(pool.takes_all(), "one failure is none");
-    assert!(pool.reload_circuit_breakers(&failures(0)).is_err());
-    fail(&pool, "a");
-    assert!(!pool.takes_all(), "nothing was taken of what cannot work");
-    pool.reload_circuit_breakers(&failures(1)).unwrap();
-    pool.found(&[endpoint("b")]);
-    fail(&pool, "b");
-    assert!(!pool.takes_all());
-    pool.found(&[endpoint("b"), endpoint("c")]);
-    pool.reload_circuit_breakers(&failures(3)).unwrap();
-    fail(&pool, "c");
-    assert!(pool.takes_all(), "those that are there have them as well");
-}
-
-#[tokio::test(start_paused = true)]
-async fn circuit_breakers_that_were_chosen_for_the_service_stay_as_they_are() {
-    let pool = pool(balancer().or_circuit_breaker(Some(failures(9))), &["a"]);
-    pool.reload_circuit_breakers(&failures(9)).unwrap();
-    fail(&pool, "a");
-    assert!(!pool.takes_all(), "after one failure, as was chosen");
 }
