@@ -29,6 +29,7 @@ mod envelope;
 mod exporter;
 mod fate;
 mod intake;
+mod lagging;
 mod ledger;
 mod pipeline;
 mod pool;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use otlp_batch::{BatchConfig, BatchLimits, DropReason, Durability, OnFull};
+use otlp_batch::{BatchConfig, BatchLimits, DiskQueueError, DropReason, Durability, OnFull, StartError};
 use otlp_core::Signal;
 use parking_lot::Mutex;
 
@@ -20,7 +20,15 @@ fn the_limit_in_bytes_drops_the_oldest_of_the_signal_that_waits_with_most() {
     let start = |exporter: &Arc<Scripted>, fates: &Arc<Fates>| {
         let limited = disk(&directory, Durability::Always).with_max_bytes(limit).with_segment_bytes(128 << 10);
         let limits = BatchLimits { on_full: OnFull::DropOldest, ..one_at_a_time() };
-        pipeline(config, exporter).limits(limits).with_disk_queue(limited).observer(fates.clone()).start().unwrap()
+        let builder =
+            || pipeline(config, exporter).limits(limits).with_disk_queue(limited.clone()).observer(fates.clone());
+        // A shutdown does not wait for a slow disk, which may still be busy then.
+        loop {
+            match builder().start() {
+                Err(StartError::DiskQueue(DiskQueueError::InUse { .. })) => std::thread::yield_now(),
+                started => break started.unwrap(),
+            }
+        }
     };
     let fates = Arc::new(Fates::default());
     let first = start(&down(), &fates);
@@ -82,6 +90,7 @@ fn at_the_limit_in_bytes_new_batches_stay_in_memory_until_that_is_full_too() {
     let config = BatchConfig { max_batch_size: 1_000, max_queue_size: 10_000, ..config() };
     let events = Arc::new(Mutex::new(Vec::new()));
     let said = Arc::clone(&events);
+    let is_full = || events.lock().iter().any(|event: &String| event.starts_with("backend: Full"));
     let limited = disk(&directory, Durability::Always).with_max_bytes(4 << 20).with_segment_bytes(128 << 10);
     let exporter = down();
     let builder = pipeline(config, &exporter).with_disk_queue(limited);
@@ -91,13 +100,14 @@ fn at_the_limit_in_bytes_new_batches_stay_in_memory_until_that_is_full_too() {
     while first.ledgers()[0].traces.dropped.total() == 0 {
         spans(first.intake(), next..next + 1_000);
         next += 1_000;
-        first.persist_blocking(MOMENT);
+        // However slow the disk is, it is waited for until it is full.
+        while !first.persist_blocking(MOMENT).durable && !is_full() {}
         assert!(next < 1_000_000, "no end to it");
     }
     let ledger = first.ledgers()[0].traces;
     assert_eq!(ledger.dropped.total(), ledger.dropped[DropReason::QueueFull], "{ledger}");
     assert!(ledger.accepted > 300_000 && directory.bytes() <= (4 << 20) + 4_096, "{ledger}");
-    assert!(events.lock().iter().any(|event| event.starts_with("backend: Full")), "{:?}", events.lock());
+    assert!(is_full(), "{:?}", events.lock());
     // What fits neither on the disk nor into the life of the process is lost, and said to be.
     let ledger = traces(&first.shutdown_blocking(MOMENT));
     assert!(ledger.dropped[DropReason::DiskFailed] > 0, "{ledger}");
