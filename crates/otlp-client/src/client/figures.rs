@@ -40,8 +40,8 @@ impl EnhancedOtlpClient {
     }
 
     /// Finds services, the receivers among them if they are several, if the client was built with
-    /// [`with_service_discovery`](ClientBuilder::with_service_discovery) or
-    /// [`with_endpoints`](ClientBuilder::with_endpoints). It watches for as long as the client delivers.
+    /// [`with_service_discovery`](crate::ClientBuilder::with_service_discovery) or
+    /// [`with_endpoints`](crate::ClientBuilder::with_endpoints). It watches for as long as the client delivers.
     pub fn service_discovery(&self) -> Option<&Discovery> {
         self.inner.discovery.as_ref()
     }

@@ -35,7 +35,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{MonitoringError, Source, exposition, prometheus, settings::Exports};
+use super::{MonitoringError, Source, exposition, page::Page, prometheus, settings::Exports};
 
 /// How many connections are served at a time.
 const MOST_CONNECTIONS: usize = 32;
@@ -62,6 +62,8 @@ pub(super) struct Site {
     pub(super) health: HealthChecker,
     pub(super) source: Arc<Source>,
     pub(super) exports: Exports,
+    /// The page of the metrics.
+    pub(super) metrics: Page,
     /// The path of the health.
     pub(super) path: String,
 }
@@ -155,14 +157,17 @@ fn answer(site: &Site, method: &Method, path: &str) -> Response<Full<Bytes>> {
     const TEXT: &str = "text/plain; charset=utf-8";
     let (status, content_type, body) = match path {
         _ if !matches!(*method, Method::GET | Method::HEAD) => {
-            (StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET and HEAD\n".to_owned())
+            (StatusCode::METHOD_NOT_ALLOWED, TEXT, Bytes::from_static(b"GET and HEAD\n"))
         }
         path if path == site.path => health(site, Probe::Liveness),
         "/ready" => health(site, Probe::Readiness),
-        "/metrics" => (StatusCode::OK, exposition::CONTENT_TYPE, prometheus::page(&site.source, site.exports)),
-        _ => (StatusCode::NOT_FOUND, TEXT, format!("there are {}, /ready and /metrics\n", site.path)),
+        "/metrics" => {
+            let page = site.metrics.get(|| prometheus::page(&site.source, site.exports));
+            (StatusCode::OK, exposition::CONTENT_TYPE, page)
+        }
+        _ => (StatusCode::NOT_FOUND, TEXT, format!("there are {}, /ready and /metrics\n", site.path).into()),
     };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -173,8 +178,8 @@ fn answer(site: &Site, method: &Method, path: &str) -> Response<Full<Bytes>> {
     response
 }
 
-fn health(site: &Site, probe: Probe) -> (StatusCode, &'static str, String) {
+fn health(site: &Site, probe: Probe) -> (StatusCode, &'static str, Bytes) {
     let rendered = site.health.status().render(probe);
     let status = StatusCode::from_u16(rendered.status_code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, rendered.content_type, rendered.body)
+    (status, rendered.content_type, rendered.body.into())
 }

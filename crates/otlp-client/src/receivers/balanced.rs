@@ -65,7 +65,10 @@ impl Prepared {
         let pool = self.discovery.discover_with(service, watched)?;
         let (events, policies, template) = (parts.events.clone(), parts.policies.clone(), template.clone());
         let common_name = common_name.clone();
+        // Those of no receiver stay, so that headers of a reload are judged while there is none.
+        let judges = first.transports;
         let connect = move |endpoint: &Endpoint, breaker: Option<&Breaker>| {
+            let _judges = &judges;
             let mut options = options.clone();
             options.endpoint = Some(template.url(endpoint));
             let is_address = endpoint.host.parse::<IpAddr>().is_ok();

@@ -6,7 +6,7 @@
 use std::sync::{Arc, Weak};
 
 use otlp_transport::{AnyTransport, ConfigError, Headers};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use super::ExportOptions;
 use crate::{config::SecretValues, environment::ExportVariables};
@@ -16,7 +16,7 @@ use crate::{config::SecretValues, environment::ExportVariables};
 pub(crate) struct ConfiguredHeaders(Arc<Mutex<Configured>>);
 
 #[derive(Default)]
-pub(super) struct Configured {
+struct Configured {
     headers: SecretValues,
     /// What sends them, beside which others.
     transports: Vec<(Weak<AnyTransport>, Sent)>,
@@ -31,8 +31,21 @@ pub(super) struct Sent {
 }
 
 impl ConfiguredHeaders {
-    pub(super) fn lock(&self) -> MutexGuard<'_, Configured> {
-        self.0.lock()
+    /// Those that are sent now.
+    pub(super) fn current(&self) -> SecretValues {
+        self.0.lock().headers.clone()
+    }
+
+    /// Lets exchanges reach a transport for as long as it lives, which was made to send those that were `current`: what was
+    /// exchanged meanwhile reaches it now. (A transport is not made under the lock, for it tells the program things.)
+    pub(super) fn reaches(&self, transport: &Arc<AnyTransport>, sent: Sent, current: &SecretValues) {
+        let mut configured = self.0.lock();
+        if configured.headers != *current {
+            // They were checked, beside the same others.
+            let _ = transport.replace_headers(&sent.beside(&configured.headers));
+        }
+        configured.transports.retain(|(known, _)| known.strong_count() > 0);
+        configured.transports.push((Arc::downgrade(transport), sent));
     }
 
     /// Whether these can be sent in place of those that are.
@@ -58,16 +71,6 @@ impl ConfiguredHeaders {
 }
 
 impl Configured {
-    pub(super) fn headers(&self) -> &SecretValues {
-        &self.headers
-    }
-
-    /// Lets exchanges reach a transport for as long as it lives.
-    pub(super) fn reaches(&mut self, transport: &Arc<AnyTransport>, sent: Sent) {
-        self.transports.retain(|(known, _)| known.strong_count() > 0);
-        self.transports.push((Arc::downgrade(transport), sent));
-    }
-
     fn living(&self) -> impl Iterator<Item = (Arc<AnyTransport>, &Sent)> {
         self.transports.iter().filter_map(|(transport, sent)| Some((transport.upgrade()?, sent)))
     }
@@ -101,7 +104,36 @@ impl Sent {
 
 #[cfg(test)]
 mod tests {
+    use otlp_core::{EncodedRequest, Signal};
+    use otlp_receiver::Receiver;
+    use otlp_transport::{Endpoints, Protocol, Transport, TransportConfig};
+
     use super::*;
+
+    fn sent() -> Sent {
+        Sent { of_code: Vec::new(), of_environment: Vec::new(), has_auth: false }
+    }
+
+    #[tokio::test]
+    async fn a_transport_that_was_made_meanwhile_is_reached_and_one_that_is_gone_is_forgotten() {
+        let receiver = Receiver::builder().start().await.unwrap();
+        let headers = ConfiguredHeaders::default();
+        let make = |current: &SecretValues| {
+            let mut config = TransportConfig::new(Endpoints::base(receiver.http_endpoint()));
+            config.headers = sent().beside(current);
+            Arc::new(AnyTransport::new(Protocol::HttpProtobuf, config).unwrap())
+        };
+        let before = headers.current();
+        let made = make(&before);
+        headers.replace(SecretValues::from([("x-a", "1")]));
+        headers.reaches(&made, sent(), &before);
+        let _ = made.send(&EncodedRequest::new(Signal::Traces, 0, Vec::new())).await;
+        assert_eq!(receiver.requests().last().unwrap().header("x-a"), Some("1"));
+        drop(made);
+        let other = make(&headers.current());
+        headers.reaches(&other, sent(), &headers.current());
+        assert_eq!(headers.0.lock().transports.len(), 1);
+    }
 
     #[test]
     fn code_beats_the_configuration_which_beats_the_environment() {

@@ -95,13 +95,12 @@ fn transports(
 ) -> Result<([Arc<AnyTransport>; 3], [Protocol; 3]), BuildError> {
     let mut made: Vec<((Protocol, TransportConfig), Arc<AnyTransport>)> = Vec::new();
     let is_tls_used = Signal::ALL.iter().any(|one| !is_plaintext(*one, options, &environment[one.index()]));
-    // To the end: headers that are exchanged meanwhile reach every transport that is made here.
-    let mut configured = options.configured_headers.lock();
+    let configured = options.configured_headers.current();
     let mut transport = |signal: Signal| -> Result<(Arc<AnyTransport>, Protocol), BuildError> {
         let environment = &environment[signal.index()];
         let sent = Sent::new(options, environment);
         let (protocol, mut config) = settings(signal, options, environment, is_tls_used)?;
-        config.headers = sent.beside(configured.headers());
+        config.headers = sent.beside(&configured);
         if let Some((_, same)) = made.iter().find(|(known, _)| *known == (protocol, config.clone())) {
             return Ok((Arc::clone(same), protocol));
         }
@@ -109,7 +108,7 @@ fn transports(
         config.events = events.clone();
         let new = AnyTransport::new(protocol, config).map_err(|error| named(signal, options, environment, error))?;
         let new = Arc::new(new);
-        configured.reaches(&new, sent);
+        options.configured_headers.reaches(&new, sent, &configured);
         made.push((settings, Arc::clone(&new)));
         Ok((new, protocol))
     };

@@ -7,6 +7,8 @@
 //! - What a request holds (its place in the load, its place as a probe) is given back when it is dropped.
 
 mod choose;
+#[cfg(test)]
+mod churn_tests;
 mod error;
 mod member;
 mod members;

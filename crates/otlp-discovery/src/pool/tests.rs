@@ -415,54 +415,6 @@ async fn requests_that_are_cancelled_give_their_load_back() {
     assert_eq!(loads(), [0, 0]);
 }
 
-#[test]
-fn after_an_update_nobody_picks_what_is_gone_and_what_is_gone_is_forgotten() {
-    const UPDATES: u64 = 2_000;
-    let epoch = Arc::new(std::sync::atomic::AtomicU64::new(0));
-    let pool = pool(LoadBalancer::new().with_strategy(LoadBalancingStrategy::LeastLoaded), &["0", "stays"]);
-    let pickers: Vec<_> = (0..3)
-        .map(|_| {
-            let (pool, epoch) = (pool.clone(), Arc::clone(&epoch));
-            std::thread::spawn(move || {
-                let mut picked_newcomers = 0_u64;
-                loop {
-                    let begun = epoch.load(std::sync::atomic::Ordering::SeqCst);
-                    if begun == UPDATES {
-                        return picked_newcomers;
-                    }
-                    let picked = pool.pick().unwrap();
-                    if let Ok(of) = picked.endpoint().host.parse::<u64>() {
-                        assert!(of >= begun, "picked {of} after {begun}");
-                        picked_newcomers += 1;
-                    }
-                    match fastrand::u8(..3) {
-                        0 => picked.report(Verdict::Success),
-                        1 => picked.report(Verdict::Ignore),
-                        _ => drop(picked),
-                    }
-                }
-            })
-        })
-        .collect();
-    let mut gone = Vec::new();
-    for number in 1..=UPDATES {
-        gone.extend(
-            pool.members()
-                .list()
-                .iter()
-                .filter(|one| one.endpoint.host != "stays")
-                .map(|one| Arc::downgrade(&one.state)),
-        );
-        pool.found(&[endpoint(&number.to_string()), endpoint("stays")]);
-        epoch.store(number, std::sync::atomic::Ordering::SeqCst);
-    }
-    pickers.into_iter().for_each(|picker| {
-        picker.join().unwrap();
-    });
-    assert_eq!(gone.iter().filter(|state| state.upgrade().is_some()).count(), 0);
-    assert!(pool.snapshot().endpoints.iter().all(|one| one.in_flight == 0), "{:?}", pool.snapshot());
-}
-
 proptest! {
     #[test]
     fn never_an_endpoint_that_failed_while_one_is_well(

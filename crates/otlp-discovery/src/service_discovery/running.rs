@@ -130,11 +130,15 @@ impl Discovery {
             return Err(DiscoveryError::NotListed { service: service.to_owned() });
         }
         let endpoints: Arc<[Endpoint]> = distinct(endpoints.into_iter().collect()).into();
-        let mut state = self.inner.state.lock();
-        if let Some(pool) = state.pools.get(service) {
+        let pool = {
+            let mut state = self.inner.state.lock();
+            state.lists.insert(service.to_owned(), Arc::clone(&endpoints));
+            state.pools.get(service).cloned()
+        };
+        // Without the lock: those who observe endpoints that come are code of the program.
+        if let Some(pool) = pool {
             pool.found(&endpoints);
         }
-        state.lists.insert(service.to_owned(), endpoints);
         Ok(())
     }
 

@@ -244,6 +244,9 @@ fn headers_change_from_the_next_request_on_also_over_several_receivers() {
             assert_eq!(values.len(), 1, "{values:?}");
             values.into_iter().next().unwrap()
         };
+        std::fs::write(&file, "not\none").unwrap();
+        let refused = client.reload_client_config(&config);
+        assert!(matches!(refused, Err(ReloadError::Headers(_))), "also before anything was sent: {refused:?}");
         assert_eq!(sent("x-api-key").as_deref(), Some("first"));
         std::fs::write(&file, "second").unwrap();
         let mut new = config.clone();

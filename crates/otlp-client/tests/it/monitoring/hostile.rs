@@ -200,3 +200,23 @@ impl Exporter for Nothing {
         Ok(ExportResult::Success)
     }
 }
+
+#[test]
+fn a_connection_has_one_answer_and_no_other_method_makes_a_page() {
+    let client = builder("http://127.0.0.1:1").0.with_monitoring(served()).build_blocking().unwrap();
+    let address = client.monitoring_address().unwrap();
+    let twice = "GET /health HTTP/1.1\r\nhost: x\r\nconnection: keep-alive\r\n\r\n".repeat(2);
+    let answer = String::from_utf8(send(address, twice.as_bytes())).unwrap().to_lowercase();
+    assert_eq!(answer.matches("http/1.1 ").count(), 1, "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+    for method in ["OPTIONS", "POST", "PUT", "DELETE", "TRACE", "BREW"] {
+        for path in ["/health", "/metrics", "/nowhere", "*"] {
+            let answer = send(address, format!("{method} {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes());
+            let answer = String::from_utf8(answer).unwrap();
+            assert!(
+                answer.starts_with("HTTP/1.1 405") || answer.starts_with("HTTP/1.1 400"),
+                "{method} {path}: {answer}"
+            );
+        }
+    }
+}
