@@ -1,9 +1,9 @@
-//! Destinations that lag behind others: with [`OnFull::DropNewest`](crate::OnFull::DropNewest) they go without what finds
-//! no room, and the others get it all the same.
+//! Lanes that lag behind others: what finds no room there must not keep others from what they could deliver.
 //!
-//! All destinations share the batches and the memory budget. Without a rule, one that takes nothing would fill the budget,
-//! and nothing new could be recorded for any of them. So a destination that lags leaves the last part of the budget to
-//! those that do not; if all of them are down, none lags, and each keeps what memory can hold.
+//! All signals and destinations share the memory budget, and destinations share batches. Without a rule, a receiver that
+//! takes nothing of one signal would fill the budget, and nothing new could be recorded for anybody. So with
+//! [`OnFull::DropNewest`](crate::OnFull::DropNewest) a lane that lags goes without what would fill the last part of the
+//! budget, which is for those that deliver. Where all are down none lags, and each keeps what memory can hold.
 
 use otlp_core::Signal;
 
@@ -25,14 +25,14 @@ pub(crate) fn refuses(
     pool: &BufferPool,
 ) -> Option<DropReason> {
     let waiting = lane.waiting();
-    // What can be kept elsewhere leaves the memory by itself.
-    if lane.queue().is_durable() || !takers(destinations, lane.signal()).any(|other| other.waiting() < waiting / 2) {
-        return None;
-    }
+    let is_ahead = |other: &Lane| other.waiting() < waiting / 2;
     let budget = pool.unreserved();
-    if waiting + items > max_queue_size {
+    if lane.queue().is_durable() {
+        // What can be kept elsewhere leaves the memory by itself.
+        None
+    } else if waiting + items > max_queue_size && takers(destinations, lane.signal()).any(is_ahead) {
         Some(DropReason::QueueFull)
-    } else if pool.granted() > budget - budget / LEFT_TO_OTHERS {
+    } else if pool.granted() > budget - budget / LEFT_TO_OTHERS && delivering(destinations).any(is_ahead) {
         Some(DropReason::MemoryFull)
     } else {
         None
@@ -46,4 +46,13 @@ pub(crate) fn least_waiting(destinations: &[Destination], signal: Signal) -> u64
 
 fn takers(destinations: &[Destination], signal: Signal) -> impl Iterator<Item = &Lane> {
     destinations.iter().filter(move |one| one.takes(signal)).map(move |one| &**one.lane(signal))
+}
+
+/// The lanes that are in use and not known to be down, of all signals.
+fn delivering(destinations: &[Destination]) -> impl Iterator<Item = &Lane> {
+    let of = |one| Signal::ALL.map(|signal| (one, signal));
+    let is_up = |(one, signal): &(&Destination, Signal)| {
+        one.lane(*signal).counters.has_delivered() && one.exporter.unready(*signal).is_none()
+    };
+    destinations.iter().flat_map(of).filter(is_up).map(|(one, signal)| &**one.lane(signal))
 }

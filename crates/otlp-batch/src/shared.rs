@@ -272,13 +272,11 @@ impl Shared {
         }
     }
 
-    /// Why a batch of `items` items is not for this one of several destinations, if it is not.
+    /// Why a batch of `items` items is not for this lane, if it is not.
     fn refuses(&self, lane: &DestinationLane, items: u64) -> Option<DropReason> {
         let drops_newest = self.settings.limits.on_full == OnFull::DropNewest;
         let max = self.settings.batch.max_queue_size as u64;
-        (drops_newest && self.destinations.len() > 1)
-            .then(|| lagging::refuses(lane, items, &self.destinations, max, &self.pool))
-            .flatten()
+        drops_newest.then(|| lagging::refuses(lane, items, &self.destinations, max, &self.pool)).flatten()
     }
 
     fn is_queue_full(&self, signal: Signal) -> bool {
@@ -307,8 +305,12 @@ impl Shared {
         match self.settings.limits.on_full {
             OnFull::DropNewest => false,
             OnFull::DropOldest => {
-                let lanes = self.destinations.iter().map(|destination| destination.lane(record.signal));
-                lanes.max_by_key(|lane| lane.waiting()).is_some_and(|lane| lane.drop_oldest(reason))
+                let of_signal = self.destinations.iter().map(|destination| destination.lane(record.signal));
+                let drop_oldest = |lane: &Arc<DestinationLane>| lane.drop_oldest(reason);
+                of_signal.max_by_key(|lane| lane.waiting()).is_some_and(drop_oldest)
+                    // The memory is with another signal.
+                    || (reason == DropReason::MemoryFull
+                        && self.lanes().max_by_key(|lane| lane.waiting()).is_some_and(drop_oldest))
             }
             OnFull::Block if thread_slots::is_background() => false,
             OnFull::Block => {

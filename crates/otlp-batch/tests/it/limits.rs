@@ -143,6 +143,34 @@ fn a_destination_that_takes_nothing_keeps_nothing_from_the_others() {
 }
 
 #[test]
+fn a_signal_that_cannot_be_delivered_keeps_nothing_from_the_others() {
+    const RECORDS: u64 = 20_000;
+    for on_full in [OnFull::DropNewest, OnFull::DropOldest] {
+        let exporter = Scripted::new("no logs", |batch| async move {
+            if batch.signal() == Signal::Logs {
+                std::future::pending::<()>().await;
+            }
+            Outcome::delivered()
+        });
+        let config = BatchConfig { max_batch_size: 100, ..BatchConfig::default() };
+        let limits = BatchLimits { on_full, ..BatchLimits::default() };
+        let builder = pipeline(config, &exporter.forgetting()).limits(limits).memory(memory(512 << 10));
+        let pipeline = builder.start().unwrap();
+        let test = scope(pipeline.intake());
+        for first in (0..RECORDS).step_by(100) {
+            (0..1_000).for_each(|number| record(pipeline.intake(), Signal::Logs, &test, number));
+            spans(pipeline.intake(), first..first + 100);
+            while pipeline.queue_depths(Signal::Traces)[0].waiting_items > 0 {
+                std::thread::yield_now();
+            }
+        }
+        let ledger = &pipeline.shutdown_blocking(Duration::from_millis(50)).ledgers[0];
+        assert_eq!(ledger.traces.delivered, RECORDS, "{on_full:?}: {}", ledger.traces);
+        assert!(ledger.logs.dropped[DropReason::MemoryFull] > 0 && ledger.balances(), "{on_full:?}: {}", ledger.logs);
+    }
+}
+
+#[test]
 fn destinations_that_all_take_nothing_use_all_of_the_memory() {
     const BUDGET: usize = 512 << 10;
     let config = BatchConfig { max_batch_size: 100, ..BatchConfig::default() };

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use otlp_batch::{BatchConfig, BatchLimits, DiskQueueError, DropReason, Durability, OnFull, StartError};
+use otlp_batch::{BatchConfig, BatchLimits, DropReason, Durability, OnFull};
 use otlp_core::Signal;
 use parking_lot::Mutex;
 
@@ -20,15 +20,7 @@ fn the_limit_in_bytes_drops_the_oldest_of_the_signal_that_waits_with_most() {
     let start = |exporter: &Arc<Scripted>, fates: &Arc<Fates>| {
         let limited = disk(&directory, Durability::Always).with_max_bytes(limit).with_segment_bytes(128 << 10);
         let limits = BatchLimits { on_full: OnFull::DropOldest, ..one_at_a_time() };
-        let builder =
-            || pipeline(config, exporter).limits(limits).with_disk_queue(limited.clone()).observer(fates.clone());
-        // A shutdown does not wait for a slow disk, which may still be busy then.
-        loop {
-            match builder().start() {
-                Err(StartError::DiskQueue(DiskQueueError::InUse { .. })) => std::thread::yield_now(),
-                started => break started.unwrap(),
-            }
-        }
+        pipeline(config, exporter).limits(limits).with_disk_queue(limited).observer(fates.clone()).start().unwrap()
     };
     let fates = Arc::new(Fates::default());
     let first = start(&down(), &fates);
