@@ -105,8 +105,7 @@ impl<A: Ask> Watch<'_, A> {
     async fn read(&self, index: Index, of_leader: bool) -> Result<Reading, ConsulError> {
         let answer = self.agent.ask(self.request(index, of_leader)).await?;
         let needs = format!("a token with `service:read` for {:?} and `node:read`", self.service);
-        let answer = answer.success(&needs)?;
-        let endpoints = health::endpoints(&answer)?;
+        let (answer, endpoints) = health::read(answer.success(&needs)?).await?;
         if let (true, Some(reason)) = (endpoints.is_empty(), hidden(&answer)) {
             return Err(ConsulError::Token { reason: format!("{reason}; it takes {needs}") });
         }

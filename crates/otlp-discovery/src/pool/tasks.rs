@@ -1,6 +1,12 @@
 //! What goes on beside the requests: watching the source, checking the endpoints. It ends with the pool.
 
-use std::sync::Arc;
+use std::{
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use parking_lot::Mutex;
 use tokio::{runtime, task::AbortHandle};
@@ -37,20 +43,36 @@ impl Drop for Tasks {
 async fn follow(members: Arc<Members>, resolver: Arc<dyn Resolve>) {
     let (publisher, mut found) = Publisher::new();
     let service = members.service.clone();
-    let mut watching = resolver.watch(&service, &publisher);
+    let mut watching = pin!(caught(async { resolver.watch(&service, &publisher).await }));
     let mut told = Told { members: &members, resolver: &*resolver, last: None };
     let mut is_over = false;
     loop {
         tokio::select! {
             biased;
             _ = found.changed() => told.tell(found.borrow_and_update().clone()),
-            () = &mut watching, if !is_over => is_over = true,
+            has_panicked = &mut watching, if !is_over => {
+                is_over = true;
+                if has_panicked {
+                    let message = "it panicked, and is not asked any more".to_owned();
+                    publisher.failed(ResolveError { source_name: resolver.name(), message });
+                }
+            }
             else => return,
         }
         if is_over && !found.has_changed().unwrap_or(false) {
             return;
         }
     }
+}
+
+/// Completes as `watching`, or when that panics; whether it did.
+async fn caught(watching: impl Future<Output = ()>) -> bool {
+    let mut watching = pin!(watching);
+    let poll = |context: &mut Context<'_>| {
+        let polled = catch_unwind(AssertUnwindSafe(|| watching.as_mut().poll(context)));
+        polled.map_or(Poll::Ready(true), |polled| polled.map(|()| false))
+    };
+    poll_fn(poll).await
 }
 
 /// What the members were told.

@@ -353,6 +353,17 @@ async fn an_answer_counts_though_a_failure_came_before_anybody_looked() {
 }
 
 #[tokio::test]
+async fn a_source_that_panics_is_said_and_what_it_found_stays() {
+    let known = told(|publisher| {
+        publisher.found(vec![endpoint("a")]);
+        panic!("scripted");
+    })
+    .await;
+    assert_eq!(known.endpoints.len(), 1, "{known:?}");
+    assert_eq!(known.failure.unwrap().to_string(), "script: it panicked, and is not asked any more");
+}
+
+#[tokio::test]
 async fn of_a_hundred_thousand_instances_the_first_of_the_best_priority_are_used_and_that_is_said() {
     let known = told(|publisher| {
         let many =
