@@ -114,8 +114,8 @@ fn lookups(config: &ClientConfig) -> Result<(), FieldError> {
     let Some(discovery) = &config.service_discovery else { return Ok(()) };
     let is_asked = discovery.services.values().any(|source| source.dns.is_some() || source.dns_srv.is_some());
     check(is_asked || discovery.dns == DnsLookups::default(), || {
-        let reason = "it is set, and no service has dns or dns_srv, so nobody is asked: give a service one of them, or leave \
-                      it out";
+        let reason = "it is set, and no service has dns or dns_srv, so nobody is asked: give a service one of them, or \
+                      leave it out";
         FieldError::contradiction("service_discovery.dns", reason)
     })
 }

@@ -25,9 +25,9 @@ use super::{
 /// # References
 ///
 /// Text may hold references: `${NAME}` or `${env:NAME}` is a variable of the environment, `${NAME:-default}` one that may
-/// be unset or empty, `${file:/path}` the content of a file without its last line break. They are followed when the client is built
-/// or reloaded: what [`ProductionConfig::to_yaml`] writes are the references and not what they stand for. `$${` is the
-/// text `${`, and any other `$` is itself; a program that puts values it does not know into a field passes them
+/// be unset or empty, `${file:/path}` the content of a file without its last line break. They are followed when the client
+/// is built or reloaded: what [`ProductionConfig::to_yaml`] writes are the references and not what they stand for. `$${`
+/// is the text `${`, and any other `$` is itself; a program that puts values it does not know into a field passes them
 /// through [`literal`](super::literal).
 ///
 /// ```

@@ -148,10 +148,9 @@ impl Environment {
         };
         // Read for their warnings alone, as long as there is one of each.
         reader.one_of("OTEL_METRICS_EXEMPLAR_FILTER", &[("always_off", ())]);
-        if reader.text(FILE).is_some() {
-            let problem = "files of the OpenTelemetry configuration model are not read; this client's own are given to it in \
-                           code (with_client_config)";
-            reader.warn(FILE, problem.to_owned());
+        if let Some(path) = reader.text(FILE) {
+            let problem = "is not read, for this client has files of its own, which code gives it (with_client_config)";
+            reader.warn(FILE, format!("{path:?} {problem}"));
         }
         reader.one_of("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", &[("explicit_bucket_histogram", ())]);
         environment.warnings = reader.warnings;

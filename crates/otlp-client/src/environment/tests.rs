@@ -111,6 +111,7 @@ fn each_bad_value_is_named_with_what_is_accepted_and_left_at_its_default() {
             "explicit_bucket_histogram",
         ),
         ("OTEL_METRICS_EXEMPLAR_FILTER", "trace_based", "accepted: always_off"),
+        ("OTEL_CONFIG_FILE", "/etc/otel.yaml", "with_client_config"),
         ("OTEL_ATTRIBUTE_COUNT_LIMIT", "-1", "from 0 to"),
         ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "x", "from 0 to"),
         ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "x", "from 0 to"),

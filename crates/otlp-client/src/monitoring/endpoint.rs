@@ -51,8 +51,8 @@ impl EndpointAddress {
         };
         if !ip.is_loopback() && !is_public {
             return refuse(
-                "a loopback address such as localhost or 127.0.0.1, unless with_monitoring_public(true), or health.public in \
-                 a file, lets other machines ask",
+                "a loopback address such as localhost or 127.0.0.1, unless with_monitoring_public(true), or health.public \
+                 in a file, lets other machines ask",
             );
         }
         let Some(port) = uri.port_u16() else {

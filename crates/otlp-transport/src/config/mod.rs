@@ -52,8 +52,8 @@ pub struct TransportConfig {
     pub endpoints: Endpoints,
     /// Whether a gRPC endpoint without a scheme is spoken to in plaintext. A scheme beats it. Default: `false`.
     pub insecure: bool,
-    /// Sent with every request; [`AnyTransport::replace_headers`](crate::AnyTransport::replace_headers) exchanges them. Values
-    /// are secret.
+    /// Sent with every request. Values are secret. [`AnyTransport::replace_headers`](crate::AnyTransport::replace_headers)
+    /// exchanges them.
     pub headers: Headers,
     /// Who we are. Its headers go with every request, and replace those above of the same name. Default: nobody.
     pub auth: Option<Auth>,

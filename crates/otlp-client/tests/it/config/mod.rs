@@ -8,7 +8,7 @@ mod files;
 mod finding;
 mod from_yaml;
 mod kafka;
-mod not_one;
+mod no_configuration;
 mod ranges;
 mod receivers;
 mod recording;
