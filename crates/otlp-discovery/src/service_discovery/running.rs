@@ -93,20 +93,33 @@ impl Discovery {
     ///
     /// There is no source for a service of that name, or a setting cannot work.
     pub fn discover_with(&self, service: &str, balancer: LoadBalancer) -> Result<ServicePool, DiscoveryError> {
-        let mut state = self.inner.state.lock();
-        if let Some(pool) = state.pools.get(service) {
-            return Ok(pool.clone());
-        }
+        let listed = {
+            let state = self.inner.state.lock();
+            if let Some(pool) = state.pools.get(service) {
+                return Ok(pool.clone());
+            }
+            state.lists.get(service).cloned()
+        };
         let source = self.inner.source(service)?;
         let pool = ServicePool::new(service.to_owned(), balancer)?;
+        // Without the lock: those who observe endpoints that come are code of the program.
         if let Ready::Fixed(endpoints) = source {
-            pool.found(state.lists.get(service).unwrap_or(endpoints));
+            pool.found(listed.as_ref().unwrap_or(endpoints));
+        }
+        let mut state = self.inner.state.lock();
+        if let Some(earlier) = state.pools.get(service) {
+            return Ok(earlier.clone());
         }
         match &state.runtime {
             Some(runtime) => watch(runtime, &pool, source),
             None => state.waiting.push((pool.clone(), source.clone())),
         }
         state.pools.insert(service.to_owned(), pool.clone());
+        let replaced = state.lists.get(service).filter(|now| Some(*now) != listed.as_ref()).cloned();
+        drop(state);
+        if let Some(endpoints) = replaced {
+            pool.found(&endpoints);
+        }
         Ok(pool)
     }
 

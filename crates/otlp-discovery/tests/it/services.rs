@@ -3,6 +3,10 @@
 use std::{
     collections::BTreeMap,
     io,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -154,4 +158,23 @@ async fn a_list_that_is_replaced_before_anybody_asks_counts() {
     let discovery = ServiceDiscovery::new().with_static_endpoints("a", ["x:1"]).start(LoadBalancer::new()).unwrap();
     discovery.replace_endpoints("a", [Endpoint::new("y", 1)]).unwrap();
     assert_eq!(discovery.discover("a").unwrap().pick().unwrap().endpoint().host, "y");
+}
+
+#[tokio::test]
+async fn whoever_observes_a_service_that_is_found_may_ask_for_another_and_change_the_list() {
+    let handle: Arc<OnceLock<Discovery>> = Arc::default();
+    let (asks, has_replaced) = (Arc::clone(&handle), AtomicBool::new(false));
+    let balancer = LoadBalancer::new().with_observers(move |_| {
+        let discovery = asks.get().unwrap();
+        discovery.discover("b").unwrap();
+        if !has_replaced.swap(true, Relaxed) {
+            discovery.replace_endpoints("a", [Endpoint::new("z", 1)]).unwrap();
+        }
+        Arc::new(())
+    });
+    let services = ServiceDiscovery::new().with_static_endpoints("a", ["x:1"]).with_static_endpoints("b", ["y:1"]);
+    let discovery = services.start(LoadBalancer::new()).unwrap();
+    handle.set(discovery.clone()).unwrap();
+    let pool = discovery.discover_with("a", balancer.with_circuit_breaker(CircuitBreakerConfig::new())).unwrap();
+    assert_eq!(pool.pick().unwrap().endpoint().host, "z", "the list that came last counts");
 }
