@@ -21,14 +21,15 @@ use crate::{Attempt, owned};
 /// | the exporter | the items | other destinations |
 /// |---|---|---|
 /// | takes longer than the time of an attempt | the future is dropped in the middle, and they are offered again, so they may arrive twice; counted as an acknowledgement lost | go on |
+/// | takes nothing for long | wait, and are dropped for it alone once there is no room for more | go on |
 /// | panics | are dropped, by the reason `exporter_panicked` | go on |
 /// | says that more were refused than it was given | are all refused | go on |
 /// | asks for a retry in years | are offered again after a day at the latest, and given up if that is beyond the retry policy | go on |
 /// | records telemetry of its own | are new items of the next batch, which it is given too: a loop of its own making, which ends with the client | go on |
 /// | blocks the thread, as with `std::thread::sleep` or a blocking client | wait | **wait as long**, for they share the thread |
 ///
-/// The last is what nobody can prevent: a thread that is blocked cannot be taken back. An exporter that has to block does
-/// so in `tokio::task::spawn_blocking`, which works here. Where one blocks all the same, the program is not held up:
+/// A thread that is blocked cannot be taken back. An exporter that has to block does so in `tokio::task::spawn_blocking`,
+/// which works here. Where one blocks all the same, the program is not held up:
 /// recording goes on, and flush and shutdown return at their deadline with a ledger that balances.
 ///
 /// ```

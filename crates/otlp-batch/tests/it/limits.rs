@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use otlp_batch::{BatchConfig, BatchLimits, DropReason, MemoryPoolConfig, OnFull, Pipeline};
+use otlp_batch::{BatchConfig, BatchLimits, DropReason, MemoryPoolConfig, OnFull, Pipeline, QueueDepth};
 use otlp_core::{Outcome, Signal};
 use tokio::sync::Semaphore;
 
@@ -116,21 +116,26 @@ fn beside_a_dead_one(config: BatchConfig, on_full: OnFull, budget: usize) -> (Ar
     (exporter, Arc::clone(&fates), builder.observer(fates).start().expect("the pipeline starts"))
 }
 
+/// Waits until the first destination has all batches of spans.
+fn keeps_up(pipeline: &Pipeline) {
+    let is_behind = |depth: QueueDepth| depth.waiting_batches + depth.in_flight_batches > 0;
+    while is_behind(pipeline.queue_depths(Signal::Traces)[0]) {
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_destination_that_takes_nothing_keeps_nothing_from_the_others() {
-    const RECORDS: u64 = 20_000;
+    const RECORDS: u64 = 80_000;
     for on_full in [OnFull::DropNewest, OnFull::DropOldest] {
         for (max_queue_size, budget, reason) in
-            [(1_000, 64 << 20, DropReason::QueueFull), (1_000_000, 512 << 10, DropReason::MemoryFull)]
+            [(1_000, 64 << 20, DropReason::QueueFull), (1_000_000, 2 << 20, DropReason::MemoryFull)]
         {
             let config = BatchConfig { max_batch_size: 100, max_queue_size, ..BatchConfig::default() };
             let (_, fates, pipeline) = beside_a_dead_one(config, on_full, budget);
             for first in (0..RECORDS).step_by(100) {
                 spans(pipeline.intake(), first..first + 100);
-                // The one that lives keeps up.
-                while pipeline.queue_depths(Signal::Traces)[0].waiting_items > 0 {
-                    std::thread::yield_now();
-                }
+                keeps_up(&pipeline);
                 assert!(pipeline.memory_in_use() <= budget);
             }
             let ledgers = pipeline.shutdown_blocking(Duration::from_millis(50)).ledgers;
@@ -154,15 +159,13 @@ fn a_signal_that_cannot_be_delivered_keeps_nothing_from_the_others() {
         });
         let config = BatchConfig { max_batch_size: 100, ..BatchConfig::default() };
         let limits = BatchLimits { on_full, ..BatchLimits::default() };
-        let builder = pipeline(config, &exporter.forgetting()).limits(limits).memory(memory(512 << 10));
+        let builder = pipeline(config, &exporter.forgetting()).limits(limits).memory(memory(2 << 20));
         let pipeline = builder.start().unwrap();
         let test = scope(pipeline.intake());
         for first in (0..RECORDS).step_by(100) {
-            (0..1_000).for_each(|number| record(pipeline.intake(), Signal::Logs, &test, number));
+            (0..4_000).for_each(|number| record(pipeline.intake(), Signal::Logs, &test, number));
             spans(pipeline.intake(), first..first + 100);
-            while pipeline.queue_depths(Signal::Traces)[0].waiting_items > 0 {
-                std::thread::yield_now();
-            }
+            keeps_up(&pipeline);
         }
         let ledger = &pipeline.shutdown_blocking(Duration::from_millis(50)).ledgers[0];
         assert_eq!(ledger.traces.delivered, RECORDS, "{on_full:?}: {}", ledger.traces);
