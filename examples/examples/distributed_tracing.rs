@@ -3,7 +3,7 @@
 
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
 
-use std::{collections::HashMap, error::Error, net::SocketAddr, time::Duration};
+use std::{error::Error, net::SocketAddr, time::Duration};
 
 use axum::{Router, extract::State, http::HeaderMap, routing::post};
 use otlp::{
@@ -34,11 +34,7 @@ impl Service {
 
     /// Continues the trace whose context the request carries.
     async fn handle(State(service): State<Service>, headers: HeaderMap) -> String {
-        let carrier: HashMap<String, String> = headers
-            .iter()
-            .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
-            .collect();
-        let (context, baggage) = service.client.propagator().extract(&carrier);
+        let (context, baggage) = service.client.propagator().extract(&headers);
         let tracer = service.client.tracer(service.name);
         // Whoever calls without a context begins a trace.
         let mut span = match context {
@@ -81,11 +77,9 @@ async fn call(
     let tracer = client.tracer("main-service");
     let mut span = tracer.start_with_context("POST /work", SpanKind::Client, parent);
     span.set_attribute("server.port", i64::from(to.port()));
-    let mut headers: HashMap<String, String> = HashMap::new();
+    let mut headers = HeaderMap::new();
     client.propagator().inject(&span.context(), &Baggage::default().with("tenant", "seven"), &mut headers);
-    let request = headers
-        .iter()
-        .fold(http.post(format!("http://{to}/work")), |request, (name, value)| request.header(name, value));
+    let request = http.post(format!("http://{to}/work")).headers(headers);
     let answer = request.send().await?.error_for_status()?.text().await?;
     span.set_status(StatusCode::Ok, "");
     span.end();

@@ -1,6 +1,7 @@
 //! The configuration of production: TLS with a client certificate, a bearer token, an encrypted disk queue, monitoring
 //! with a health endpoint, alerts, JSON messages. Everything is set once, in one structure that may as well be a YAML
-//! file, and everything is checked here at the place where it acts: at the receiver, and on the health endpoint.
+//! file, and reloaded when a secret changes; and everything is checked here at the place where it acts: at the receiver,
+//! and on the health endpoint.
 
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
 
@@ -157,7 +158,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     config.to_yaml_file(&file)?;
     let config = ClientConfig::from_yaml_file(&file)?;
-    let client = EnhancedOtlpClient::builder().with_client_config(config).build().await?;
+    let client = EnhancedOtlpClient::builder().with_client_config(config.clone()).build().await?;
 
     let performance_monitor = client.get_performance_monitor().await?;
     performance_monitor.start().await?;
@@ -204,6 +205,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("{} of {} bytes of memory in use", figures.memory.in_use, figures.memory.budget);
     assert!(alert_manager.alerts().iter().all(|alert| alert.state != AlertState::Firing), "nothing is amiss");
 
+    // A token that is rotated needs no restart: references are followed anew, and the next request has it.
+    fs::write(certificates.path("token"), "a-rotated-token\n")?;
+    let reloaded = client.reload_client_config(&config)?;
+    assert_eq!(reloaded.applied, ["security.auth_token"]);
+
     let report = client.shutdown(Duration::from_secs(10)).await;
     print!("{report}");
     assert_eq!(report.ledgers.iter().map(|ledger| ledger.lost()).sum::<u64>(), 0);
@@ -220,8 +226,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     ] {
         assert_eq!(resource.get(key).and_then(|value| value.as_str()), Some(value), "{key}");
     }
-    for request in receiver.requests().recent() {
-        assert_eq!(request.header("authorization"), Some("Bearer a-production-token"));
+    let requests = receiver.requests().recent();
+    let tokens: Vec<_> = requests.iter().filter_map(|request| request.header("authorization")).collect();
+    assert_eq!(tokens.first().copied(), Some("Bearer a-production-token"));
+    assert_eq!(tokens.last().copied(), Some("Bearer a-rotated-token"), "what the shutdown sent");
+    assert_eq!(tokens.len(), requests.len(), "on each request");
+    for request in &requests {
         assert_eq!(request.header("x-tenant"), Some("shops"));
         assert!(request.tls.is_some(), "nothing was ever sent in plaintext");
     }

@@ -1,12 +1,14 @@
 //! A destination: one queue and one set of counters per signal, in front of one exporter.
 
 use std::{
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak},
 };
 
 use otlp_core::{ExportError, Signal};
 use otlp_reliability::{Bulkhead, Control, Controlled};
+use parking_lot::Mutex;
 use tokio::{
     sync::Notify,
     time::{Instant, timeout},
@@ -40,6 +42,8 @@ pub(crate) struct Lane {
     pub(crate) arrived: Notify,
     /// Signalled when a batch left, or was made durable.
     pub(crate) left: Notify,
+    /// What was refused, as long as the observer has not heard of it.
+    refused: Mutex<Vec<(Arc<Batch>, DropReason)>>,
     pool: Arc<BufferPool>,
     observer: Option<Arc<dyn DeliveryObserver>>,
 }
@@ -64,6 +68,7 @@ impl Destination {
                 counters: Counters::default(),
                 arrived: Notify::new(),
                 left: Notify::new(),
+                refused: Mutex::default(),
                 pool: Arc::clone(pool),
                 observer: observer.cloned(),
             });
@@ -129,6 +134,23 @@ impl Lane {
         self.catch_up.put(batch.sequence(), batch.items(), Instant::now());
         self.queue.put(Arc::clone(batch));
         self.arrived.notify_one();
+    }
+
+    /// Goes without a batch. It is counted at once; whoever holds a lock cannot tell the observer, which
+    /// [`Lane::tell_refused`] does.
+    pub(crate) fn refuse(&self, batch: &Arc<Batch>, reason: DropReason) {
+        self.counters.dropped(reason, batch.items());
+        if self.observer.is_some() {
+            self.refused.lock().push((Arc::clone(batch), reason));
+        }
+    }
+
+    /// Tells the observer of what was refused.
+    pub(crate) fn tell_refused(&self) {
+        let refused = mem::take(&mut *self.refused.lock());
+        for (batch, reason) in refused {
+            self.tell(Fate::Dropped(reason, None), batch.items(), batch.fragments());
+        }
     }
 
     /// The next batch to be tried: the oldest, unless the destination has to catch up.

@@ -254,6 +254,11 @@ impl Counters {
         self.recovered.fetch_add(items, Ordering::Relaxed);
     }
 
+    /// Whether anything was delivered yet.
+    pub(crate) fn has_delivered(&self) -> bool {
+        self.delivered.load(Ordering::Relaxed) > 0
+    }
+
     pub(crate) fn delivered(&self, items: u64) {
         self.delivered.fetch_add(items, Ordering::Relaxed);
     }

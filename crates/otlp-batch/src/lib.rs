@@ -29,6 +29,7 @@ mod envelope;
 mod exporter;
 mod fate;
 mod intake;
+mod lagging;
 mod ledger;
 mod pipeline;
 mod pool;
@@ -50,7 +51,7 @@ pub use self::{
     fate::{DeliveryObserver, Fate, Settled},
     intake::{Intake, Producer, ScopeHandle},
     ledger::{DropReason, Dropped, Ledger, SignalLedger},
-    pipeline::{Pipeline, PipelineBuilder, PipelineFigures, Report, StartError},
+    pipeline::{Pipeline, PipelineBuilder, PipelineFigures, Report, StartError, within},
     pool::{MemoryBudget, MemoryGrant, PoolSnapshot},
     queue::{Found, MemoryQueue, Queue, QueueDepth, QueueListener},
 };

@@ -14,6 +14,7 @@ use otlp_core::{
     data::{Resource, Scope},
 };
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use crate::{
     Batch, DeliveryObserver, DropReason, Fate, Fragment, Ledger, OnFull, Producer, Settled,
@@ -22,6 +23,7 @@ use crate::{
     config::Settings,
     destination::{Destination, Lane as DestinationLane, tell},
     envelope::{ResourceEnvelope, ScopeEnvelope},
+    lagging,
     pool::{BufferPool, PooledBuffer, SMALLEST},
     thread_slots,
 };
@@ -40,6 +42,8 @@ pub(crate) struct Shared {
     last_resort: Arc<Slot>,
     /// What ended threads had recorded.
     retired: Mutex<[Lane; 3]>,
+    /// Signalled when a batch was refused for a destination.
+    refused: Notify,
     closed: AtomicBool,
     producers: Mutex<Vec<Arc<dyn Producer>>>,
 }
@@ -76,6 +80,7 @@ impl Shared {
             slots: Mutex::new(vec![Arc::clone(&last_resort)]),
             last_resort,
             retired: Mutex::default(),
+            refused: Notify::new(),
             closed: AtomicBool::new(false),
             producers: Mutex::default(),
         }
@@ -256,14 +261,43 @@ impl Shared {
     fn put(&self, batch: Batch) {
         let batch = Arc::new(batch);
         for destination in self.destinations.iter().filter(|destination| destination.takes(batch.signal())) {
-            destination.lane(batch.signal()).put(&batch);
+            let lane = destination.lane(batch.signal());
+            match self.refuses(lane, batch.items()) {
+                Some(reason) => {
+                    lane.refuse(&batch, reason);
+                    self.refused.notify_one();
+                }
+                None => lane.put(&batch),
+            }
         }
+    }
+
+    /// Why a batch of `items` items is not for this lane, if it is not.
+    fn refuses(&self, lane: &DestinationLane, items: u64) -> Option<DropReason> {
+        let drops_newest = self.settings.limits.on_full == OnFull::DropNewest;
+        let max = self.settings.batch.max_queue_size as u64;
+        drops_newest.then(|| lagging::refuses(lane, items, &self.destinations, max, &self.pool)).flatten()
     }
 
     fn is_queue_full(&self, signal: Signal) -> bool {
         let max = self.settings.batch.max_queue_size as u64;
-        let waiting = self.destinations.iter().map(|destination| destination.lane(signal).waiting()).max();
-        waiting.unwrap_or(0) + self.batcher.items(signal) >= max
+        let waiting = match self.settings.limits.on_full {
+            OnFull::DropNewest => lagging::least_waiting(&self.destinations, signal),
+            OnFull::DropOldest | OnFull::Block => {
+                self.destinations.iter().map(|destination| destination.lane(signal).waiting()).max().unwrap_or(0)
+            }
+        };
+        waiting + self.batcher.items(signal) >= max
+    }
+
+    /// Completes once batches were refused for a destination, which [`Shared::tell_refused`] tells of.
+    pub(crate) async fn refused(&self) {
+        self.refused.notified().await;
+    }
+
+    /// Tells the observer of what was refused for a destination.
+    pub(crate) fn tell_refused(&self) {
+        self.lanes().for_each(|lane| lane.tell_refused());
     }
 
     /// Makes room as [`OnFull`] says; `false` if there is nothing more to try.
@@ -271,8 +305,12 @@ impl Shared {
         match self.settings.limits.on_full {
             OnFull::DropNewest => false,
             OnFull::DropOldest => {
-                let lanes = self.destinations.iter().map(|destination| destination.lane(record.signal));
-                lanes.max_by_key(|lane| lane.waiting()).is_some_and(|lane| lane.drop_oldest(reason))
+                let of_signal = self.destinations.iter().map(|destination| destination.lane(record.signal));
+                let drop_oldest = |lane: &Arc<DestinationLane>| lane.drop_oldest(reason);
+                of_signal.max_by_key(|lane| lane.waiting()).is_some_and(drop_oldest)
+                    // The memory is with another signal.
+                    || (reason == DropReason::MemoryFull
+                        && self.lanes().max_by_key(|lane| lane.waiting()).is_some_and(drop_oldest))
             }
             OnFull::Block if thread_slots::is_background() => false,
             OnFull::Block => {

@@ -1,7 +1,10 @@
 //! The circuit breakers of the client: one per endpoint, watched by the diagnostics, and opened to probes by a flush.
 
 use std::{
-    sync::{Arc, OnceLock, Weak},
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -28,8 +31,26 @@ pub fn default_circuit_breaker() -> CircuitBreakerConfig {
         .with_break_duration(breaks.with_jitter(0.2))
 }
 
+/// How many failures in a row open the circuit breakers, for messages: it may change while they run. 0 if they open for
+/// other reasons as well.
+#[derive(Clone, Default)]
+pub(crate) struct Streak(Arc<AtomicU32>);
+
+impl Streak {
+    /// As these settings say.
+    pub(crate) fn set(&self, settings: &CircuitBreakerConfig) {
+        let failures = settings.consecutive_failures().filter(|_| settings.failure_rate().is_none());
+        self.0.store(failures.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    fn failures(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// The breakers that were made, by what they are of.
 pub(crate) struct Endpoints {
+    streak: Streak,
     settings: Option<CircuitBreakerConfig>,
     diagnostics: Arc<Diagnostics>,
     breakers: Vec<(String, EndpointBreaker)>,
@@ -38,7 +59,9 @@ pub(crate) struct Endpoints {
 impl Endpoints {
     /// Without settings there are none.
     pub(crate) fn new(settings: Option<CircuitBreakerConfig>, diagnostics: Arc<Diagnostics>) -> Self {
-        Endpoints { settings, diagnostics, breakers: Vec::new() }
+        let streak = Streak::default();
+        settings.iter().for_each(|settings| streak.set(settings));
+        Endpoints { streak, settings, diagnostics, breakers: Vec::new() }
     }
 
     /// The breaker of `endpoint`, the same at each call.
@@ -56,7 +79,7 @@ impl Endpoints {
             endpoint: endpoint.to_owned(),
             diagnostics: Arc::clone(&self.diagnostics),
             control: OnceLock::new(),
-            consecutive_failures: settings.consecutive_failures().filter(|_| settings.failure_rate().is_none()),
+            streak: self.streak.clone(),
             is_one_of_several: false,
             opened: Recent::default(),
             probed: Recent::default(),
@@ -69,6 +92,11 @@ impl Endpoints {
         }
         self.breakers.push((endpoint.to_owned(), breaker.clone()));
         Ok(Some(breaker))
+    }
+
+    /// What messages say of when they open.
+    pub(crate) fn streak(&self) -> Streak {
+        self.streak.clone()
     }
 
     /// The breakers that were made, in their order.
@@ -90,7 +118,7 @@ pub(crate) fn watch_one_of_several(endpoint: String, diagnostics: Arc<Diagnostic
         endpoint,
         diagnostics,
         control: OnceLock::new(),
-        consecutive_failures: None,
+        streak: Streak::default(),
         is_one_of_several: true,
         opened: Recent::default(),
         probed: Recent::default(),
@@ -105,7 +133,7 @@ struct Watch {
     /// The breaker, for its figures.
     control: OnceLock<Weak<dyn Control>>,
     /// How many failures in a row open it, if nothing else does.
-    consecutive_failures: Option<u32>,
+    streak: Streak,
     is_one_of_several: bool,
     opened: Recent,
     probed: Recent,
@@ -134,11 +162,11 @@ impl Observer for Watch {
 impl Watch {
     fn opened(&self, from: CircuitState) -> String {
         let endpoint = &self.endpoint;
-        let why = match (from, self.consecutive_failures) {
+        let why = match (from, self.streak.failures()) {
             (CircuitState::HalfOpen, _) => "again, for the probe failed".to_owned(),
-            (_, Some(1)) => "after a failure".to_owned(),
-            (_, Some(failures)) => format!("after {failures} failures in a row"),
-            (_, None) => "after too many failures".to_owned(),
+            (_, 0) => "after too many failures".to_owned(),
+            (_, 1) => "after a failure".to_owned(),
+            (_, failures) => format!("after {failures} failures in a row"),
         };
         let next = self.break_left().map(|left| format!("; next attempt in {left:.1?}")).unwrap_or_default();
         let instead = match self.is_one_of_several {

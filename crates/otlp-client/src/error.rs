@@ -18,6 +18,14 @@ pub enum BuildError {
     /// The endpoint, the protocol, headers, compression or TLS.
     #[error(transparent)]
     Transport(#[from] otlp_transport::ConfigError),
+    /// An endpoint or a header that a variable of the environment names.
+    #[error("{variable}: {error}")]
+    Variable {
+        /// The variable, or those that may have said it.
+        variable: String,
+        /// What is wrong with it.
+        error: otlp_transport::ConfigError,
+    },
     /// Which services are found, and how they are balanced over.
     #[error(transparent)]
     Discovery(#[from] otlp_discovery::DiscoveryError),

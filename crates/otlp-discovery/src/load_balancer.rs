@@ -50,6 +50,8 @@ enum Passive {
     Unsaid,
     Off,
     By(CircuitBreakerConfig),
+    /// As the client says that balances; `None` is none.
+    AsElsewhere(Option<CircuitBreakerConfig>),
 }
 
 impl Default for LoadBalancer {
@@ -122,10 +124,11 @@ impl LoadBalancer {
         self
     }
 
-    /// Takes `settings` for the circuit breakers if nobody has said anything of passive health; `None` is none.
+    /// Takes `settings` for the circuit breakers if nobody has said anything of passive health; `None` is none. Then
+    /// [`ServicePool::reload_circuit_breakers`](crate::ServicePool::reload_circuit_breakers) exchanges them.
     pub fn or_circuit_breaker(mut self, settings: Option<CircuitBreakerConfig>) -> Self {
         if matches!(self.passive, Passive::Unsaid) {
-            self.passive = settings.map_or(Passive::Off, Passive::By);
+            self.passive = Passive::AsElsewhere(settings);
         }
         self
     }
@@ -143,7 +146,13 @@ impl LoadBalancer {
             Passive::Unsaid => Some(default_circuit_breaker()),
             Passive::Off => None,
             Passive::By(settings) => Some(settings.clone()),
+            Passive::AsElsewhere(settings) => settings.clone(),
         }
+    }
+
+    /// Whether the circuit breakers, if there are any, are as the client says that balances.
+    pub(crate) fn has_circuit_breakers_of_client(&self) -> bool {
+        matches!(self.passive, Passive::AsElsewhere(Some(_)))
     }
 
     pub(crate) fn observer(&self, endpoint: &Endpoint) -> Arc<dyn Observer> {

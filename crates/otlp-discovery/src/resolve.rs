@@ -20,7 +20,7 @@ pub trait Resolve: Send + Sync {
 
     /// Watches `service` and publishes what it finds, for as long as the future is polled. It ends only when nothing can
     /// ever change, as in a static list. It asks no more often than its source allows, with jitter and growing delays
-    /// after failures. Dropping it leaves nothing behind.
+    /// after failures. Dropping it leaves nothing behind. If it panics, that is said, and what was found last stays for good.
     fn watch<'a>(&'a self, service: &'a str, publisher: &'a Publisher) -> Watching<'a>;
 }
 

@@ -16,6 +16,22 @@ use crate::{Attempt, owned};
 /// The client calls it on its background thread, with retries around it. An `Err` is taken for a passing failure and
 /// tried again as the retry policy says; say [`ExportResult::Failure`] for what will never be taken.
 ///
+/// # What it may do, and what comes of it
+///
+/// | the exporter | the items | other destinations |
+/// |---|---|---|
+/// | takes longer than the time of an attempt | the future is dropped in the middle, and they are offered again, so they may arrive twice; counted as an acknowledgement lost | go on |
+/// | takes nothing for long | wait, and are dropped for it alone once there is no room for more | go on |
+/// | panics | are dropped, by the reason `exporter_panicked` | go on |
+/// | says that more were refused than it was given | are all refused | go on |
+/// | asks for a retry in years | are offered again after a day at the latest, and given up if that is beyond the retry policy | go on |
+/// | records telemetry of its own | are new items of the next batch, which it is given too: a loop of its own making, which ends with the client | go on |
+/// | blocks the thread, as with `std::thread::sleep` or a blocking client | wait | **wait as long**, for they share the thread |
+///
+/// A thread that is blocked cannot be taken back. An exporter that has to block does so in `tokio::task::spawn_blocking`,
+/// which works here. Where one blocks all the same, the program is not held up:
+/// recording goes on, and flush and shutdown return at their deadline with a ledger that balances.
+///
 /// ```
 /// use otlp_exporters::{ExportResult, Exporter, async_trait};
 /// use otlp_core::data::{LogData, MetricData, SpanData};
@@ -71,10 +87,16 @@ pub enum ExportResult {
     Failure,
     /// None was taken; the same items may be offered again.
     Retry {
-        /// No sooner than this; `None` leaves it to the retry policy.
+        /// No sooner than this, of which a day counts at most; `None` leaves it to the retry policy.
         after: Option<Duration>,
     },
 }
+
+/// The longest delay that an exporter is obeyed in, as receivers are.
+const LONGEST_DELAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How much of what an exporter says is repeated, in characters.
+const LONGEST_TEXT: usize = 1_000;
 
 /// Brings an [`Exporter`] into the place of a destination.
 pub struct OwnedDataExporter(Box<dyn Exporter>);
@@ -118,14 +140,14 @@ impl Attempt for OwnedDataExporter {
         match result {
             Ok(ExportResult::Success) => Outcome::delivered(),
             Ok(ExportResult::PartialSuccess { rejected, message }) => {
-                Outcome::Delivered(PartialSuccess { rejected, message })
+                Outcome::Delivered(PartialSuccess { rejected, message: cut(message) })
             }
             Ok(ExportResult::Failure) => {
                 Outcome::Refused(destination(format!("{} refused the batch for good", self.0.name())))
             }
             Ok(ExportResult::Retry { after }) => Outcome::Retry(RetryableFailure {
                 error: destination(format!("{} asked for a retry", self.0.name())),
-                after,
+                after: after.map(|after| after.min(LONGEST_DELAY)),
                 acknowledgement_lost: false,
             }),
             Err(error) => Outcome::retry(destination(format!("{} failed: {}", self.0.name(), with_causes(&*error)))),
@@ -147,6 +169,15 @@ fn with_causes(error: &(dyn Error + 'static)) -> String {
             text = format!("{text}: {said}");
         }
         cause = error.source();
+    }
+    cut(text)
+}
+
+/// No more than fits a line of a log: some errors hold a whole answer.
+fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+        text.truncate(end);
+        text.push_str(" ...");
     }
     text
 }
@@ -186,5 +217,11 @@ mod tests {
     fn a_chain_of_causes_is_followed_for_a_while_only() {
         let error = (0..100).fold(None, |cause, number| Some(said(&format!("error {number}"), cause))).unwrap();
         assert_eq!(with_causes(&error).split(": ").count(), 9);
+    }
+
+    #[test]
+    fn an_error_that_holds_a_whole_answer_is_cut() {
+        let text = with_causes(&said(&"\u{e9}".repeat(1 << 20), None));
+        assert!(text.ends_with("\u{e9} ...") && text.chars().count() == LONGEST_TEXT + 4, "{}", text.len());
     }
 }

@@ -3,11 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::{
-    Limits, Receiver, StartError, StoreCapacity, TlsConfig,
+    Limits, StartError, StoreCapacity, TlsConfig,
     server::{Port, Speaks},
 };
 
-/// Sets a [`Receiver`] up: [`Receiver::builder`].
+/// Sets a [`Receiver`](crate::Receiver) up: [`Receiver::builder`](crate::Receiver::builder).
 #[derive(Debug, Clone)]
 #[must_use = "a receiver runs only once it is started"]
 pub struct ReceiverBuilder {
@@ -70,26 +70,6 @@ impl ReceiverBuilder {
     /// needs, and the store has counts alone.
     pub fn count_only(self, count_only: bool) -> Self {
         ReceiverBuilder { count_only, ..self }
-    }
-
-    /// Starts the receiver on the current tokio runtime, which must have I/O and time enabled.
-    ///
-    /// # Errors
-    /// [`StartError`] if an address cannot be listened on or the TLS configuration cannot be used.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
-    pub async fn start(self) -> Result<Receiver, StartError> {
-        Receiver::start(self)
-    }
-
-    /// Starts the receiver on a thread and a runtime of its own. It needs no runtime of the caller and is not disturbed
-    /// by one.
-    ///
-    /// # Errors
-    /// [`StartError`] as for [`start`](Self::start), or if the thread cannot be started.
-    pub fn start_blocking(self) -> Result<Receiver, StartError> {
-        Receiver::start_on_own_thread(self)
     }
 
     /// Opens the ports.

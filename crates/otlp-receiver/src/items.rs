@@ -7,7 +7,7 @@ use otlp_core::{
     data::{LogData, MetricData, MetricPoints, SpanData},
 };
 
-use crate::store::Identity;
+use crate::Identity;
 
 #[derive(Debug)]
 pub(crate) enum Items {

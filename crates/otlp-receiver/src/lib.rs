@@ -57,6 +57,7 @@ mod decode;
 mod error;
 mod failure;
 mod faults;
+mod identity;
 mod items;
 mod limits;
 mod message;
@@ -76,9 +77,10 @@ pub use self::{
     faults::{
         Fault, FaultKind, FaultMix, FaultRule, Faults, GarbageLayer, InjectedFault, Rejection, ResetPoint, ResetScope,
     },
+    identity::Identity,
     limits::Limits,
     receiver::Receiver,
     requests::{Answer, Protocol, RequestRecord, Requests, TlsVersion, Totals},
-    store::{Counts, Identity, SignalCounts, Store, StoreCapacity},
+    store::{Counts, SignalCounts, Store, StoreCapacity},
     tls::{TlsConfig, TlsError},
 };

@@ -164,25 +164,7 @@ impl Receiver {
         result.recv().map_err(|_| stopped())?
     }
 
-    /// Within a runtime.
-    pub(crate) fn start(builder: ReceiverBuilder) -> Result<Self, StartError> {
-        let (receiver, supervisor) = Receiver::open(builder)?;
-        tokio::spawn(supervisor.run());
-        Ok(receiver)
-    }
-
-    pub(crate) fn start_on_own_thread(builder: ReceiverBuilder) -> Result<Self, StartError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
-        let (mut receiver, supervisor) = {
-            let _entered = runtime.enter();
-            Receiver::open(builder)?
-        };
-        let thread = std::thread::Builder::new().name("otlp-receiver".to_owned());
-        let thread = thread.spawn(move || runtime.block_on(supervisor.run())).map_err(StartError::Thread)?;
-        receiver.thread = Some(thread);
-        Ok(receiver)
-    }
-
+    /// Within a runtime: opens the ports.
     fn open(builder: ReceiverBuilder) -> Result<(Self, Supervisor), StartError> {
         let ports = builder.ports()?;
         let tls = builder.tls.map(|tls| tls.into_server_config()).transpose()?;
@@ -212,6 +194,38 @@ impl Receiver {
             thread: None,
         };
         Ok((receiver, Supervisor::new(Arc::new(shared), ports, tls, commanded)))
+    }
+}
+
+impl ReceiverBuilder {
+    /// Starts the receiver on the current tokio runtime, which must have I/O and time enabled.
+    ///
+    /// # Errors
+    /// [`StartError`] if an address cannot be listened on or the TLS configuration cannot be used.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn start(self) -> Result<Receiver, StartError> {
+        let (receiver, supervisor) = Receiver::open(self)?;
+        tokio::spawn(supervisor.run());
+        Ok(receiver)
+    }
+
+    /// Starts the receiver on a thread and a runtime of its own. It needs no runtime of the caller and is not disturbed
+    /// by one.
+    ///
+    /// # Errors
+    /// [`StartError`] as for [`start`](Self::start), or if the thread cannot be started.
+    pub fn start_blocking(self) -> Result<Receiver, StartError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
+        let (mut receiver, supervisor) = {
+            let _entered = runtime.enter();
+            Receiver::open(self)?
+        };
+        let thread = std::thread::Builder::new().name("otlp-receiver".to_owned());
+        let thread = thread.spawn(move || runtime.block_on(supervisor.run())).map_err(StartError::Thread)?;
+        receiver.thread = Some(thread);
+        Ok(receiver)
     }
 }
 

@@ -95,34 +95,9 @@ impl Backend {
     pub(crate) fn look(&self, looked: &mut Looked) -> Vec<Arrival> {
         let mut arrivals = Vec::new();
         let store = self.receiver.store();
-        // The matching functions see everything, oldest arrival first, and want nothing of it.
-        let mut index = 0;
-        store.spans_where(|span| {
-            index += 1;
-            if index > looked.spans {
-                arrivals.push(of_span(span, self.seed));
-            }
-            false
-        });
-        looked.spans = index;
-        index = 0;
-        store.logs_where(|log| {
-            index += 1;
-            if index > looked.logs {
-                arrivals.push(of_log(log, self.seed));
-            }
-            false
-        });
-        looked.logs = index;
-        index = 0;
-        store.metrics_where(|metric| {
-            index += 1;
-            if index > looked.metrics {
-                of_metric(metric, &mut arrivals);
-            }
-            false
-        });
-        looked.metrics = index;
+        store.spans_where(unseen(&mut looked.spans, |span: &SpanData| arrivals.push(of_span(span, self.seed))));
+        store.logs_where(unseen(&mut looked.logs, |log: &LogData| arrivals.push(of_log(log, self.seed))));
+        store.metrics_where(unseen(&mut looked.metrics, |metric: &MetricData| of_metric(metric, &mut arrivals)));
         arrivals
     }
 }
@@ -133,6 +108,19 @@ pub(crate) struct Looked {
     spans: usize,
     logs: usize,
     metrics: usize,
+}
+
+/// A match for a store, which shows all it has, oldest arrival first: hands over what was not `seen` before, and matches
+/// nothing.
+fn unseen<T>(seen: &mut usize, mut hand_over: impl FnMut(&T)) -> impl FnMut(&T) -> bool {
+    let before = std::mem::take(seen);
+    move |item| {
+        *seen += 1;
+        if *seen > before {
+            hand_over(item);
+        }
+        false
+    }
 }
 
 fn of_span(span: &SpanData, seed: u64) -> Arrival {

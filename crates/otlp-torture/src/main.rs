@@ -13,6 +13,7 @@ mod journal;
 mod orders;
 mod process;
 mod round;
+mod run;
 mod scenario;
 mod tally;
 mod verdict;

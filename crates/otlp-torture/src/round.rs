@@ -11,6 +11,7 @@ use crate::{
     journal::Promises,
     orders::{Answer, Level, Orders, Word},
     process::{Ending, Process},
+    run::Run,
     tally::{Explanation, Tally},
     verdict::Verdict,
 };
@@ -26,14 +27,6 @@ pub(crate) struct Round {
     pub(crate) tally: Tally,
     pub(crate) runs: Vec<Run>,
     settled_below: u32,
-}
-
-/// One process of a round.
-#[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) level: Level,
-    pub(crate) promises: Promises,
-    pub(crate) ending: Ending,
 }
 
 impl Round {

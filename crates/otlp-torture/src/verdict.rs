@@ -7,7 +7,7 @@ use otlp_core::Signal;
 use crate::{
     item::{Item, PRODUCERS},
     process::{Ending, Phase},
-    round::Run,
+    run::Run,
     tally::{Duplicates, Sample, Tally},
 };
 

@@ -46,18 +46,23 @@
 //!
 //! `gzip`, `zstd` and `tls`, all on by default. A setting that needs one that is missing is refused by name.
 
+mod any_transport;
 mod auth;
+mod binding;
 mod config;
 mod connection;
 mod grpc;
 mod http;
 mod payload;
+mod protocol;
 mod response;
+mod sender;
 mod transport;
 
 pub use async_trait::async_trait;
 
 pub use self::{
+    any_transport::AnyTransport,
     auth::{Auth, AuthError, Authenticate, Credentials},
     config::{
         ClientIdentity, Compression, ConfigError, ConnectionPoolConfig, Endpoints, EventHook, Headers, KeepAlive,
@@ -66,5 +71,6 @@ pub use self::{
     grpc::GrpcTransport,
     http::{HttpEncoding, HttpTransport},
     payload::PreparedRequest,
-    transport::{AnyTransport, Protocol, Transport},
+    protocol::Protocol,
+    transport::Transport,
 };

@@ -28,7 +28,8 @@ pub struct BatchConfig {
     /// 1 h; default 1 s.
     pub batch_timeout: Duration,
     /// How many items of one signal may wait in the queue of a destination. Beside them, each producing thread holds at
-    /// most one open chunk, and the dispatcher what is in flight. 1 to 1 billion; default 262,144.
+    /// most one open chunk, and the dispatcher what is in flight. 1 to 1 billion, and at least `max_batch_size` unless the
+    /// strategy is [`BatchStrategy::TimeBased`]; default 262,144.
     pub max_queue_size: usize,
     /// What closes a batch. Default [`BatchStrategy::Hybrid`].
     pub strategy: BatchStrategy,
@@ -50,7 +51,7 @@ pub struct BatchConfig {
 /// are as rare and as large as the bytes allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BatchStrategy {
-    /// The count and the bytes of its items; `batch_timeout` closes nothing. `max_queue_size` must have room for a batch.
+    /// The count and the bytes of its items; `batch_timeout` closes nothing.
     SizeBased,
     /// The time since the last ones closed; `max_batch_size` closes nothing.
     TimeBased,
@@ -104,11 +105,12 @@ impl BatchConfig {
             self.max_queue_size,
             "1 to 1000000000 items",
         )?;
+        // What a batch gathers waits in the queue already: in a smaller one it would never be complete.
         check(
-            self.strategy != BatchStrategy::SizeBased || self.max_queue_size >= self.max_batch_size,
+            self.strategy == BatchStrategy::TimeBased || self.max_queue_size >= self.max_batch_size,
             "max_queue_size",
-            self.max_queue_size,
-            "at least max_batch_size with BatchStrategy::SizeBased: otherwise no batch would ever be complete",
+            format_args!("{} with max_batch_size {}", self.max_queue_size, self.max_batch_size),
+            "at least max_batch_size, unless the strategy is TimeBased: raise it, or lower max_batch_size",
         )
     }
 }

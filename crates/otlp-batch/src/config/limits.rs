@@ -34,13 +34,16 @@ const WITH_EXPIRY: u32 = 210;
 /// What happens to a record for which the queue or the memory budget has no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnFull {
-    /// The record is dropped and counted; the application goes on at once.
+    /// The record is dropped and counted; the application goes on at once. A signal or
+    /// a destination that lags behind others goes without the batches for which it has no room, and leaves the last part
+    /// of the memory to them.
     #[default]
     DropNewest,
-    /// The oldest waiting batch of the same signal makes room.
+    /// The oldest waiting batch of the same signal makes room: that of the destination where most wait. If none waits, and
+    /// it is memory that is full, that of another signal does.
     DropOldest,
-    /// The recording thread waits until there is room or the pipeline shuts down. The only way in which telemetry ever
-    /// holds up the application.
+    /// The recording thread waits until there is room at every destination or the pipeline shuts down. The only way in
+    /// which telemetry ever holds up the application.
     Block,
 }
 

@@ -82,6 +82,7 @@ impl Background {
                     Some(Command::ShutDown { deadline, reply }) => break (deadline, Some(reply)),
                     None => break (Instant::now(), None),
                 },
+                () = self.intake.shared().refused() => self.intake.shared().tell_refused(),
                 _ = collections.tick() => {
                     self.ask_producers(|producer, intake| producer.produce(intake));
                     // Nothing will be added to them before the next collection.
@@ -173,6 +174,7 @@ impl Background {
         let deadline = deadline.max(Instant::now() + TO_KEEP);
         all_lanes(&self.intake, deadline, |lane| lane.queue().is_closed()).await;
         shared.lanes().filter(|lane| lane.queue().is_closed()).for_each(|lane| lane.drop_rest());
+        shared.tell_refused();
     }
 }
 

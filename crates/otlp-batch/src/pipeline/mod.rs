@@ -6,6 +6,7 @@ mod builder;
 mod day_tests;
 mod figures;
 mod report;
+mod within;
 
 use std::{
     fmt,
@@ -31,10 +32,11 @@ pub use self::{
     builder::PipelineBuilder,
     figures::PipelineFigures,
     report::{Report, StartError},
+    within::within,
 };
 use crate::{Intake, Ledger, PoolSnapshot, QueueDepth, destination::Destination, thread_slots};
 
-/// How much longer than the deadline a blocking caller waits for the background thread to answer, before it reads the
+/// How much longer than the deadline a caller waits for the background thread to answer, before it reads the
 /// ledger itself: an exporter that blocks the thread must not hold up the application.
 const GRACE: Duration = Duration::from_millis(250);
 
@@ -162,7 +164,10 @@ impl Pipeline {
         let (sender, receiver) = oneshot::channel();
         let reply: Reply = Box::new(move |report| drop(sender.send(report)));
         match self.commands.send(command(from_now(deadline), reply)) {
-            Ok(()) => receiver.await.unwrap_or_else(|_| self.report()),
+            Ok(()) => {
+                let answer = within(deadline.saturating_add(GRACE), receiver).await;
+                answer.and_then(Result::ok).unwrap_or_else(|| self.report())
+            }
             Err(_) => self.report(),
         }
     }

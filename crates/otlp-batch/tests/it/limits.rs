@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use otlp_batch::{BatchConfig, BatchLimits, DropReason, MemoryPoolConfig, OnFull, Pipeline};
+use otlp_batch::{BatchConfig, BatchLimits, DropReason, MemoryPoolConfig, OnFull, Pipeline, QueueDepth};
 use otlp_core::{Outcome, Signal};
 use tokio::sync::Semaphore;
 
@@ -104,6 +104,85 @@ fn a_blocked_thread_goes_on_when_the_pipeline_shuts_down() {
     assert_eq!((ledger.accepted, ledger.pending), (1_000, 0));
     assert_eq!(ledger.dropped[DropReason::ShutDown], 1_000);
     assert_eq!(fates.sorted().len(), 1_000);
+}
+
+/// A destination that takes nothing beside one that takes everything.
+fn beside_a_dead_one(config: BatchConfig, on_full: OnFull, budget: usize) -> (Arc<Scripted>, Arc<Fates>, Pipeline) {
+    let (exporter, dead) = (Scripted::accepting().forgetting(), Scripted::accepting());
+    dead.set_up(false);
+    let fates = Arc::new(Fates::default());
+    let limits = BatchLimits { on_full, ..BatchLimits::default() };
+    let builder = pipeline(config, &exporter).destination(dead).limits(limits).memory(memory(budget));
+    (exporter, Arc::clone(&fates), builder.observer(fates).start().expect("the pipeline starts"))
+}
+
+/// Waits until the first destination has all batches of spans.
+fn keeps_up(pipeline: &Pipeline) {
+    let is_behind = |depth: QueueDepth| depth.waiting_batches + depth.in_flight_batches > 0;
+    while is_behind(pipeline.queue_depths(Signal::Traces)[0]) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_destination_that_takes_nothing_keeps_nothing_from_the_others() {
+    const RECORDS: u64 = 80_000;
+    for on_full in [OnFull::DropNewest, OnFull::DropOldest] {
+        for (max_queue_size, budget, reason) in
+            [(1_000, 64 << 20, DropReason::QueueFull), (1_000_000, 2 << 20, DropReason::MemoryFull)]
+        {
+            let config = BatchConfig { max_batch_size: 100, max_queue_size, ..BatchConfig::default() };
+            let (_, fates, pipeline) = beside_a_dead_one(config, on_full, budget);
+            for first in (0..RECORDS).step_by(100) {
+                spans(pipeline.intake(), first..first + 100);
+                keeps_up(&pipeline);
+                assert!(pipeline.memory_in_use() <= budget);
+            }
+            let ledgers = pipeline.shutdown_blocking(Duration::from_millis(50)).ledgers;
+            let (alive, dead) = (&ledgers[0].traces, &ledgers[1].traces);
+            assert_eq!((alive.delivered, alive.accepted), (RECORDS, RECORDS), "{on_full:?} {reason}: {alive}");
+            assert!(dead.dropped[reason] > 0 && dead.balances() && dead.pending == 0, "{on_full:?} {reason}: {dead}");
+            assert_eq!(fates.sorted().len() as u64, 2 * RECORDS, "each record has a fate at each destination");
+        }
+    }
+}
+
+#[test]
+fn a_signal_that_cannot_be_delivered_keeps_nothing_from_the_others() {
+    const RECORDS: u64 = 20_000;
+    for on_full in [OnFull::DropNewest, OnFull::DropOldest] {
+        let exporter = Scripted::new("no logs", |batch| async move {
+            if batch.signal() == Signal::Logs {
+                std::future::pending::<()>().await;
+            }
+            Outcome::delivered()
+        });
+        let config = BatchConfig { max_batch_size: 100, ..BatchConfig::default() };
+        let limits = BatchLimits { on_full, ..BatchLimits::default() };
+        let builder = pipeline(config, &exporter.forgetting()).limits(limits).memory(memory(2 << 20));
+        let pipeline = builder.start().unwrap();
+        let test = scope(pipeline.intake());
+        for first in (0..RECORDS).step_by(100) {
+            (0..4_000).for_each(|number| record(pipeline.intake(), Signal::Logs, &test, number));
+            spans(pipeline.intake(), first..first + 100);
+            keeps_up(&pipeline);
+        }
+        let ledger = &pipeline.shutdown_blocking(Duration::from_millis(50)).ledgers[0];
+        assert_eq!(ledger.traces.delivered, RECORDS, "{on_full:?}: {}", ledger.traces);
+        assert!(ledger.logs.dropped[DropReason::MemoryFull] > 0 && ledger.balances(), "{on_full:?}: {}", ledger.logs);
+    }
+}
+
+#[test]
+fn destinations_that_all_take_nothing_use_all_of_the_memory() {
+    const BUDGET: usize = 512 << 10;
+    let config = BatchConfig { max_batch_size: 100, ..BatchConfig::default() };
+    let (exporter, _, pipeline) = beside_a_dead_one(config, OnFull::DropNewest, BUDGET);
+    exporter.set_up(false);
+    spans(pipeline.intake(), 0..20_000);
+    assert!(pipeline.memory_in_use() > BUDGET * 15 / 16, "{}", pipeline.memory_in_use());
+    let ledgers = pipeline.shutdown_blocking(Duration::from_millis(50)).ledgers;
+    assert!(ledgers.iter().all(|ledger| ledger.traces.dropped[DropReason::MemoryFull] > 0));
 }
 
 #[test]

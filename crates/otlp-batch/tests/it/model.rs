@@ -90,6 +90,7 @@ proptest! {
     ) {
         let exporter = exporter(answers);
         let fates = Arc::new(Fates::default());
+        let max_queue_size = max_queue_size.max(max_batch_size);
         let config = BatchConfig { max_batch_size, max_queue_size, ..BatchConfig::default() };
         let limits = BatchLimits { on_full, ..BatchLimits::default() };
         let builder = pipeline(config, &exporter).limits(limits).observer(fates.clone());

@@ -149,13 +149,20 @@ fn a_collection_of_metrics_goes_on_its_way_at_once() {
 }
 
 #[test]
-fn a_queue_smaller_than_a_batch_is_refused_where_only_its_size_closes_it() {
-    let config = |strategy| BatchConfig { max_batch_size: 100, max_queue_size: 99, strategy, ..BatchConfig::default() };
-    let refused = config(BatchStrategy::SizeBased).validate().unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "max_queue_size is 99, but takes at least max_batch_size with BatchStrategy::SizeBased: otherwise no batch would \
-         ever be complete"
-    );
-    assert!(config(BatchStrategy::TimeBased).validate().is_ok() && config(BatchStrategy::Hybrid).validate().is_ok());
+fn a_queue_smaller_than_a_batch_is_refused_where_its_size_closes_it() {
+    let config = |strategy, max_queue_size| BatchConfig {
+        max_batch_size: 100,
+        max_queue_size,
+        strategy,
+        ..BatchConfig::default()
+    };
+    for strategy in [BatchStrategy::SizeBased, BatchStrategy::Hybrid] {
+        assert_eq!(config(strategy, 100).validate(), Ok(()));
+        assert_eq!(
+            config(strategy, 99).validate().unwrap_err().to_string(),
+            "max_queue_size is 99 with max_batch_size 100, but takes at least max_batch_size, unless the strategy is \
+             TimeBased: raise it, or lower max_batch_size"
+        );
+    }
+    assert_eq!(config(BatchStrategy::TimeBased, 1).validate(), Ok(()));
 }

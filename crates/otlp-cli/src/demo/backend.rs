@@ -8,10 +8,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Arguments,
+    event::Event,
     message::Settings,
     receivers::Receivers,
     script::{self, Trouble},
-    stage::Event,
     topology::{ExportCompression, ExportProtocol, Service},
 };
 

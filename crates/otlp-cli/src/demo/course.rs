@@ -13,16 +13,17 @@ use tokio::{
 use super::{
     Arguments,
     backend::{self, Backend},
+    event::Event,
+    hearing::Testimony,
     interrupt::Interrupts,
     load::Load,
     message::Order,
     processes::Process,
     queue_directory::QueueDirectory,
     screen::Screen,
-    stage::{Event, Stage, Waited},
+    stage::{Stage, Waited},
     summary::{self, Ending},
     topology::Service,
-    verdict::Testimony,
 };
 
 /// How long services may take to start.

@@ -3,20 +3,23 @@
 //!
 //! ```text
 //! course      the run from beginning to end
-//! ├ stage       all that is known meanwhile, told by events, and how it is shown on the `screen`
+//! ├ stage       all that is known meanwhile of each `member`, told by `event`s, and how it is shown on the `screen`
 //! ├ processes   the services as child processes, told and heard by `message`; what they left if `killed`
 //! │   └ service   what such a process does: the shop, observed by our client, its evidence taken by `evidence`
 //! ├ load        purchases at a steady rate
 //! ├ backend     the `receivers`, and the faults of `script` on them
-//! └ summary     `receipts` of the receivers beside the ledgers, the `verdict`, and a trace as a `tree`
+//! └ summary     `receipts` of the receivers beside the ledgers, the `verdict` of the `hearing`, and a trace as a `tree`
 //! ```
 
 mod backend;
 mod course;
+mod event;
 mod evidence;
+mod hearing;
 mod interrupt;
 mod killed;
 mod load;
+mod member;
 mod message;
 mod processes;
 mod queue_directory;

@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use super::{
+    event::Event,
     message::{self, Order},
-    stage::Event,
     topology::Service,
 };
 

@@ -1,7 +1,7 @@
 //! The script: which fault is played when.
 //!
 //! One cycle lasts [`CYCLE`] and begins and ends calmly. A shorter run plays the same cycle faster, a longer one plays it
-//! again and again; a scene that would not be over before the end is left out.
+//! again and again, with a [`REST`] in between; a scene that would not be over before the end is left out.
 
 use std::{fmt, time::Duration};
 
@@ -9,6 +9,9 @@ use super::topology::Service;
 
 /// How long all faults, one after the other, take.
 pub(crate) const CYCLE: Duration = Duration::from_secs(18);
+
+/// How long nothing happens after a cycle: who watches sees the backlog of all those faults drain.
+const REST: Duration = Duration::from_secs(12);
 
 /// What is done to the receivers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +64,7 @@ pub(crate) fn scenes(length: Option<Duration>) -> impl Iterator<Item = Scene> {
     let pace = length.map_or(1.0, |length| length.div_duration_f64(CYCLE).min(1.0));
     let all = (0u32..).flat_map(move |cycle| {
         SCENES.into_iter().map(move |(trouble, begins, ends)| {
-            let time = |ms| (CYCLE * cycle + Duration::from_millis(ms)).mul_f64(pace);
+            let time = |ms| ((CYCLE + REST) * cycle + Duration::from_millis(ms)).mul_f64(pace);
             Scene { trouble, begins: time(begins), ends: time(ends) }
         })
     });
@@ -128,7 +131,7 @@ mod tests {
     fn a_run_without_end_goes_on() {
         assert_eq!(
             scenes(None).nth(7 * 1000).map(|scene| scene.begins),
-            Some(CYCLE * 1000 + Duration::from_millis(1_500))
+            Some((CYCLE + REST) * 1000 + Duration::from_millis(1_500))
         );
     }
 }

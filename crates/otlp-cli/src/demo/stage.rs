@@ -10,21 +10,18 @@ use std::{
     time::Duration,
 };
 
-use otlp::{
-    Signal,
-    delivery::{Ledger, SignalLedger},
-};
+use otlp::{Signal, delivery::SignalLedger};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::mpsc,
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
 use super::{
-    evidence::Claim,
+    event::Event,
     interrupt::Interrupts,
-    killed::{Killed, Unsettled},
     load::LoadCounts,
-    message::{Account, Order, Report, Settings},
+    member::Member,
+    message::{Order, Report},
     processes::Process,
     receivers::ReceiverAddresses,
     screen::Screen,
@@ -35,71 +32,12 @@ use super::{
 /// How often the live line is replaced.
 const PROGRESS: Duration = Duration::from_millis(200);
 
-/// So many reports of progress a service that is to be killed still makes: the fates of what was delivered before the
-/// trouble are told in them, so that what happens to the rest is plain.
-const LAST_WORDS: u32 = 2;
-
-/// Something that happened.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// A service reports.
-    Report(Service, Box<Report>),
-    /// The process of a service ended, in this way.
-    Gone(Service, String),
-    /// The receivers are in trouble now.
-    TroubleBegins(Trouble),
-    /// The trouble is over.
-    TroubleEnds {
-        /// How many requests it struck.
-        struck: u64,
-        /// Whether the receivers are back.
-        recovered: io::Result<()>,
-    },
-    /// The receivers are to be found here from now on.
-    Found(ReceiverAddresses),
-    /// A service is to be killed, and will then be started again. The sender is dropped then.
-    Kill(Service, oneshot::Sender<()>),
-    /// All requests of the load have ended.
-    LoadIsOver,
-}
-
 /// How waiting for something ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waited {
     Done,
     TooLong,
     Interrupted,
-}
-
-/// A service, as far as it is known.
-#[derive(Default)]
-pub(crate) struct Member {
-    pub(crate) process: Option<Process>,
-    /// Where it listens, once it does.
-    pub(crate) address: Option<String>,
-    /// The last ledger that it reported.
-    pub(crate) latest: Ledger,
-    pub(crate) claims: Vec<Claim>,
-    pub(crate) account: Option<Account>,
-    /// Whether its process has ended, for good.
-    pub(crate) gone: bool,
-    /// How it runs.
-    pub(crate) settings: Option<Settings>,
-    /// What its process has announced and told no fate of.
-    unsettled: Unsettled,
-    /// What its earlier processes left.
-    pub(crate) killed: Killed,
-    doom: Option<Doom>,
-    /// Whether it was killed, and is to be started again.
-    is_to_rise: bool,
-}
-
-/// What awaits a service.
-struct Doom {
-    /// How many reports of progress it has left.
-    words: u32,
-    /// Dropped when it is killed.
-    _waiting: oneshot::Sender<()>,
 }
 
 /// All that is known.
@@ -160,7 +98,7 @@ impl<'a> Stage<'a> {
     /// Forgets the trouble, if there was one, and spares whom it has not killed yet.
     pub(crate) fn trouble_is_over(&mut self) {
         self.trouble = None;
-        self.members.values_mut().for_each(|member| member.doom = None);
+        self.members.values_mut().for_each(Member::spare);
     }
 
     /// Shows what happens until `done`.
@@ -187,12 +125,7 @@ impl<'a> Stage<'a> {
         match event {
             Event::Report(service, report) => self.take_report(service, *report),
             Event::Gone(service, how) => self.take_death(service, &how).await,
-            Event::Kill(service, waiting) => {
-                let member = self.members.entry(service).or_default();
-                if member.process.is_some() {
-                    member.doom = Some(Doom { words: LAST_WORDS, _waiting: waiting });
-                }
-            }
+            Event::Kill(service, waiting) => self.members.entry(service).or_default().doom(waiting),
             Event::TroubleBegins(trouble) => {
                 self.trouble = Some(trouble);
                 self.have_said.clear();
@@ -221,9 +154,7 @@ impl<'a> Stage<'a> {
 
     async fn take_death(&mut self, service: Service, how: &str) {
         let member = self.members.entry(service).or_default();
-        member.process = None;
-        member.doom = None;
-        if member.is_to_rise && member.account.is_none() {
+        if member.died() {
             return self.raise(service).await;
         }
         member.gone = true;
@@ -239,9 +170,7 @@ impl<'a> Stage<'a> {
     /// Starts a service again that was killed, as it was, with the disk queue that it left.
     async fn raise(&mut self, service: Service) {
         let member = self.members.entry(service).or_default();
-        let (ledger, claims) = (std::mem::take(&mut member.latest), std::mem::take(&mut member.claims));
-        member.killed.died(&ledger, claims, std::mem::take(&mut member.unsettled));
-        member.is_to_rise = false;
+        member.leave_behind();
         self.have_said.remove(&service);
         let Some(settings) = member.settings.clone() else {
             member.gone = true;
@@ -271,15 +200,7 @@ impl<'a> Stage<'a> {
     fn take_report(&mut self, service: Service, report: Report) {
         let member = self.members.entry(service).or_default();
         match report {
-            Report::Ready { address } => {
-                // Whoever is started again is to be found where it was.
-                if let Some((_, port)) = address.rsplit_once(':')
-                    && let Some(settings) = &mut member.settings
-                {
-                    settings.port = port.parse().unwrap_or_default();
-                }
-                member.address = Some(address);
-            }
+            Report::Ready { address } => member.is_at(address),
             // The three signals of a service meet the same trouble; one message of each service tells of it.
             Report::Said(what) => {
                 if self.have_said.insert(service) {
@@ -288,16 +209,8 @@ impl<'a> Stage<'a> {
             }
             Report::Progress(ledger) => {
                 member.latest = ledger;
-                if let Some(doom) = &mut member.doom {
-                    doom.words = doom.words.saturating_sub(1);
-                    if doom.words == 0 {
-                        member.doom = None;
-                        member.is_to_rise = true;
-                        if let Some(process) = &member.process {
-                            process.kill();
-                        }
-                        self.screen.event(format_args!("{service} is killed (kill -9), in the middle of its work"));
-                    }
+                if member.has_had_its_last_word() {
+                    self.screen.event(format_args!("{service} is killed (kill -9), in the middle of its work"));
                 }
             }
             Report::Claims(claims) => {
@@ -352,7 +265,7 @@ impl<'a> Stage<'a> {
         let rate = self.counted.2;
         let trouble = self.trouble.map_or("", Trouble::name);
         self.screen.progress(format_args!(
-            "{rate:3.0} req/s  {trouble:11}  accepted {accepted:5}  delivered {delivered:5}  pending {pending:4}"
+            "{rate:3.0} req/s {trouble:11} accepted {accepted:<6} delivered {delivered:<6} pending {pending}"
         ));
     }
 }

@@ -13,12 +13,13 @@ use otlp::{
 
 use super::{
     backend::Backend,
+    hearing::{self, Testimony},
     load::LoadCounts,
     receipts::Receipts,
     screen::Screen,
     topology::Service,
     tree,
-    verdict::{self, OfKilled, Testimony, Verdict},
+    verdict::{OfKilled, Verdict},
 };
 
 /// What is left when everything has ended.
@@ -34,7 +35,7 @@ pub(crate) struct Ending {
 /// Shows everything; whether all of it is accounted for.
 pub(crate) fn present(ending: &Ending, backend: &Backend, screen: &mut Screen) -> bool {
     let receipts = backend.receivers().map(|receivers| Receipts::of(receivers));
-    let verdict = verdict::judge(&ending.testimonies, receipts.as_ref());
+    let verdict = hearing::judge(&ending.testimonies, receipts.as_ref());
     screen.line("");
     show_trace(ending, backend, screen);
     screen.line(requests(&ending.load));

@@ -1,147 +1,24 @@
 //! `otlp queue` on directories that a client left behind whose backend was dead: the real program, its output, its exit
 //! code, and what it does to the files.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeSet, fs, time::Duration};
 
-use otlp::{
-    Signal, SpanId,
-    config::{BatchConfig, DiskQueueConfig, EncryptionKey},
-    core::EnhancedOtlpClient,
-    data::Severity,
-    json,
-};
+use otlp::{Signal, SpanId, json};
 #[cfg(unix)]
 use otlp_receiver::FaultKind;
 use otlp_receiver::{Fault, GrpcCode, Receiver};
 
-use crate::program::run;
+use crate::{
+    program::run,
+    stranded::{Directory, LOGS, SPANS, Stranded, files, left, segments},
+};
 #[cfg(unix)]
-use crate::program::{Program, signal};
+use crate::{
+    program::{Program, signal},
+    stranded::DEADLINE,
+};
 
-const DEADLINE: Duration = Duration::from_secs(20);
-/// Longer than any test: no batch is closed before it is full or asked for.
-const LATER: Duration = Duration::from_secs(3600);
-const SPANS: usize = 35;
-const LOGS: usize = 25;
 const KEY: [u8; 32] = [0xa5; 32];
-
-/// A directory that is gone after the test.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("otlp-cli-{}-{number}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Directory(fs::canonicalize(path).unwrap())
-    }
-
-    /// Where the queue of the client's OTLP endpoint is.
-    fn queue(&self) -> PathBuf {
-        self.0.join("otlp")
-    }
-
-    fn text(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// All files, what is in them, and when they were changed.
-fn files(directory: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        let changed = fs::metadata(&path).unwrap().modified().unwrap();
-        if path.is_dir() {
-            found.append(&mut files(&path));
-            found.insert(path, (Vec::new(), changed));
-        } else {
-            found.insert(path.clone(), (fs::read(&path).unwrap(), changed));
-        }
-    }
-    found
-}
-
-/// The files of batches.
-fn segments(queue: &Path) -> Vec<PathBuf> {
-    let paths = fs::read_dir(queue).unwrap().map(|entry| entry.unwrap().path());
-    let mut paths: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|kind| kind == "otlpq")).collect();
-    paths.sort();
-    paths
-}
-
-/// A client without a backend, and what it recorded, which is on the disk.
-struct Stranded {
-    client: EnhancedOtlpClient,
-    spans: BTreeSet<SpanId>,
-}
-
-impl Stranded {
-    fn new(directory: &Directory, key: Option<[u8; 32]>) -> Self {
-        let backend = Receiver::builder().start_blocking().unwrap();
-        backend.refuse_connections_blocking();
-        let mut queue = DiskQueueConfig::new(&directory.0);
-        if let Some(key) = key {
-            queue = queue.with_encryption_key(EncryptionKey::from_bytes(key));
-        }
-        let client = EnhancedOtlpClient::builder()
-            .without_environment()
-            .with_endpoint(backend.grpc_endpoint())
-            .with_batch_config(BatchConfig { max_batch_size: 10, batch_timeout: LATER, ..BatchConfig::default() })
-            .with_disk_queue(queue)
-            .with_diagnostics(|_| {})
-            .build_blocking()
-            .unwrap();
-        let (tracer, logger) = (client.tracer("shop"), client.logger("shop"));
-        let span = |number: usize| {
-            let mut span = tracer.start("work");
-            span.set_attribute("number", number);
-            span.context().span_id
-        };
-        let spans = (0..SPANS).map(span).collect();
-        (0..LOGS).for_each(|number| logger.record(Severity::Info).body("work").attribute("number", number).emit());
-        let report = client.persist_blocking(DEADLINE);
-        assert!(report.durable && !report.complete, "{report}");
-        Stranded { client, spans }
-    }
-
-    /// Lets the program end in order.
-    fn end(self) -> BTreeSet<SpanId> {
-        let report = self.client.shutdown_blocking(Duration::from_millis(100));
-        assert!(report.durable, "{report}");
-        assert_eq!(report.ledgers[0].pending(), (SPANS + LOGS) as u64, "{report}");
-        self.spans
-    }
-
-    /// Lets the program crash: what it leaves is a copy that is taken while it lives.
-    fn crash(self, from: &Directory) -> (BTreeSet<SpanId>, Directory) {
-        let copy = Directory::new();
-        fs::create_dir(copy.queue()).unwrap();
-        for path in fs::read_dir(from.queue()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
-        {
-            fs::copy(&path, copy.queue().join(path.file_name().unwrap())).unwrap();
-        }
-        (self.spans, copy)
-    }
-}
-
-fn left(directory: &Directory) -> BTreeSet<SpanId> {
-    Stranded::new(directory, None).end()
-}
 
 /// What a command prints that ends with this exit code.
 #[track_caller]

@@ -29,6 +29,7 @@ use crate::{
     logging::Message,
     monitoring::{self, EndpointAddress, Monitoring, Observations},
     policies::Policies,
+    reload::Reach,
     resource::resource,
 };
 
@@ -83,7 +84,7 @@ impl ClientBuilder {
             kafka: self.kafka,
         };
         let assembled = assembly.assemble(self.circuit_breaker, self.custom_exporters, &environment.export)?;
-        let Assembled { otlp, transports, receivers, customs, breakers, hurry, .. } = assembled;
+        let Assembled { otlp, transports, receivers, customs, breakers, circuit_breakers, hurry, .. } = assembled;
         #[cfg(feature = "kafka")]
         let kafka = assembled.kafka;
         let (flushed, is_balanced) = (receivers.clone(), receivers.is_some());
@@ -187,7 +188,14 @@ impl ClientBuilder {
             Message::from(text).field("version", env!("CARGO_PKG_VERSION"))
         });
         let propagator = propagation::propagator(self.is_propagating, self.propagator, environment.propagator);
-        let reloading = self.said.reloading(policies.retries(), repeated, longest_retry, self.export.auth);
+        let reloading = self.said.reloading(Reach {
+            retries: policies.retries(),
+            retryable: repeated,
+            longest_retry,
+            auth: self.export.auth,
+            headers: self.export.configured_headers,
+            circuit_breakers,
+        });
         let monitoring = Monitoring::start(monitoring::Parts {
             settings: self.monitoring,
             listening,

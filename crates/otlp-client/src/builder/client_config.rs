@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use otlp_batch::{BatchLimits, MemoryPoolConfig};
 use otlp_core::{KeyValue, Signal};
 use otlp_transport::{Auth, KeepAlive};
 
@@ -21,8 +22,13 @@ impl ClientBuilder {
         let ClientConfig { delivery, health, alerts, kafka, .. } = config;
         let attributes = resource_attributes.into_iter().map(|(name, value)| KeyValue::new(name, value));
         self.resource_attributes.extend(attributes);
-        self.limits = batch_limits;
-        self.memory = memory_pool;
+        // What has its default may have been left out, and then what code said before counts.
+        if batch_limits != BatchLimits::default() {
+            self.limits = batch_limits;
+        }
+        if memory_pool != MemoryPoolConfig::default() {
+            self.memory = memory_pool;
+        }
         self.disk_queue = disk_queue.or(self.disk_queue.take());
         self.apply_receivers(receivers);
         if let Some(discovery) = service_discovery {
@@ -69,7 +75,10 @@ impl ClientBuilder {
             signals.into_iter().for_each(|signal| chosen[Signal::from(signal).index()] = true);
             self.otlp_signals = Some(chosen);
         }
-        self.export.headers.extend(headers.0);
+        // What code said before.
+        let is_configured = |name: &str| headers.0.keys().any(|set| set.eq_ignore_ascii_case(name));
+        self.export.headers.retain(|(name, _)| !is_configured(name));
+        self.export.configured_headers.replace(headers);
         if let Some(path) = auth_token_file {
             self.export.auth = Some(Auth::bearer_file(path));
         }
@@ -139,13 +148,18 @@ mod tests {
     #[test]
     fn what_a_file_leaves_out_is_left_as_code_said_before() {
         let config = ClientConfig::from(ProductionConfig::new("http://127.0.0.1:1", "shop"));
+        let limits = BatchLimits { max_in_flight: 7, ..BatchLimits::default() };
+        let memory = MemoryPoolConfig { max_size: 64 << 20, ..MemoryPoolConfig::default() };
         let builder = EnhancedOtlpClient::builder()
             .with_header("x-tenant", "seven")
             .without_circuit_breaker()
             .with_cardinality_limit(7)
             .with_monitoring_public(true)
             .with_console_exporter()
+            .with_batch_limits(limits)
+            .with_memory_pool_config(memory)
             .with_client_config(config);
+        assert_eq!((builder.limits, builder.memory), (limits, memory));
         assert_eq!(builder.export.headers, [("x-tenant".to_owned(), "seven".to_owned())]);
         assert!(builder.circuit_breaker.is_none() && builder.monitoring.is_public && builder.console);
         assert_eq!(builder.metrics.cardinality_limit, 7);

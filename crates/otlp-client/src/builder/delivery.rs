@@ -57,7 +57,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Adds an exporter of your own, beside the OTLP endpoint. It gets every item and has a ledger of its own.
+    /// Adds an exporter of your own, beside the OTLP endpoint. It gets every item and has a ledger of its own. While it takes
+    /// nothing, it goes without what its queue has no room for, and the endpoint gets that all the same.
     pub fn with_custom_exporter(mut self, exporter: Box<dyn Exporter>) -> Self {
         self.custom_exporters.push(exporter);
         self

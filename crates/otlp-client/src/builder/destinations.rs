@@ -19,6 +19,7 @@ use crate::{
     monitoring::{Component, Observations},
     policies::Policies,
     receivers::{Balanced, Parts, Prepared},
+    reload::CircuitBreakers,
     settings::{self, Export, ExportOptions},
     transport_events,
 };
@@ -47,6 +48,8 @@ pub(super) struct Assembled {
     #[cfg(feature = "kafka")]
     pub(super) kafka: Option<Arc<dyn BatchExporter>>,
     pub(super) breakers: Vec<(String, EndpointBreaker)>,
+    /// What a reload of the circuit breakers reaches, if there are any.
+    pub(super) circuit_breakers: Option<CircuitBreakers>,
     pub(super) hurry: Hurry,
 }
 
@@ -60,7 +63,7 @@ impl Destinations<'_> {
         #[cfg(feature = "kafka")]
         let kafka = self.kafka;
         let Destinations { export, prepared, retry, retryable, diagnostics, policies, observations, .. } = self;
-        let hurry = Hurry::new();
+        let (hurry, has_breakers) = (Hurry::new(), circuit_breaker.is_some());
         let retry = retry.build().map_err(BuildError::Retry)?;
         let mut endpoints = Endpoints::new(circuit_breaker.clone(), Arc::clone(diagnostics));
         let events = transport_events::hook(Arc::clone(diagnostics));
@@ -116,10 +119,13 @@ impl Destinations<'_> {
             let shared = kafka::Shared { retry, retryable, hurry, endpoints, diagnostics, policies, observations };
             kafka.map(|config| kafka::destination(config, shared)).transpose()?
         };
+        let streak = endpoints.streak();
         let breakers = endpoints.into_breakers();
         for (endpoint, breaker) in &breakers {
             policies.add_circuit_breaker(endpoint, breaker.control());
         }
+        let controls = breakers.iter().filter_map(|(_, breaker)| breaker.control()).collect();
+        let circuit_breakers = has_breakers.then(|| CircuitBreakers { controls, receivers: receivers.clone(), streak });
         Ok(Assembled {
             otlp,
             transports,
@@ -128,6 +134,7 @@ impl Destinations<'_> {
             #[cfg(feature = "kafka")]
             kafka,
             breakers,
+            circuit_breakers,
             hurry,
         })
     }

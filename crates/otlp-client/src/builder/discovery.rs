@@ -40,6 +40,11 @@ impl ClientBuilder {
     /// several endpoints, or a service discovery.
     ///
     /// Unless it has a circuit breaker of its own, [`ClientBuilder::with_circuit_breaker`] says when a receiver is left.
+    ///
+    /// Under [`Rendezvous`](crate::discovery::LoadBalancingStrategy::Rendezvous) a batch goes by the first trace in it, and
+    /// is not taken apart: batches that begin with the same trace go to the same receiver, but not all spans of a trace do.
+    /// Where one receiver must see a whole trace, as for tail sampling, that takes a tier of Collectors with the
+    /// `loadbalancing` exporter.
     pub fn with_load_balancer(mut self, balancer: LoadBalancer) -> Self {
         self.receivers.balancer = Some(balancer);
         self

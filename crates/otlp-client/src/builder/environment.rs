@@ -2,8 +2,11 @@
 
 use otlp_core::Signal;
 
-use super::policies::{RetryChoice, default_retry};
-use crate::{ClientBuilder, Environment};
+use super::{
+    policies::{RetryChoice, default_retry},
+    production::Said,
+};
+use crate::{ClientBuilder, Environment, monitoring::MonitoringSettings};
 
 /// Which signals go where, by [`Signal::index`].
 pub(super) struct Targets {
@@ -83,7 +86,7 @@ impl ClientBuilder {
     }
 
     /// A builder of which nothing is left but what a client without destinations has: who it is, what it says of itself,
-    /// and how contexts travel.
+    /// where its health is asked for, and how contexts travel.
     fn disabled(self) -> Self {
         ClientBuilder {
             service_name: self.service_name,
@@ -93,6 +96,14 @@ impl ClientBuilder {
             propagator: self.propagator,
             is_propagating: self.is_propagating,
             otlp_signals: Some([false; 3]),
+            // Whoever asks whether the program lives must not take it for dead.
+            monitoring: MonitoringSettings {
+                endpoint: self.monitoring.endpoint,
+                is_public: self.monitoring.is_public,
+                endpoints_required: self.monitoring.endpoints_required,
+                ..MonitoringSettings::default()
+            },
+            said: Said::disabled(),
             ..ClientBuilder::new()
         }
     }

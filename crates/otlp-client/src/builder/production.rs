@@ -1,11 +1,8 @@
 //! The settings of a client in production, from one structure.
 
-use std::{sync::Arc, time::Duration};
-
 use otlp_batch::{DiskQueueConfig, EncryptionKey};
 use otlp_core::KeyValue;
-use otlp_exporters::RetryableKinds;
-use otlp_reliability::Control;
+use otlp_reliability::CircuitBreakerConfig;
 use otlp_transport::{Auth, ClientIdentity, ConnectionPoolConfig, TlsOptions};
 use parking_lot::Mutex;
 
@@ -13,7 +10,7 @@ use super::policies::RetryChoice;
 use crate::{
     BuildError, ClientBuilder, EnhancedOtlpClient,
     config::{ClientConfig, FieldError, Process, ProductionConfig, SecurityConfig, TlsConfig},
-    reload::Reloading,
+    reload::{Reach, ReloadError, Reloadable, Reloading},
 };
 
 /// What a configuration said that is looked at when the client is built.
@@ -27,6 +24,10 @@ pub(super) struct Said {
     is_encrypted: bool,
     /// The configuration, with references followed.
     config: Option<ClientConfig>,
+    /// When an endpoint counts as down where the configuration does not say it; `None` for never.
+    otherwise_down: Option<CircuitBreakerConfig>,
+    /// Whether a variable switches the client off.
+    is_disabled: bool,
     /// What is set and has no effect.
     pub(super) notices: Vec<String>,
 }
@@ -131,21 +132,25 @@ impl ClientBuilder {
         self.logging = Some(logging);
         self.said.notices.extend(idle(&security));
         self.said.is_encrypted = security.enable_encryption;
+        self.said.otherwise_down.clone_from(&self.circuit_breaker);
     }
 }
 
 impl Said {
-    /// What a reload reaches, if there is a configuration to reload.
-    pub(super) fn reloading(
-        &mut self,
-        retries: Vec<Arc<dyn Control>>,
-        retryable: RetryableKinds,
-        longest_retry: Option<Duration>,
-        auth: Option<Auth>,
-    ) -> Option<Reloading> {
-        let config = self.config.take()?;
-        let auth = auth.filter(|_| config.production.security.enable_authentication);
-        Some(Reloading { in_force: Mutex::new(config), retries, retryable, longest_retry, auth })
+    /// Of a client that a variable switches off: nothing else matters.
+    pub(super) fn disabled() -> Self {
+        Said { is_disabled: true, ..Said::default() }
+    }
+
+    /// The client as it can be reloaded, if there is a configuration to reload.
+    pub(super) fn reloading(&mut self, reach: Reach) -> Reloadable {
+        if self.is_disabled {
+            return Err(|| ReloadError::Disabled);
+        }
+        let Some(config) = self.config.take() else { return Err(|| ReloadError::NotConfigured) };
+        let auth = reach.auth.filter(|_| config.production.security.enable_authentication);
+        let (otherwise_down, reach) = (self.otherwise_down.take(), Reach { auth, ..reach });
+        Ok(Reloading { in_force: Mutex::new(config), otherwise_down, reach })
     }
 
     /// What was refused, and what the key has to encrypt: the disk queue as it has to be.
@@ -200,6 +205,8 @@ fn tls_options(tls: &TlsConfig) -> TlsOptions {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::config::ConnectionConfig;
 

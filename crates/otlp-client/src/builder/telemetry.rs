@@ -9,7 +9,7 @@ use otlp_sdk::{
     trace::{Sampler, SpanLimits},
 };
 
-use crate::ClientBuilder;
+use crate::{ClientBuilder, config::in_range};
 
 impl ClientBuilder {
     /// Sets `service.name` of the resource.
@@ -40,10 +40,14 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how many series one instrument may have; default 2,000.
-    pub fn with_cardinality_limit(mut self, limit: usize) -> Self {
-        self.metrics.cardinality_limit = limit;
-        self
+    /// Sets how many series one instrument may have, 1 or more; default 2,000. The last of them stands for all that came
+    /// too late for one of their own.
+    pub fn with_cardinality_limit(self, limit: usize) -> Self {
+        self.or_refused(|builder| {
+            in_range("telemetry", "cardinality_limit", limit, 1..=usize::MAX, "1 or more series")?;
+            builder.metrics.cardinality_limit = limit;
+            Ok(())
+        })
     }
 
     /// Sets which spans are recorded. Default: as the parent, and roots always.

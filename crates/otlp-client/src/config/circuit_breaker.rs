@@ -84,6 +84,12 @@ impl Check for BreakerConfig {
         in_range(path, "initial_break", self.initial_break, least..=day, "1 ms to 1 day")?;
         in_range(path, "max_break", self.max_break, self.initial_break..=day, "initial_break to 1 day")?;
         in_range(path, "break_jitter", self.break_jitter, 0.0..=1.0, "0.0 to 1.0")?;
+        let none = BreakerConfig { enabled: false, ..BreakerConfig::default() };
+        check(self.enabled || *self == none, || {
+            let reason =
+                "it is false, and the fields beside it are set, which would do nothing: set it, or leave them out";
+            FieldError::contradiction(format!("{path}.enabled"), reason)
+        })?;
         check(self.consecutive_failures.is_some() || self.failure_rate.is_some(), || {
             let reason = "it is null and there is no failure_rate, so nothing would ever open the circuit breaker: set one \
                           of them, or enabled: false";

@@ -14,8 +14,9 @@ use super::{
 
 /// All that a file may say of a client: the fields of [`ProductionConfig`], and beside them these parts.
 ///
-/// `docs/configuration.md` has a file that says all of it. What is left out is as if nobody had said anything of it: code
-/// that came before, the environment or the defaults count.
+/// `docs/configuration.md` has a file that says all of it. A part beside production that is left out, or is as its defaults
+/// are, is as if nobody had said anything of it: code that came before counts, or the environment. A field of production
+/// that is left out has its default, which beats the environment as all of production does.
 ///
 /// ```
 /// use otlp_client::{EnhancedOtlpClient, config::ClientConfig};
@@ -220,7 +221,7 @@ impl ClientConfig {
 
     /// Reads a YAML file, as [`ClientConfig::from_yaml_str`].
     pub fn from_yaml_file(path: impl AsRef<Path>) -> Result<Self, ConfigFileError> {
-        Self::from_yaml_str(&file::read(path.as_ref())?)
+        file::read(path.as_ref(), Self::from_yaml_str)
     }
 
     /// The configuration as YAML that reads back as the same. References stay references; a secret that is written out in

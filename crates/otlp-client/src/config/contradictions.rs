@@ -1,7 +1,7 @@
 //! What parts of the configuration say of each other: settings of which one would do nothing, or of which only one can
 //! hold.
 
-use super::{ClientConfig, FieldError, TlsDetails, check, production::has_scheme};
+use super::{ClientConfig, DnsLookups, FieldError, TlsDetails, check, production::has_scheme};
 
 /// Names the first contradiction.
 pub(super) fn check_all(config: &ClientConfig) -> Result<(), FieldError> {
@@ -10,6 +10,8 @@ pub(super) fn check_all(config: &ClientConfig) -> Result<(), FieldError> {
     credentials(config)?;
     tls(config)?;
     connections(config)?;
+    resource(config)?;
+    lookups(config)?;
     check(!config.health.public || config.production.monitoring.health_check_endpoint.is_some(), || {
         let reason = "it is true, and nothing is served: set monitoring.health_check_endpoint, or leave it out";
         FieldError::contradiction("health.public", reason)
@@ -75,11 +77,45 @@ fn tls(config: &ClientConfig) -> Result<(), FieldError> {
     })
 }
 
-/// Of the connections that are kept open there cannot be more than there may be.
+/// Of the connections that are kept open there cannot be more than there may be, nor more than are kept while they are
+/// idle.
 fn connections(config: &ClientConfig) -> Result<(), FieldError> {
-    let (least, most) = (config.receivers.keep_alive.min_connections, config.production.connection.max_connections);
-    check(least <= most, || {
-        let accepted = format!("0 to connection.max_connections, which is {most}");
-        FieldError::value("receivers.keep_alive.min_connections", least, accepted)
+    let least = config.receivers.keep_alive.min_connections;
+    let connection = &config.production.connection;
+    for (name, most) in
+        [("max_connections", connection.max_connections), ("max_idle_connections", connection.max_idle_connections)]
+    {
+        check(least <= most, || {
+            let accepted = format!("0 to connection.{name}, which is {most}");
+            FieldError::value("receivers.keep_alive.min_connections", least, accepted)
+        })?;
+    }
+    Ok(())
+}
+
+/// Each attribute of the resource is said once.
+fn resource(config: &ClientConfig) -> Result<(), FieldError> {
+    let production = &config.production;
+    for (attribute, field, value) in [
+        ("service.name", "service_name", &production.service_name),
+        ("service.version", "service_version", &production.service_version),
+        ("deployment.environment.name", "environment", &production.environment),
+    ] {
+        check(value.is_empty() || !config.resource_attributes.contains_key(attribute), || {
+            let reason = format!("{field} says it as well: leave one of them out");
+            FieldError::contradiction(format!("resource_attributes.{attribute}"), reason)
+        })?;
+    }
+    Ok(())
+}
+
+/// There has to be a name to ask DNS for.
+fn lookups(config: &ClientConfig) -> Result<(), FieldError> {
+    let Some(discovery) = &config.service_discovery else { return Ok(()) };
+    let is_asked = discovery.services.values().any(|source| source.dns.is_some() || source.dns_srv.is_some());
+    check(is_asked || discovery.dns == DnsLookups::default(), || {
+        let reason = "it is set, and no service has dns or dns_srv, so nobody is asked: give a service one of them, or \
+                      leave it out";
+        FieldError::contradiction("service_discovery.dns", reason)
     })
 }

@@ -1,14 +1,19 @@
 //! Configuration files: bounded reading, and what can go wrong with them.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs::{self, File},
-    io::{self, Read, Write},
-    path::Path,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use thiserror::Error;
 
-use super::{FieldError, Place};
+use super::{
+    FieldError, Place,
+    bounded_file::{self, Unread},
+};
 
 /// The longest that a configuration file may be.
 pub(crate) const MAX_BYTES: u64 = 1 << 20;
@@ -18,12 +23,20 @@ pub(crate) const MAX_BYTES: u64 = 1 << 20;
 #[non_exhaustive]
 pub enum ConfigFileError {
     /// The file cannot be read.
-    #[error("cannot read the configuration file {path}: {error}")]
+    #[error("cannot read the configuration file {path:?}: {error}")]
     Read {
         /// The file.
         path: String,
         /// Why not.
         error: io::Error,
+    },
+    /// What a file says cannot be used.
+    #[error("{path}: {error}")]
+    In {
+        /// The file.
+        path: String,
+        /// Why not.
+        error: Box<ConfigFileError>,
     },
     /// It is longer than any configuration.
     #[error("the configuration has more than {MAX_BYTES} bytes, the most that is read of one")]
@@ -53,26 +66,27 @@ impl ConfigFileError {
         match self {
             ConfigFileError::Syntax { place, .. } => *place,
             ConfigFileError::Field(error) => error.place(),
+            ConfigFileError::In { error, .. } => error.place(),
             _ => None,
         }
     }
 }
 
-/// The text of a file.
-pub(crate) fn read(path: &Path) -> Result<String, ConfigFileError> {
-    let failed = |error| ConfigFileError::Read { path: path.display().to_string(), error };
-    // Opening a pipe would wait for whoever writes to it.
-    if !fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(failed(io::Error::other("it is no file")));
-    }
-    let mut content = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(MAX_BYTES + 1).read_to_end(&mut content).map_err(failed)?;
-    // Before it is looked at: what was cut may end within a character.
-    if content.len() as u64 > MAX_BYTES {
-        return Err(ConfigFileError::TooLong);
-    }
-    String::from_utf8(content).map_err(|_| failed(io::Error::new(io::ErrorKind::InvalidData, "it is no UTF-8 text")))
+/// What `parse` makes of the text of a file; errors name the file.
+pub(crate) fn read<T>(
+    path: &Path,
+    parse: impl FnOnce(&str) -> Result<T, ConfigFileError>,
+) -> Result<T, ConfigFileError> {
+    let unusable = |error| ConfigFileError::In { path: path.display().to_string(), error: Box::new(error) };
+    let text = bounded_file::read_text(path, MAX_BYTES).map_err(|unread| {
+        let error = match unread {
+            Unread::TooLong(_) => return unusable(ConfigFileError::TooLong),
+            Unread::Failed(error) => error,
+            Unread::NoText => io::Error::new(io::ErrorKind::InvalidData, unread.to_string()),
+        };
+        ConfigFileError::Read { path: path.display().to_string(), error }
+    })?;
+    parse(&text).map_err(unusable)
 }
 
 /// Writes a file that only its owner can read, for it may hold secrets. It takes the place of the old one at once:
@@ -80,18 +94,30 @@ pub(crate) fn read(path: &Path) -> Result<String, ConfigFileError> {
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), ConfigFileError> {
     let failed = |error: io::Error| ConfigFileError::Write { problem: format!("{}: {error}", path.display()) };
     let name = path.file_name().ok_or_else(|| failed(io::Error::other("it is the path of no file")))?;
-    let mut beside = std::ffi::OsString::from(".");
-    beside.push(name);
-    beside.push(format!(".{}", std::process::id()));
-    let beside = path.with_file_name(beside);
-    let written = create_private(&beside)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&beside, path));
-    written.map_err(|error| {
+    let (mut file, beside) = create_beside(path, name).map_err(failed)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    written.and_then(|()| fs::rename(&beside, path)).map_err(|error| {
         // What is left of it, if anything: the error is about what went wrong before.
         let _ = fs::remove_file(&beside);
         failed(error)
     })
+}
+
+/// A new file in the same directory, which nobody else has: neither another thread that writes the same configuration,
+/// nor a process that was killed while it did, which in a container had the same id.
+fn create_beside(path: &Path, name: &OsStr) -> io::Result<(File, PathBuf)> {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+        let mut beside = OsString::from(".");
+        beside.push(name);
+        beside.push(format!(".{}-{number}", std::process::id()));
+        let beside = path.with_file_name(beside);
+        match create_private(&beside) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => return created.map(|file| (file, beside)),
+        }
+    }
 }
 
 fn create_private(path: &Path) -> io::Result<File> {

@@ -6,6 +6,7 @@
 mod alerts;
 mod balancer;
 mod batch;
+mod bounded_file;
 mod circuit_breaker;
 mod client_config;
 mod connection;
@@ -57,6 +58,7 @@ pub use self::{
 };
 pub(crate) use self::{
     field_error::{Check, check, in_range},
+    production::{has_scheme, shown},
     reference::Process,
 };
 pub use crate::{builder::default_retry, endpoints::default_circuit_breaker};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, FieldError, formats, in_range};
+use super::{Check, FieldError, formats, in_range, reference::has_reference};
+use crate::monitoring::EndpointAddress;
 
 /// What the client measures of itself, and where it can be asked how it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +40,10 @@ impl Default for MonitoringConfig {
 impl Check for MonitoringConfig {
     fn check(&self, path: &str) -> Result<(), FieldError> {
         let (least, most) = (Duration::from_millis(1), Duration::from_secs(86_400));
-        in_range(path, "metrics_export_interval", self.metrics_export_interval, least..=most, "1 ms to 1 day")
+        in_range(path, "metrics_export_interval", self.metrics_export_interval, least..=most, "1 ms to 1 day")?;
+        // Whether others than this machine may ask is said elsewhere, and judged when the client is built.
+        let endpoint = self.health_check_endpoint.as_ref().filter(|url| !has_reference(url));
+        let read = endpoint.map_or(Ok(()), |url| EndpointAddress::parse(url, true).map(drop));
+        read.map_err(|error| FieldError::value(format!("{path}.{}", error.field), error.value, error.accepted))
     }
 }

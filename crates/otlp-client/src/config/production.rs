@@ -24,10 +24,10 @@ use super::{
 ///
 /// # References
 ///
-/// Text may hold references: `${NAME}` is a variable of the environment, `${NAME:-default}` one that may be unset or
-/// empty, `${file:/path}` the content of a file without its last line break. They are followed when the client is built
-/// or reloaded: what [`ProductionConfig::to_yaml`] writes are the references and not what they stand for. `$${` is the
-/// text `${`, and any other `$` is itself; a program that puts values it does not know into a field passes them
+/// Text may hold references: `${NAME}` or `${env:NAME}` is a variable of the environment, `${NAME:-default}` one that may
+/// be unset or empty, `${file:/path}` the content of a file without its last line break. They are followed when the client
+/// is built or reloaded: what [`ProductionConfig::to_yaml`] writes are the references and not what they stand for. `$${`
+/// is the text `${`, and any other `$` is itself; a program that puts values it does not know into a field passes them
 /// through [`literal`](super::literal).
 ///
 /// ```
@@ -107,7 +107,8 @@ impl ProductionConfig {
         }
     }
 
-    /// Reads YAML, and checks all that can be checked without following references.
+    /// Reads YAML. Names, types, ranges and what contradicts each other are checked; what references stand for, endpoints,
+    /// headers, credentials and files are judged when a client is built or reloaded.
     pub fn from_yaml_str(text: &str) -> Result<Self, ConfigFileError> {
         if text.len() as u64 > file::MAX_BYTES {
             return Err(ConfigFileError::TooLong);
@@ -123,7 +124,7 @@ impl ProductionConfig {
 
     /// Reads a YAML file, as [`ProductionConfig::from_yaml_str`].
     pub fn from_yaml_file(path: impl AsRef<Path>) -> Result<Self, ConfigFileError> {
-        Self::from_yaml_str(&file::read(path.as_ref())?)
+        file::read(path.as_ref(), Self::from_yaml_str)
     }
 
     /// The document without the fields of `others`, which it may have as well. The protocol is chosen by `receiver`, if it
@@ -142,6 +143,10 @@ impl ProductionConfig {
                 FieldError::contradiction("transport.protocol", reason).at(Some(node.place_of("transport.protocol")))
             })?;
             config.transport.protocol = TransportProtocol::of_endpoint(endpoint);
+        }
+        if !node.says("batch.max_batch_size") {
+            // Whoever bounds the queue alone says nothing against batches that fit in.
+            config.batch.max_batch_size = config.batch.max_batch_size.min(config.batch.max_queue_size.max(1));
         }
         Ok(config)
     }
@@ -235,7 +240,7 @@ fn names_its_port(endpoint: &str) -> bool {
 }
 
 /// Whether a URL begins with this scheme, which is compared without case.
-pub(super) fn has_scheme(url: &str, scheme: &str) -> bool {
+pub(crate) fn has_scheme(url: &str, scheme: &str) -> bool {
     url.trim_start().split_once("://").is_some_and(|(found, _)| found.eq_ignore_ascii_case(scheme))
 }
 
@@ -259,7 +264,7 @@ impl fmt::Debug for ProductionConfig {
 }
 
 /// A URL without what may be a secret in it.
-pub(super) fn shown(url: &str) -> String {
+pub(crate) fn shown(url: &str) -> String {
     let url = url.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);

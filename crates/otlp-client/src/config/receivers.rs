@@ -88,7 +88,8 @@ pub struct KeepAliveConfig {
     /// Whether connections are kept alive: TCP probes, HTTP/2 pings, and HTTP/1.1 connections that are used again. Default
     /// true.
     pub enabled: bool,
-    /// How many connections are opened ahead, and kept though they are idle. 0 to `connection.max_connections`; default 0.
+    /// How many connections are opened ahead, and kept though they are idle. 0 to `connection.max_idle_connections`; default
+    /// 0.
     pub min_connections: usize,
     /// Time without a frame from the receiver after which an HTTP/2 connection is pinged. 1 ms to 1 day; default 20 s.
     #[serde(with = "formats::duration")]

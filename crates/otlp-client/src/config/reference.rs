@@ -1,5 +1,7 @@
-//! References in the text of the configuration: `${NAME}` for a variable of the environment, `${NAME:-default}` for one
-//! that may be unset or empty, `${file:/path}` for the content of a file without its last line break.
+//! References in the text of the configuration: `${NAME}` or `${env:NAME}` for a variable of the environment,
+//! `${NAME:-default}` for one that may be unset or empty, `${file:/path}` for the content of a file without its last line
+//! break. Those to variables are of the forms of the OpenTelemetry specification ("Configuration Data Model, Environment
+//! variable substitution"), which has no reference within a default either.
 //!
 //! They stay in the configuration as they are, and are followed when a client is built or reloaded: so what is saved is
 //! the reference and never the secret, and a reload reads a file that has changed.
@@ -7,13 +9,9 @@
 //! A `$` that stands before no `{` is a `$`. Of several before a `{`, each two mean one: `$${NAME}` is the text
 //! `${NAME}`. What a variable or a file says is not looked through for further references.
 
-use std::{
-    env,
-    fs::{self, File},
-    io::Read,
-};
+use std::{env, path::Path};
 
-use super::{FieldError, FieldProblem};
+use super::{FieldError, FieldProblem, bounded_file};
 
 /// The longest that a file may be: a secret, a path, an address.
 const MAX_FILE_BYTES: u64 = 64 << 10;
@@ -40,17 +38,7 @@ impl Sources for Process {
     }
 
     fn file(&self, path: &str) -> Result<String, String> {
-        // Opening a pipe would wait for whoever writes to it.
-        if !fs::metadata(path).map_err(|error| error.to_string())?.is_file() {
-            return Err("it is no file".to_owned());
-        }
-        let mut content = Vec::new();
-        let file = File::open(path).map_err(|error| error.to_string())?;
-        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content).map_err(|error| error.to_string())?;
-        if content.len() as u64 > MAX_FILE_BYTES {
-            return Err(format!("it has more than {MAX_FILE_BYTES} bytes"));
-        }
-        String::from_utf8(content).map_err(|_| "it is no UTF-8 text".to_owned())
+        bounded_file::read_text(Path::new(path), MAX_FILE_BYTES).map_err(|unread| unread.to_string())
     }
 }
 
@@ -115,10 +103,17 @@ fn follow(reference: &str, sources: &dyn Sources) -> Result<String, String> {
         let line = content.strip_suffix('\n').unwrap_or(&content);
         return Ok(line.strip_suffix('\r').unwrap_or(line).to_owned());
     }
+    let reference = reference.strip_prefix("env:").unwrap_or(reference);
     let (name, default) = match reference.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (reference, None),
     };
+    if default.is_some_and(has_reference) {
+        // It ended at the first brace: what is behind that would be taken for text.
+        return Err("the default of a reference holds another, which is not followed: give it as text, or set the \
+                    variable"
+            .to_owned());
+    }
     let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
     if !is_name {
@@ -139,6 +134,8 @@ fn follow(reference: &str, sources: &dyn Sources) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -181,6 +178,8 @@ mod tests {
             ("${NOT_SET:-}", ""),
             ("${EMPTY:-default}", "default"),
             ("${EMPTY}", ""),
+            ("${env:TOKEN}", "hunter2"),
+            ("${env:NOT_SET:-x}", "x"),
             ("pa$$word$", "pa$$word$"),
             ("{TOKEN}", "{TOKEN}"),
             ("$${TOKEN}", "${TOKEN}"),
@@ -200,6 +199,10 @@ mod tests {
             ("hunter2${", "no end"),
             ("${hunter2-}", "accepted: ${NAME}"),
             ("${}", "accepted: ${NAME}"),
+            ("${env:}", "accepted: ${NAME}"),
+            ("${NOT_SET:-${TOKEN}}", "the default of a reference holds another"),
+            ("${TOKEN:-${NOT_SET}}", "the default of a reference holds another"),
+            ("${NOT_SET:-$${}", "the default of a reference holds another"),
         ] {
             let error = resolved(text).unwrap_err();
             assert!(error.starts_with("security.auth_token: ") && error.contains(expected), "{text}: {error}");

@@ -26,12 +26,17 @@ impl BatchVariables {
     /// The defaults with what the variables say.
     pub(crate) fn config(&self) -> BatchConfig {
         let default = BatchConfig::default();
+        let max_queue_size = self.queue_size();
         BatchConfig {
-            max_batch_size: self.max_export_batch_size.unwrap_or(default.max_batch_size),
+            max_batch_size: self.max_export_batch_size.unwrap_or(default.max_batch_size).min(max_queue_size),
             batch_timeout: self.schedule_delay.unwrap_or(default.batch_timeout),
-            max_queue_size: self.max_queue_size.unwrap_or(default.max_queue_size),
+            max_queue_size,
             strategy: default.strategy,
         }
+    }
+
+    fn queue_size(&self) -> usize {
+        self.max_queue_size.unwrap_or(BatchConfig::default().max_queue_size)
     }
 }
 
@@ -45,12 +50,19 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         let timeout = |reader: &mut Self, name: &str| reader.milliseconds(name, 1, LONGEST);
         let queue = |reader: &mut Self, name: &str| reader.number(name, 1, 1_000_000_000);
         let size = |reader: &mut Self, name: &str| reader.number(name, 1, 1_000_000);
-        BatchVariables {
+        let variables = BatchVariables {
             schedule_delay: self.shared(&processors("SCHEDULE_DELAY"), delay, "the shorter", Duration::min),
             max_queue_size: self.shared(&processors("MAX_QUEUE_SIZE"), queue, "the larger", usize::max),
             max_export_batch_size: self.shared(&processors("MAX_EXPORT_BATCH_SIZE"), size, "the smaller", usize::min),
             export_timeout: self.shared(&timeouts, timeout, "the longest", Duration::max),
+        };
+        let queue = variables.queue_size();
+        if let Some(size) = variables.max_export_batch_size.filter(|size| *size > queue) {
+            let names = processors("MAX_EXPORT_BATCH_SIZE");
+            let name = names.iter().find(|name| self.text(name).is_some()).unwrap_or(&names[0]);
+            self.warn(name, format!("{size} is more than the queue holds, which is {queue}; using {queue}"));
         }
+        variables
     }
 
     /// The value of variables of which one setting is made. Says so where they differ.

@@ -97,16 +97,25 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
         Some(self.boolean(&name, &value))
     }
 
-    /// Headers in the form of W3C baggage without properties. A value may be a secret and is never shown.
+    /// Headers in the form of W3C baggage without properties. A value may be a secret and is never shown, and what stands
+    /// in the place of a name may be a part of one.
     fn headers(&mut self, signal: Signal) -> Vec<(String, String)> {
         let Some((name, value, _)) = self.export_variable(signal, "HEADERS") else { return Vec::new() };
         let mut headers = Vec::new();
         for (index, pair) in value.split(',').map(str::trim).enumerate().filter(|(_, pair)| !pair.is_empty()) {
             match pair.split_once('=').and_then(|(key, value)| Some((decoded(key)?, decoded(value)?))) {
-                Some((key, value)) if !key.is_empty() => headers.push((key, value)),
-                _ => self.warn(&name, format!("header {} is not of the form name=value; it is left out", index + 1)),
+                Some((key, value)) if can_be_sent(&key, &value) => headers.push((key, value)),
+                Some(_) => {
+                    let problem = "has a name or a value that no HTTP header can have; it is left out";
+                    self.warn(&name, format!("header {} {problem}", index + 1));
+                }
+                None => self.warn(&name, format!("header {} is not of the form name=value; it is left out", index + 1)),
             }
         }
         headers
     }
+}
+
+fn can_be_sent(name: &str, value: &str) -> bool {
+    http::HeaderName::try_from(name).is_ok() && http::HeaderValue::try_from(value).is_ok()
 }

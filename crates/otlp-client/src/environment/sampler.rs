@@ -22,9 +22,19 @@ impl<L: Fn(&str) -> Option<String>> Reader<L> {
                 ("parentbased_always_off", SamplerName::ParentBasedAlwaysOff),
                 ("parentbased_traceidratio", SamplerName::ParentBasedTraceIdRatio),
             ],
-        )?;
-        let ratio = if kind.takes_ratio() { self.ratio() } else { None };
-        Some(kind.sampler(ratio))
+        );
+        if kind.is_some_and(SamplerName::takes_ratio) {
+            let ratio = self.ratio();
+            return kind.map(|kind| kind.sampler(ratio));
+        }
+        if let Some(value) = self.text(ARGUMENT) {
+            let accepted = "set that to traceidratio or parentbased_traceidratio";
+            self.warn(
+                ARGUMENT,
+                format!("{value:?} is not used, for {SAMPLER} names no sampler that takes it: {accepted}"),
+            );
+        }
+        kind.map(|kind| kind.sampler(None))
     }
 
     /// `None` for its default, which is all.

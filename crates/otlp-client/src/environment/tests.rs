@@ -60,6 +60,21 @@ fn headers_are_percent_decoded_and_a_bad_one_does_not_show_its_value() {
     assert_eq!(warning, "OTEL_EXPORTER_OTLP_HEADERS: header 3 is not of the form name=value; it is left out");
 }
 
+/// A variable never keeps a client from being built, nor from sending anything.
+#[test]
+fn a_header_that_cannot_be_sent_is_left_out() {
+    for pair in ["a b=secret", "=secret", "x=secret%0Asecret", "x=secret%00", "%C3%A9=secret"] {
+        let value = format!("x-tenant=7,{pair}");
+        let environment = read(&[("OTEL_EXPORTER_OTLP_HEADERS", &value)]);
+        assert_eq!(environment.export[0].headers, [("x-tenant".to_owned(), "7".to_owned())], "{pair}");
+        let warnings: Vec<String> = environment.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            warnings,
+            ["OTEL_EXPORTER_OTLP_HEADERS: header 2 has a name or a value that no HTTP header can have; it is left out"]
+        );
+    }
+}
+
 #[test]
 fn resource_attributes_are_discarded_whole_on_an_error() {
     let good = read(&[("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=prod%2Ceu,host.name=a")]);
@@ -95,6 +110,8 @@ fn each_bad_value_is_named_with_what_is_accepted_and_left_at_its_default() {
             "base2_exponential_bucket_histogram",
             "explicit_bucket_histogram",
         ),
+        ("OTEL_METRICS_EXEMPLAR_FILTER", "trace_based", "accepted: always_off"),
+        ("OTEL_CONFIG_FILE", "/etc/otel.yaml", "with_client_config"),
         ("OTEL_ATTRIBUTE_COUNT_LIMIT", "-1", "from 0 to"),
         ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "x", "from 0 to"),
         ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "x", "from 0 to"),
@@ -122,6 +139,14 @@ fn each_bad_value_is_named_with_what_is_accepted_and_left_at_its_default() {
     let warning = ratio.warnings[0].to_string();
     assert_eq!(warning, "OTEL_TRACES_SAMPLER_ARG: \"1.1\" is not accepted: it takes a number from 0 to 1; using 1");
     assert_eq!(ratio.sampler.unwrap().description(), "AlwaysOnSampler");
+    for sampler in ["", "always_on", "xray"] {
+        let alone = read(&[("OTEL_TRACES_SAMPLER", sampler), ("OTEL_TRACES_SAMPLER_ARG", "0.1")]);
+        let warning = alone.warnings.last().unwrap().to_string();
+        assert!(
+            warning.starts_with("OTEL_TRACES_SAMPLER_ARG: \"0.1\" is not used, for OTEL_TRACES_SAMPLER"),
+            "{warning}"
+        );
+    }
 }
 
 #[test]
@@ -129,8 +154,8 @@ fn where_spans_and_log_records_differ_the_value_counts_that_delays_and_loses_lea
     let environment = read(&[
         ("OTEL_BSP_SCHEDULE_DELAY", "5000"),
         ("OTEL_BLRP_SCHEDULE_DELAY", "100"),
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "10"),
-        ("OTEL_BLRP_MAX_QUEUE_SIZE", "20"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "1000"),
+        ("OTEL_BLRP_MAX_QUEUE_SIZE", "2000"),
         ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "512"),
         ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "256"),
         ("OTEL_BSP_EXPORT_TIMEOUT", "30000"),
@@ -138,7 +163,7 @@ fn where_spans_and_log_records_differ_the_value_counts_that_delays_and_loses_lea
     ]);
     let expected = BatchVariables {
         schedule_delay: Some(Duration::from_millis(100)),
-        max_queue_size: Some(20),
+        max_queue_size: Some(2000),
         max_export_batch_size: Some(256),
         export_timeout: Some(Duration::from_secs(30)),
     };
@@ -150,12 +175,35 @@ fn where_spans_and_log_records_differ_the_value_counts_that_delays_and_loses_lea
          shorter"
     );
     let config = environment.batch.config();
-    assert_eq!((config.max_batch_size, config.max_queue_size), (256, 20));
+    assert_eq!((config.max_batch_size, config.max_queue_size), (256, 2000));
     assert_eq!(config.batch_timeout, Duration::from_millis(100));
 
     let same = read(&[("OTEL_BSP_SCHEDULE_DELAY", "50"), ("OTEL_BLRP_SCHEDULE_DELAY", "50")]);
     assert!(same.warnings.is_empty());
     assert_eq!(read(&[]).batch.config(), otlp_batch::BatchConfig::default());
+}
+
+/// A variable never keeps a client from being built.
+#[test]
+fn a_batch_is_never_larger_than_the_queue() {
+    for (queue, batch, expected, warnings) in [
+        ("2048", "512", 512, 0),
+        ("2048", "2048", 2048, 0),
+        ("2048", "", 2048, 0),
+        ("2048", "2049", 2048, 1),
+        ("", "1000000", 262_144, 1),
+    ] {
+        let variables = [("OTEL_BLRP_MAX_QUEUE_SIZE", queue), ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", batch)];
+        let environment = read(&variables);
+        let config = environment.batch.config();
+        assert_eq!((config.max_batch_size, config.validate()), (expected, Ok(())), "{variables:?}");
+        assert_eq!(environment.warnings.len(), warnings, "{variables:?}");
+    }
+    let environment = read(&[("OTEL_BSP_MAX_QUEUE_SIZE", "7"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "8")]);
+    assert_eq!(
+        environment.warnings[0].to_string(),
+        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE: 8 is more than the queue holds, which is 7; using 7"
+    );
 }
 
 #[test]

@@ -29,8 +29,8 @@ pub(crate) struct Listening {
 
 impl EndpointAddress {
     /// Reads `http://<localhost or IP address>:<port>/<path>`.
-    pub(super) fn parse(url: &str, is_public: bool) -> Result<Self, ConfigError> {
-        let shown: String = url.chars().take(200).collect();
+    pub(crate) fn parse(url: &str, is_public: bool) -> Result<Self, ConfigError> {
+        let shown: String = crate::config::shown(url).chars().take(200).collect();
         let refuse = |accepted| Err(refused(FIELD, &shown, accepted));
         let Ok(uri) = url.parse::<Uri>() else {
             return refuse("a URL such as http://localhost:8080/health");
@@ -51,8 +51,8 @@ impl EndpointAddress {
         };
         if !ip.is_loopback() && !is_public {
             return refuse(
-                "a loopback address such as localhost or 127.0.0.1, unless with_monitoring_public(true) lets other \
-                 machines ask",
+                "a loopback address such as localhost or 127.0.0.1, unless with_monitoring_public(true), or health.public \
+                 in a file, lets other machines ask",
             );
         }
         let Some(port) = uri.port_u16() else {
@@ -106,7 +106,7 @@ mod tests {
             ("http://localhost/health", false, "with a port"),
             ("http://localhost:99999/health", true, "a URL "),
             ("http://user:secret@localhost:80/health", true, "without user"),
-            ("http://localhost:80/health?verbose", true, "without user"),
+            ("http://localhost:80/health?key=secret", true, "without user"),
             ("http://example.com:8080/health", true, "localhost, or an IP address"),
             ("http://0.0.0.0:8080/health", false, "with_monitoring_public(true)"),
             ("http://[::]:8080/health", false, "with_monitoring_public(true)"),
@@ -116,6 +116,7 @@ mod tests {
             let error = EndpointAddress::parse(url, is_public).unwrap_err();
             assert_eq!(error.field, "health_check_endpoint");
             assert!(error.accepted.contains(accepted), "{url}: {error}");
+            assert!(!error.to_string().contains("secret"), "{error}");
         }
     }
 }

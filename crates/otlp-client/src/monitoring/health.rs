@@ -110,9 +110,19 @@ fn receivers(source: &Source) -> CheckOutcome {
         0 if receivers.is_empty() => last_attempts(source),
         0 => CheckOutcome::Pass,
         count if count < receivers.len() => {
-            CheckOutcome::Warn(format!("{count} of {} receivers are down: {}", receivers.len(), down.join(", ")))
+            CheckOutcome::Warn(format!("{count} of {} receivers are down: {}", receivers.len(), listed(&down)))
         }
-        _ => CheckOutcome::Fail(format!("all receivers are down: {}", down.join(", "))),
+        _ => CheckOutcome::Fail(format!("all receivers are down: {}", listed(&down))),
+    }
+}
+
+/// The first of them: there may be thousands, and somebody reads this.
+fn listed(names: &[&str]) -> String {
+    const SHOWN: usize = 10;
+    let first = names[..names.len().min(SHOWN)].join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 
@@ -153,5 +163,11 @@ mod tests {
         assert_eq!(of(0.79), CheckOutcome::Pass);
         assert_eq!(of(0.8), CheckOutcome::Warn("the queue is 80 % full".into()));
         assert_eq!(of(1.0), CheckOutcome::Fail("the queue is full: items are dropped".into()));
+    }
+
+    #[test]
+    fn of_many_names_the_first_are_told() {
+        assert_eq!(listed(&["a", "b"]), "a, b");
+        assert_eq!(listed(&["x"; 10_000]), format!("{} and 9990 more", ["x"; 10].join(", ")));
     }
 }

@@ -23,6 +23,7 @@ mod history;
 mod monitor;
 mod observations;
 mod operations;
+mod page;
 mod process;
 mod process_metrics;
 mod prometheus;
@@ -129,7 +130,8 @@ impl Monitoring {
         let address = match listening {
             Some(listening) => {
                 health.start_on(runtime.clone());
-                let site = server::Site { health: health.clone(), source, exports: *exports, path: listening.path };
+                let (metrics, path) = (page::Page::default(), listening.path);
+                let site = server::Site { health: health.clone(), source, exports: *exports, metrics, path };
                 Some(server::start(listening.listener, site, &runtime)?)
             }
             None => None,

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use otlp_core::{ErrorKind, ExportError};
-use otlp_discovery::{Endpoint, Picked, ServicePool};
+use otlp_discovery::{Breaker, Endpoint, ServicePool};
 use otlp_exporters::{BalancedExporter, Hurry, OtlpExporter, RetryableKinds};
 use otlp_reliability::{CircuitBreakerConfig, Controlled, Retry};
 use otlp_transport::EventHook;
@@ -11,6 +11,7 @@ use otlp_transport::EventHook;
 use super::{Otlp, Prepared, Template, url};
 use crate::{
     BuildError,
+    config::TransportProtocol,
     diagnostics::Diagnostics,
     endpoints,
     environment::ExportVariables,
@@ -48,7 +49,7 @@ impl Prepared {
         options.endpoint = Some(base.clone());
         let mut environment = parts.environment.clone();
         // The port of an endpoint that was found says nothing of the protocol.
-        let protocol = settings::protocol_of_port(base);
+        let protocol = TransportProtocol::of_endpoint(base).into();
         for signal in &mut environment {
             signal.protocol.get_or_insert(protocol);
         }
@@ -64,8 +65,10 @@ impl Prepared {
         let pool = self.discovery.discover_with(service, watched)?;
         let (events, policies, template) = (parts.events.clone(), parts.policies.clone(), template.clone());
         let common_name = common_name.clone();
-        let connect = move |picked: &Picked| {
-            let endpoint = picked.endpoint();
+        // Those of no receiver stay, so that headers of a reload are judged while there is none.
+        let judges = first.transports;
+        let connect = move |endpoint: &Endpoint, breaker: Option<&Breaker>| {
+            let _judges = &judges;
             let mut options = options.clone();
             options.endpoint = Some(template.url(endpoint));
             let is_address = endpoint.host.parse::<IpAddr>().is_ok();
@@ -73,7 +76,7 @@ impl Prepared {
             let Export { exporter, transports, .. } =
                 settings::export(&options, &environment, &events).map_err(|error| unusable(endpoint, &error))?;
             transports.iter().for_each(|transport| transport.start());
-            let breaker = picked.breaker().and_then(|breaker| breaker.control());
+            let breaker = breaker.and_then(|breaker| breaker.control());
             policies.list(format!("{}/circuit_breaker", shown(&template, endpoint)), breaker);
             Ok(exporter)
         };

@@ -6,7 +6,7 @@ mod watch;
 
 use std::sync::Arc;
 
-use otlp_discovery::{Discovery, Endpoint, LoadBalancer, ServiceDiscovery, ServicePool};
+use otlp_discovery::{Discovery, DiscoveryError, Endpoint, LoadBalancer, ServiceDiscovery, ServicePool};
 use otlp_reliability::ConfigError;
 use tokio::runtime;
 
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Under which name receivers are known that were named one by one.
-const NAMED: &str = "otlp receivers";
+pub(crate) const NAMED: &str = "otlp receivers";
 
 /// What was said of the receivers.
 #[derive(Default)]
@@ -70,7 +70,7 @@ impl Receivers {
                     let remedy = "either the receivers are found, or they are named";
                     return Err(contradiction("with_receiver_service and with_endpoints", remedy));
                 }
-                let endpoints = named(&urls)?;
+                let (_, endpoints) = named(&urls).map_err(DiscoveryError::from)?;
                 named_by = urls.into_iter().next();
                 discovery.with_endpoints(NAMED, endpoints).with_receiver_service(NAMED)
             }
@@ -104,8 +104,10 @@ impl Prepared {
         self.discovery.run_on(runtime);
         if let Some(registration) = self.discovery.registration() {
             if registration.instance().address().is_none() {
-                let what = "this service is registered without an address: others see that it runs, and not where. Give it \
-                            by with_service_address";
+                // No address is guessed: which of its ports others mean, only the program knows.
+                let what = "this service is registered without an address: others learn that it runs and on which node, and \
+                            no port to reach it at. Give host:port by with_service_address, or as \
+                            service_discovery.registration.address of a file";
                 diagnostics.say(DiagnosticSeverity::Warning, what);
             }
             runtime.spawn(watch::report_registration(registration.status(), Arc::clone(diagnostics)));
@@ -117,8 +119,13 @@ impl Prepared {
     }
 }
 
-/// Where named receivers are.
-fn named(urls: &[String]) -> Result<Vec<Endpoint>, BuildError> {
+/// Where named receivers are, and what they have in common.
+///
+/// # Errors
+///
+/// A URL that cannot be one of several.
+pub(crate) fn named(urls: &[String]) -> Result<(Template, Vec<Endpoint>), ConfigError> {
+    let refused = |url: &str, accepted| ConfigError::new("endpoints", url::shown(url), accepted);
     let Some(first) = urls.first() else {
         return Err(refused("", "one URL or more"));
     };
@@ -131,11 +138,7 @@ fn named(urls: &[String]) -> Result<Vec<Endpoint>, BuildError> {
         let endpoint = template.endpoint_of(url);
         endpoints.push(endpoint.ok_or_else(|| refused(url, "URLs with host and port, like http://10.0.0.7:4317"))?);
     }
-    Ok(endpoints)
-}
-
-fn refused(url: &str, accepted: &'static str) -> BuildError {
-    BuildError::Discovery(ConfigError::new("endpoints", url::shown(url), accepted).into())
+    Ok((template, endpoints))
 }
 
 fn nothing_to_balance() -> BuildError {

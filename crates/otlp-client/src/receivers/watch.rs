@@ -25,6 +25,10 @@ pub(crate) async fn report(pool: ServicePool, diagnostics: Arc<Diagnostics>) {
         if names != known && now.failure.is_none() {
             diagnostics.limited_by(&found, DiagnosticSeverity::Info, || match names.as_slice() {
                 [] => format!("there are no receivers {service:?} now, and batches wait in the queue"),
+                // There may be thousands.
+                [first, .., last] if names.len() > 20 => {
+                    format!("batches go to the {} receivers {service:?}: {first} ... {last}", names.len())
+                }
                 names => format!("batches go to the receivers {service:?}: {}", names.join(", ")),
             });
             known = names;

@@ -29,8 +29,13 @@ fn listener(act: impl Fn(std::net::TcpStream) + Send + 'static) -> SocketAddr {
 
 /// Every span gets a fate, and the client says why.
 fn all_are_accounted_for(endpoint: String) -> (otlp_batch::SignalLedger, String) {
+    all_are_accounted_for_within(Duration::from_secs(10), endpoint)
+}
+
+/// The same, with this time for each attempt.
+fn all_are_accounted_for_within(timeout: Duration, endpoint: String) -> (otlp_batch::SignalLedger, String) {
     let (builder, said) = builder(endpoint);
-    let client = builder.with_grpc_transport().with_timeout(Duration::from_millis(200)).build_blocking().unwrap();
+    let client = builder.with_grpc_transport().with_timeout(timeout).build_blocking().unwrap();
     spans(&client, 50);
     let ledger = client.shutdown_blocking(DEADLINE).ledgers[0].traces;
     assert_eq!((ledger.accepted, ledger.pending, ledger.balances()), (50, 0, true), "{ledger}");
@@ -48,7 +53,7 @@ fn a_dead_backend() {
 #[test]
 fn a_backend_that_accepts_and_says_nothing() {
     let address = listener(std::mem::forget);
-    let (ledger, said) = all_are_accounted_for(format!("http://{address}"));
+    let (ledger, said) = all_are_accounted_for_within(Duration::from_millis(200), format!("http://{address}"));
     assert_eq!(ledger.dropped.total(), 50, "{ledger}\n{said}");
 }
 

@@ -19,7 +19,10 @@ use otlp_reliability::{CircuitBreakerConfig, RetryPolicy};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::setup::{DEADLINE, receiver, spans};
+use crate::{
+    http_server::{next, serve},
+    setup::{DEADLINE, receiver, spans},
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SERVICE: &str = "otel-collector";
@@ -361,4 +364,54 @@ fn settings_that_contradict_each_other_or_cannot_work_are_refused() {
         assert!(expected.iter().all(|part| error.contains(part)), "{expected:?}: {error}");
         assert!(!error.contains("hunter2"), "{error}");
     }
+}
+
+#[test]
+fn receivers_that_come_and_go_a_thousand_times_lose_nothing_and_leave_nothing_behind() {
+    const ROUNDS: u16 = 1_000;
+    let [a, b] = [receiver(), receiver()];
+    let script = Scripted::new(vec![endpoint(&a), endpoint(&b)]);
+    let client = finding(&script).build_blocking().unwrap();
+    for round in 0..ROUNDS {
+        // One that is dead and never seen again, and one or both of the others.
+        let [high, low] = round.to_be_bytes();
+        let mut there = vec![Endpoint::new(format!("127.1.{high}.{low}"), 9)];
+        there.extend((round % 3 != 0).then(|| endpoint(&a)));
+        there.extend((round % 3 != 1).then(|| endpoint(&b)));
+        script.0.send_replace(there);
+        spans(&client, 1);
+        if round % 10 == 0 {
+            assert!(client.flush_blocking(DEADLINE).complete);
+        }
+    }
+    script.0.send_replace(vec![endpoint(&a), endpoint(&b)]);
+    wait_for_receivers(&client, 2);
+    batches(&client, 4);
+    let known = client.service_discovery().unwrap().discover(SERVICE).unwrap().snapshot();
+    assert!(known.endpoints.iter().all(|one| one.in_flight == 0), "{known:?}");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let figures = runtime.block_on(client.get_performance_monitor()).unwrap().snapshot();
+    assert!(figures.circuit_breakers.len() <= 2, "{:?}", figures.circuit_breakers);
+    let ledger = client.shutdown_blocking(DEADLINE).ledgers.remove(0);
+    let all = u64::from(ROUNDS) + 4;
+    assert_eq!((ledger.traces.delivered, ledger.lost()), (all, 0), "{ledger}");
+    assert_eq!(got(&a) + got(&b), all, "each of them once");
+}
+
+#[test]
+fn an_agent_that_hangs_does_not_outlast_a_shutdown() {
+    let (agent, asked) = serve(|asked| (!asked.head.contains("/deregister/")).then(|| (String::new(), String::new())));
+    let discovery = ServiceDiscovery::new()
+        .with_consul_endpoint(format!("http://{agent}"))
+        .with_service_registry(true)
+        .with_service_address("10.0.0.7:80");
+    let receiver = receiver();
+    let client = builder().with_endpoint(receiver.grpc_endpoint()).with_service_discovery(discovery);
+    let client = client.build_blocking().unwrap();
+    next(&asked, "PUT /v1/agent/service/register");
+    spans(&client, 3);
+    let report = client.shutdown_blocking(DEADLINE / 10);
+    assert!(report.complete && report.ledgers[0].traces.delivered == 3, "{report}");
+    // Told by the agent once the client has hung up.
+    next(&asked, "PUT /v1/agent/service/deregister/");
 }

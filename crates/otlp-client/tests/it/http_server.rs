@@ -29,14 +29,14 @@ pub(crate) fn serve(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let (sender, answer) = (sender.clone(), Arc::clone(&answer));
-            thread::spawn(move || while one(&stream, &*answer).is_some_and(|asked| sender.send(asked).is_ok()) {});
+            thread::spawn(move || while one(&stream, &*answer, &sender).is_some() {});
         }
     });
     (address, asked)
 }
 
-/// Takes a request and answers it.
-fn one(stream: &TcpStream, answer: &dyn Fn(&Asked) -> Answer) -> Option<Asked> {
+/// Takes a request, tells of it, and answers it.
+fn one(stream: &TcpStream, answer: &dyn Fn(&Asked) -> Answer, told: &mpsc::Sender<Asked>) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -47,14 +47,19 @@ fn one(stream: &TcpStream, answer: &dyn Fn(&Asked) -> Answer) -> Option<Asked> {
     reader.read_exact(&mut body).ok()?;
     let asked = Asked { head, body: String::from_utf8_lossy(&body).into_owned() };
     let mut stream = stream;
-    match answer(&asked) {
+    let answer = answer(&asked);
+    // Before the answer: who has that may look at once what was asked. Perhaps nobody looks.
+    let _ = told.send(asked);
+    match answer {
         Some((headers, body)) => {
-            write!(stream, "HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n{body}", body.len()).ok()?;
+            // In one piece, or the kernel waits in between for the other side.
+            let answer = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n{body}", body.len());
+            stream.write_all(answer.as_bytes()).ok()?;
         }
         // Whoever waits gives up at some time, and closes.
         None => drop(stream.read(&mut [0])),
     }
-    Some(asked)
+    Some(())
 }
 
 /// The next request whose first line begins so.

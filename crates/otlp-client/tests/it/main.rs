@@ -19,6 +19,7 @@ mod memory;
 mod monitoring;
 mod outages;
 mod policies;
+mod ranges;
 mod reconnect;
 mod registry;
 mod runtimes;

@@ -93,7 +93,8 @@ async fn a_shutdown_that_is_awaited_leaves_the_registry_too_and_delivers() {
     let client = builder.with_grpc_transport().with_service_discovery(discovery).build().await.unwrap();
     let (_, body) = next(&asked, "put /v1/agent/service/register");
     assert!(body.contains("\"Name\":\"other\"") && !body.contains("Address"), "{body}");
-    assert!(said.lock().iter().any(|line| line.contains("with_service_address")), "{said:?}");
+    let is_told = |line: &String| line.contains("with_service_address") && line.contains("registration.address");
+    assert!(said.lock().iter().any(is_told), "{said:?}");
     spans(&client, 10);
     assert_eq!(client.shutdown(DEADLINE).await.ledgers[0].traces.delivered, 10);
     next(&asked, "put /v1/agent/service/deregister/other-");

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, process::Command, sync::Arc, time::Duration};
 
 use otlp_batch::{BatchConfig, BatchStrategy, DeliveryObserver, DropReason, Fate, Settled};
-use otlp_client::{ClientBuilder, EnhancedOtlpClient, Environment};
+use otlp_client::{ClientBuilder, EnhancedOtlpClient, Environment, MonitoringConfig};
 use otlp_core::{
     Signal, SpanId, TraceContext, TraceFlags, TraceId, Value,
     data::{Severity, SpanKind},
@@ -16,7 +16,10 @@ use otlp_sdk::{
     trace::{SpanLimits, sampler::AlwaysOn},
 };
 
-use crate::setup::{DEADLINE, builder, receiver, spans};
+use crate::{
+    monitoring::get,
+    setup::{DEADLINE, builder, receiver, spans},
+};
 
 /// A variable that a child process is told by which test it is part of.
 const CHILD: &str = "OTLP_TEST_CHILD";
@@ -81,6 +84,23 @@ fn a_disabled_client_records_nothing_sends_nothing_and_passes_contexts_on() {
     assert_eq!(Signal::ALL.map(|signal| report.ledgers[0].signal(signal).accepted), [0, 0, 0]);
     assert_eq!(arrived(&receiver), [0, 0, 0]);
     assert!(!disk.exists());
+}
+
+/// An orchestrator that asks for it would take the program for dead.
+#[test]
+fn the_health_endpoint_of_a_disabled_client_answers() {
+    let receiver = receiver();
+    let config = MonitoringConfig {
+        health_check_endpoint: Some("http://localhost:0/health".to_owned()),
+        metrics_export_interval: Duration::from_millis(1),
+        ..MonitoringConfig::default()
+    };
+    let client =
+        builder_with(&receiver, &[("OTEL_SDK_DISABLED", "true")]).with_monitoring(config).build_blocking().unwrap();
+    let address = client.monitoring_address().expect("it is served");
+    assert_eq!([get(address, "/health").status, get(address, "/ready").status], [200, 200]);
+    assert!(client.shutdown_blocking(DEADLINE).complete);
+    assert_eq!(arrived(&receiver), [0, 0, 0], "and nothing is sent");
 }
 
 #[test]
@@ -364,4 +384,19 @@ fn the_limits_of_the_environment_act() {
     let builder = builder_with(&code, &variables).with_span_limits(SpanLimits::default());
     let (span, log) = record(builder.with_log_limits(LogLimits::default()), &code);
     assert_eq!((span.attributes.len(), log.attributes.len()), (9, 9), "code beats the environment");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_text_is_warned_of() {
+    use std::os::unix::ffi::OsStrExt;
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "variables::prints_what_the_environment_says", "--nocapture"])
+        .envs([(CHILD, "1"), ("OTEL_TRACES_EXPORTER", "none"), ("OTEL_METRICS_EXPORTER", "none")])
+        .env("OTEL_LOGS_EXPORTER", "none")
+        .env("OTEL_SERVICE_NAME", std::ffi::OsStr::from_bytes(b"shop\xff"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said, "otlp: warning: OTEL_SERVICE_NAME: it is no Unicode text; it is left out\n");
 }

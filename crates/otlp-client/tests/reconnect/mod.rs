@@ -11,6 +11,7 @@ mod report;
 
 use std::{sync::Arc, time::Duration};
 
+use otlp_batch::BatchLimits;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::{client::Client, receivers::Receivers};
@@ -50,8 +51,14 @@ impl Fleet {
             outage: Duration::from_secs(300),
             headroom: 2.0,
             queue: Duration::from_millis(2_500),
-            patience: Duration::from_secs(1_200),
+            patience: Duration::from_secs(1_500),
         }
+    }
+
+    /// Whether the receivers can take what is new and the backlog at its pace together.
+    fn has_room_for_the_pace(&self) -> bool {
+        let percent = BatchLimits::default().catch_up_percent;
+        percent.is_some_and(|percent| f64::from(percent) / 100.0 <= self.headroom)
     }
 
     /// How many batches per second the receivers work off.

@@ -36,8 +36,9 @@ pub(crate) fn table(fleet: Fleet, outcomes: &[Outcome]) -> String {
 }
 
 /// What the outcomes should show and do not. Empty: all is as claimed.
-pub(crate) fn broken_claims(outcomes: &[Outcome]) -> Vec<String> {
+pub(crate) fn broken_claims(fleet: Fleet, outcomes: &[Outcome]) -> Vec<String> {
     let mut broken = Vec::new();
+    let unpaced = outcomes.iter().find(|outcome| outcome.policies == Policies::Unpaced);
     for outcome in outcomes {
         let mut claim = |holds: bool, text: &str| {
             if !holds {
@@ -51,12 +52,20 @@ pub(crate) fn broken_claims(outcomes: &[Outcome]) -> Vec<String> {
             Policies::Unpaced | Policies::Default => {
                 claim(outcome.lost == 0, "nothing is lost");
                 claim(outcome.drained.is_some(), "the backlog drains");
-                claim(outcome.knocks < 0.5, "during the outage the fleet knocks softly");
-                let is_paced = outcome.policies == Policies::Default;
                 claim(
-                    is_paced == outcome.is_within_capacity(),
-                    "a pace keeps within the capacity, and nothing else does",
+                    outcome.knocks * fleet.headroom < 1.0,
+                    "during the outage the fleet asks for less than in good times",
                 );
+                let is_paced = outcome.policies == Policies::Default;
+                if !is_paced || fleet.has_room_for_the_pace() {
+                    claim(
+                        is_paced == outcome.is_within_capacity(),
+                        "a pace keeps within the capacity, and nothing else does",
+                    );
+                } else {
+                    let is_spared = unpaced.is_none_or(|unpaced| outcome.refused * 5 < unpaced.refused);
+                    claim(is_spared, "where the receivers have less headroom, the pace yields");
+                }
             }
         }
     }

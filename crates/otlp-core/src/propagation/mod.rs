@@ -1,8 +1,8 @@
 //! Propagation: how trace context and baggage travel between processes, in whatever carries text by name (W3C Trace
 //! Context, W3C Baggage).
 //!
-//! - [`Inject`], [`Extract`]: the carrier, such as the headers of a request. No HTTP library is known here; an adapter
-//!   is a few lines.
+//! - [`Inject`], [`Extract`]: the carrier, such as the headers of a request: a map, a list of pairs, with the feature `http`
+//!   the `HeaderMap` of the crate http; for any other an adapter is a few lines.
 //! - [`Propagator`]: writes to and reads from a carrier. [`TraceContextPropagator`], [`BaggagePropagator`], those of
 //!   older systems, [`B3Propagator`] and [`JaegerPropagator`], and several as one: [`CompositePropagator`].
 //! - [`Baggage`], [`TraceState`]: what travels beside the ids.
@@ -34,6 +34,8 @@ mod b3;
 mod baggage;
 mod carrier;
 mod composite;
+#[cfg(feature = "http")]
+mod header_map;
 mod jaeger;
 mod trace_context;
 mod trace_parent;

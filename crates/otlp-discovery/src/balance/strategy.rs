@@ -10,16 +10,17 @@ use super::{Balance, LeastLoaded, Random, Rendezvous, RoundRobin, Weighted};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum LoadBalancingStrategy {
-    /// One after the other ([`RoundRobin`]): the default.
+    /// One after the other, whatever they weigh ([`RoundRobin`]): the default.
     #[default]
     RoundRobin,
-    /// By chance ([`Random`]).
+    /// By chance, whatever they weigh ([`Random`]).
     Random,
     /// One after the other, by weight ([`Weighted`]).
     Weighted,
-    /// Of two random endpoints, the one with less in flight ([`LeastLoaded`]).
+    /// Of two random endpoints, the one with less in flight for its weight ([`LeastLoaded`]).
     LeastLoaded,
-    /// By key, so that the same key goes to the same endpoint ([`Rendezvous`]).
+    /// By key, by weight, so that the same key goes to the same endpoint ([`Rendezvous`]). Of n endpoints, one that leaves
+    /// moves its own keys alone, which are one in n.
     Rendezvous,
 }
 

@@ -80,6 +80,24 @@ fn the_hash_is_the_same_in_every_version() {
 }
 
 #[test]
+fn an_endpoint_that_leaves_or_comes_moves_its_own_share_of_the_keys_alone() {
+    const KEYS: usize = 20_000;
+    let endpoints = endpoints(&[1; 11]);
+    let all = candidates(&endpoints);
+    let balance = Rendezvous::default();
+    let place = |of: &[Candidate<'_>], key: usize| of[balance.choose(of, Some(&key.to_be_bytes()))].id;
+    // Ten of them, and the eleventh comes; read backwards, it leaves.
+    let moved = (0..KEYS).filter(|key| {
+        let (before, after) = (place(&all[..10], *key), place(&all, *key));
+        assert!(before == after || after == 10, "a key moves to the one that came, or stays");
+        before != after
+    });
+    let moved = moved.count();
+    // A standard deviation is 41.
+    assert!(moved.abs_diff(KEYS / 11) < 250, "{moved} of {KEYS} keys moved, of which one in eleven had to");
+}
+
+#[test]
 fn rendezvous_shares_keys_by_weight() {
     let endpoints = endpoints(&[1, 2, 5]);
     let shares = shares(&Rendezvous::default(), &candidates(&endpoints), 40_000);

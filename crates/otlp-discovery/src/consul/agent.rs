@@ -118,11 +118,17 @@ pub(super) mod tests {
     pub(in crate::consul) struct Script {
         answers: Mutex<VecDeque<Scripted>>,
         asked: Mutex<Vec<(Instant, String)>>,
+        timeouts: Mutex<Vec<Duration>>,
     }
 
     impl Script {
         pub(in crate::consul) fn new(answers: impl IntoIterator<Item = Scripted>) -> Self {
-            Script { answers: Mutex::new(answers.into_iter().collect()), asked: Mutex::default() }
+            Script { answers: Mutex::new(answers.into_iter().collect()), ..Script::default() }
+        }
+
+        /// How long each answer would have been waited for.
+        pub(in crate::consul) fn timeouts(&self) -> Vec<Duration> {
+            self.timeouts.lock().clone()
         }
 
         /// When was asked what: the method, and the URL from its path on.
@@ -140,6 +146,7 @@ pub(super) mod tests {
         async fn ask(&self, request: Request) -> Result<Answer, ConsulError> {
             let target = &request.url[url::Position::BeforePath..];
             self.asked.lock().push((Instant::now(), format!("{} {target}", request.method)));
+            self.timeouts.lock().push(request.timeout);
             let next = self.answers.lock().pop_front();
             match next {
                 Some(Scripted::Now(answer)) => Ok(answer),

@@ -54,10 +54,22 @@ struct Check {
     status: Option<String>,
 }
 
+/// Answers up to this are read where they come in, larger ones where that keeps nobody waiting.
+const LARGE: usize = 256 << 10;
+
+/// As [`endpoints`], without holding up the thread, which is that of the delivery: an answer may name ten thousand of them.
+pub(super) async fn read(answer: Answer) -> Result<(Answer, Vec<Endpoint>), ConsulError> {
+    if answer.body.len() <= LARGE {
+        return endpoints(&answer).map(|found| (answer, found));
+    }
+    let read = tokio::task::spawn_blocking(move || endpoints(&answer).map(|found| (answer, found)));
+    read.await.unwrap_or_else(|_| Err(ConsulError::nonsense("it was not read to its end: the runtime ends")))
+}
+
 /// The instances that an answer names, the heaviest first: where two are at the same address, the better one counts.
 ///
 /// Instances without a usable address or port are left out, unless there is no other: then the answer is refused.
-pub(super) fn endpoints(answer: &Answer) -> Result<Vec<Endpoint>, ConsulError> {
+fn endpoints(answer: &Answer) -> Result<Vec<Endpoint>, ConsulError> {
     if answer.is_html() {
         return Err(ConsulError::nonsense("it is a page of HTML, so perhaps of a proxy"));
     }
@@ -145,6 +157,24 @@ mod tests {
         ];
         assert_eq!(found[0].metadata, known.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
         assert!(found[1].metadata.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_a_hundred_thousand_instances_is_read() {
+        let one = |number: u32| {
+            format!(
+                r#"{{"Service":{{"Address":"10.{}.{}.{}","Port":1}}}}"#,
+                number >> 16,
+                number >> 8 & 255,
+                number & 255
+            )
+        };
+        let all: Vec<String> = (0..100_000).map(one).collect();
+        let (_, found) = read(answer(200, &format!("[{}]", all.join(",")))).await.unwrap();
+        assert_eq!(found.len(), 100_000);
+        let cut_off = answer(200, &format!("[{}", all.join(",")));
+        let error = read(cut_off).await.unwrap_err().to_string();
+        assert!(error.contains("EOF") && error.len() < 600, "{error}");
     }
 
     #[test]

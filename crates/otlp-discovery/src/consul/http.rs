@@ -1,6 +1,6 @@
 //! Asks an agent over HTTP/1.1: one request, one answer, with a limit on its size and on the time of both.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -13,6 +13,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use otlp_reliability::ConfigError;
+use tokio::time::timeout;
 
 use super::{
     ConsulConfig, ConsulError,
@@ -24,6 +25,10 @@ use super::{
 /// The largest answer that is read. An instance takes about a kilobyte, so it holds a service of some ten thousand.
 const MAX_ANSWER: usize = 16 << 20;
 
+/// How long an answer may take from its head to its end. A query that blocks may wait for its head for minutes, and nobody
+/// is to drip the rest for as long.
+const BODY_TIME: Duration = Duration::from_secs(15);
+
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-consul-token");
 
 /// An agent behind a URL.
@@ -31,6 +36,7 @@ const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-consul-token");
 pub(super) struct HttpAgent {
     client: Client<Connector, Full<Bytes>>,
     token: Token,
+    body_time: Duration,
 }
 
 impl HttpAgent {
@@ -38,17 +44,20 @@ impl HttpAgent {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .build(tls::connector(config, is_https)?);
-        Ok(HttpAgent { client, token: Token::new(&config.token)? })
+        Ok(HttpAgent { client, token: Token::new(&config.token)?, body_time: BODY_TIME })
     }
 
     async fn exchange(&self, request: HttpRequest<Full<Bytes>>) -> Result<Answer, ConsulError> {
         let response = self.client.request(request).await.map_err(|error| unreachable(&error))?;
         let (parts, body) = response.into_parts();
-        let body =
-            Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| match error.is::<LengthLimitError>() {
-                true => ConsulError::nonsense(format!("it is larger than {} MiB", MAX_ANSWER >> 20)),
-                false => unreachable(&*error),
-            })?;
+        let body = timeout(self.body_time, Limited::new(body, MAX_ANSWER).collect()).await;
+        let body = body.map_err(|_| ConsulError::Unreachable {
+            reason: format!("it began to answer, and did not end within {:?}", self.body_time),
+        })?;
+        let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+            true => ConsulError::nonsense(format!("it is larger than {} MiB", MAX_ANSWER >> 20)),
+            false => unreachable(&*error),
+        })?;
         let body = body.to_bytes();
         Ok(Answer { status: parts.status, headers: parts.headers, body, had_token: false, token_note: String::new() })
     }
@@ -58,7 +67,7 @@ impl Ask for HttpAgent {
     async fn ask(&self, request: Request) -> Result<Answer, ConsulError> {
         let after = request.timeout;
         let asked = async {
-            let token = self.token.current().await?;
+            let token = self.token.current().await;
             let uri = Uri::try_from(request.url.as_str())
                 .map_err(|error| ConsulError::Unreachable { reason: format!("its URL is none for HTTP: {error}") })?;
             let mut http = HttpRequest::new(Full::new(request.body));
@@ -83,7 +92,7 @@ impl Ask for HttpAgent {
             }
             Ok(answer)
         };
-        tokio::time::timeout(after, asked).await.unwrap_or(Err(ConsulError::TimedOut { after }))
+        timeout(after, asked).await.unwrap_or(Err(ConsulError::TimedOut { after }))
     }
 }
 
@@ -110,8 +119,6 @@ fn unreachable(error: &(dyn Error + 'static)) -> ConsulError {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
@@ -171,6 +178,24 @@ mod tests {
             assert!(!error.to_string().contains("hunter2"), "{error}");
             answered.await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_drips_is_given_up_long_before_the_wait_is_over() {
+        let (mut agent, listener, mut request) = agent().await;
+        (agent.body_time, request.timeout) = (Duration::from_millis(50), 600 * SECOND);
+        let dripping = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            _ = socket.read(&mut [0; 4096]).await;
+            _ = socket.write_all(b"HTTP/1.1 200 OK\r\nX-Consul-Index: 7\r\n\r\n").await;
+            // Ends when the other side has had enough.
+            while socket.write_all(b"[").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        let error = agent.ask(request).await.unwrap_err().to_string();
+        assert!(error.contains("it began to answer, and did not end within 50ms"), "{error}");
+        dripping.await.unwrap();
     }
 
     #[test]

@@ -56,8 +56,6 @@ mod without_tls {
 #[cfg(feature = "tls")]
 mod with_tls {
     use std::{
-        fs::File,
-        io::Read,
         path::{Path, PathBuf},
         sync::Arc,
     };
@@ -68,7 +66,7 @@ mod with_tls {
         pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     };
 
-    use super::*;
+    use super::{super::file::read, *};
 
     /// The largest PEM file that is read: the authorities of a whole system are a quarter of it.
     const MAX_PEM: u64 = 1 << 20;
@@ -133,7 +131,7 @@ mod with_tls {
         const CHAIN: &str = "a readable PEM file with our certificate, and those above it";
         const KEY: &str = "a readable PEM file with the key of our certificate, in PKCS#8, PKCS#1 or SEC1";
         let certificates = certificates(FIELD, chain, CHAIN)?;
-        let pem = read(key).map_err(|error| refused(FIELD, key, &error, KEY))?;
+        let pem = read(key, MAX_PEM).map_err(|error| refused(FIELD, key, &error, KEY))?;
         // The error is not repeated: it could hold something of the key.
         let secret = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| refused(FIELD, key, &"no key is in it", KEY))?;
         builder
@@ -146,19 +144,13 @@ mod with_tls {
         path: &Path,
         accepted: &'static str,
     ) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
-        let pem = read(path).map_err(|error| refused(field, path, &error, accepted))?;
+        let pem = read(path, MAX_PEM).map_err(|error| refused(field, path, &error, accepted))?;
         let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
         match found {
             Ok(found) if !found.is_empty() => Ok(found),
             Ok(_) => Err(refused(field, path, &"no certificate is in it", accepted)),
             Err(error) => Err(refused(field, path, &error, accepted)),
         }
-    }
-
-    fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-        let mut pem = Vec::new();
-        File::open(path)?.take(MAX_PEM).read_to_end(&mut pem)?;
-        Ok(pem)
     }
 
     fn refused(

@@ -1,24 +1,26 @@
 //! The ACL token: a secret that is given as text, or read from a file that whoever rotates it rewrites.
 //!
-//! The file is read again for every request. While it cannot be read, what was read last goes on being used, and the
-//! trouble is named as soon as the agent refuses it.
+//! The file is read again for every request. While it cannot be read, or hangs, what was read last goes on being used, and
+//! the trouble is named as soon as the agent refuses it.
 
 use std::{
     fmt,
-    fs::File,
-    io::Read,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use http::HeaderValue;
 use otlp_reliability::ConfigError;
 use parking_lot::Mutex;
 
-use super::ConsulError;
+use super::{file, reading::Reading};
 
 /// The largest file that is taken for a token, in bytes. Consul's are 36 long.
 const MAX_FILE: u64 = 4096;
+
+/// How long a request waits for the file.
+const READING_TIME: Duration = Duration::from_secs(2);
 
 /// Where the token comes from.
 #[derive(Clone, Default)]
@@ -44,9 +46,15 @@ impl fmt::Debug for TokenSource {
 /// The token of an agent.
 #[derive(Debug, Clone)]
 pub(super) struct Token {
-    file: Option<Arc<PathBuf>>,
+    file: Option<TokenFile>,
     /// Marked as sensitive, so its `Debug` shows nothing.
     last: Arc<Mutex<Option<HeaderValue>>>,
+}
+
+#[derive(Debug, Clone)]
+struct TokenFile {
+    path: Arc<PathBuf>,
+    reading: Arc<Reading<Result<HeaderValue, String>>>,
 }
 
 /// The token for one request.
@@ -75,33 +83,33 @@ impl Token {
                         "a readable file with nothing but the token in it",
                     )
                 })?;
-                (Some(Arc::new(path.clone())), Some(value))
+                let reading = Arc::new(Reading::new(READING_TIME));
+                (Some(TokenFile { path: Arc::new(path.clone()), reading }), Some(value))
             }
         };
         Ok(Token { file, last: Arc::new(Mutex::new(first)) })
     }
 
     /// What to send now.
-    pub(super) async fn current(&self) -> Result<Current, ConsulError> {
+    pub(super) async fn current(&self) -> Current {
         let mut note = match self.last.lock().is_some() {
             true => String::new(),
             false => "; no token is set".to_owned(),
         };
-        if let Some(file) = &self.file {
-            let path = file.clone();
+        if let Some(TokenFile { path, reading }) = &self.file {
+            let read_again = Arc::clone(path);
             // A file can be on a network drive that hangs; the runtime's thread does not wait for it.
-            match tokio::task::spawn_blocking(move || read(&path)).await {
-                Ok(Ok(value)) => *self.last.lock() = Some(value),
-                Ok(Err(reason)) => {
+            match reading.read(move || read(&read_again)).await.and_then(|read| read) {
+                Ok(value) => *self.last.lock() = Some(value),
+                Err(reason) => {
                     note = format!(
                         "; the token file {} cannot be used, what it held before was: {reason}",
-                        file.display()
+                        path.display()
                     );
                 }
-                Err(_) => return Err(ConsulError::Token { reason: "the runtime is shutting down".to_owned() }),
             }
         }
-        Ok(Current { value: self.last.lock().clone(), note })
+        Current { value: self.last.lock().clone(), note }
     }
 }
 
@@ -116,15 +124,7 @@ impl fmt::Debug for Hidden<'_> {
 
 /// Reads no more than a token's worth of the file.
 fn read(path: &Path) -> Result<HeaderValue, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    if !file.metadata().map_err(|error| error.to_string())?.is_file() {
-        return Err("it is no regular file".to_owned());
-    }
-    let mut text = String::new();
-    let read = file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(|_| "it is no text".to_owned())?;
-    if read as u64 > MAX_FILE {
-        return Err(format!("it is larger than {MAX_FILE} bytes"));
-    }
+    let text = String::from_utf8(file::read(path, MAX_FILE)?).map_err(|_| "it is no text".to_owned())?;
     header(text.trim()).map_err(str::to_owned)
 }
 
@@ -193,13 +193,32 @@ mod tests {
         let path = folder.0.join("token");
         std::fs::write(&path, "first\n").unwrap();
         let token = Token::new(&TokenSource::File(path.clone())).unwrap();
-        let current = token.current().await.unwrap();
+        let current = token.current().await;
         assert_eq!((current.value.unwrap().as_bytes(), current.note.as_str()), (&b"first"[..], ""));
         std::fs::write(&path, "second").unwrap();
-        assert_eq!(token.current().await.unwrap().value.unwrap(), "second");
+        assert_eq!(token.current().await.value.unwrap(), "second");
         std::fs::remove_file(&path).unwrap();
-        let current = token.current().await.unwrap();
+        let current = token.current().await;
         assert_eq!(current.value.unwrap(), "second");
         assert!(current.note.contains(path.to_str().unwrap()), "{}", current.note);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_pipe_in_place_of_the_file_holds_up_nobody() {
+        let folder = Folder::new();
+        let path = folder.0.join("token");
+        let make_pipe = || assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        make_pipe();
+        let error = Token::new(&TokenSource::File(path.clone())).unwrap_err().to_string();
+        assert!(error.contains("no regular file"), "{error}");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "first").unwrap();
+        let token = Token::new(&TokenSource::File(path.clone())).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        make_pipe();
+        let current = token.current().await;
+        assert_eq!(current.value.unwrap(), "first");
+        assert!(current.note.contains("no regular file"), "{}", current.note);
     }
 }

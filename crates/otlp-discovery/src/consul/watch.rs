@@ -1,7 +1,7 @@
 //! The loop of blocking queries: asks, judges the answer, publishes what it says, and waits before it asks again.
 //!
-//! It asks at most a few times a second, whatever an agent answers: one that ignores the wait, loses its index or fails
-//! is asked ever more rarely.
+//! It asks at most a few times a second, whatever an agent answers, and the less often the longer its answers are: one that
+//! ignores the wait, loses its index or fails is asked ever more rarely.
 
 use std::time::Duration;
 
@@ -19,9 +19,13 @@ use crate::{Endpoint, Publisher, ResolveError, consul::access::Urls};
 
 /// Between the beginnings of two queries at least, also when every answer is news.
 const MIN_PERIOD: Duration = Duration::from_millis(250);
+/// So many bytes of an answer are read at the cost of one such period, so that a service of ten thousand instances that changes
+/// all the time does not take the thread from those who share it.
+const BYTES_PER_PERIOD: usize = 256 << 10;
 /// An answer without news that came sooner was no end of a wait.
 const NO_WAIT: Duration = Duration::from_millis(500);
-/// What an answer may take beyond the wait. The agent itself adds up to a sixteenth of the wait.
+/// What an answer may take beyond the wait, and all that it may take where there is no wait. The agent itself adds up to a
+/// sixteenth of the wait.
 const GRACE: Duration = Duration::from_secs(15);
 
 /// What is asked.
@@ -49,6 +53,8 @@ pub(super) struct Watch<'a, A> {
 /// What one query told.
 struct Reading {
     endpoints: Vec<Endpoint>,
+    /// Until the next query at least, from the beginning of this one.
+    period: Duration,
     index: u64,
     is_too_stale: bool,
 }
@@ -70,7 +76,7 @@ impl<A: Ask> Watch<'_, A> {
                     }
                     index.reset();
                     of_leader = true;
-                    sleep_until(started + MIN_PERIOD).await;
+                    sleep_until(started + reading.period).await;
                 }
                 Ok(reading) => {
                     self.publisher.found(reading.endpoints);
@@ -79,9 +85,9 @@ impl<A: Ask> Watch<'_, A> {
                     let step = index.enter(reading.index);
                     if step == Step::Advanced || (step == Step::Same && started.elapsed() >= NO_WAIT) {
                         delays = self.retry.backoff();
-                        sleep_until(started + MIN_PERIOD).await;
+                        sleep_until(started + reading.period).await;
                     } else {
-                        sleep(delays.next_delay(MIN_PERIOD)).await;
+                        sleep(delays.next_delay(reading.period)).await;
                     }
                 }
                 Err(error) => {
@@ -99,8 +105,7 @@ impl<A: Ask> Watch<'_, A> {
     async fn read(&self, index: Index, of_leader: bool) -> Result<Reading, ConsulError> {
         let answer = self.agent.ask(self.request(index, of_leader)).await?;
         let needs = format!("a token with `service:read` for {:?} and `node:read`", self.service);
-        let answer = answer.success(&needs)?;
-        let endpoints = health::endpoints(&answer)?;
+        let (answer, endpoints) = health::read(answer.success(&needs)?).await?;
         if let (true, Some(reason)) = (endpoints.is_empty(), hidden(&answer)) {
             return Err(ConsulError::Token { reason: format!("{reason}; it takes {needs}") });
         }
@@ -111,7 +116,8 @@ impl<A: Ask> Watch<'_, A> {
             Some(limit) if !of_leader => is_older(&answer, limit),
             _ => false,
         };
-        Ok(Reading { endpoints, index, is_too_stale })
+        let period = MIN_PERIOD.mul_f64(1.0 + answer.body.len() as f64 / BYTES_PER_PERIOD as f64);
+        Ok(Reading { endpoints, period, index, is_too_stale })
     }
 
     fn request(&self, index: Index, of_leader: bool) -> Request {
@@ -138,7 +144,9 @@ impl<A: Ask> Watch<'_, A> {
                 pairs.append_pair("wait", &format!("{}ms", wait.as_millis()));
             }
         }
-        Request { method: Method::GET, url, body: bytes::Bytes::new(), timeout: wait + wait / 16 + GRACE }
+        // Without an index the agent answers at once. One that does not is to be known as such before the wait is over.
+        let timeout = index.get().map_or(GRACE, |_| wait + wait / 16 + GRACE);
+        Request { method: Method::GET, url, body: bytes::Bytes::new(), timeout }
     }
 }
 

@@ -4,7 +4,8 @@
 //!
 //! - A name is asked for again when its records expire, but neither in haste nor never ([`DnsConfig::with_ttl_bounds`]).
 //! - That there is no such name, or no such record, is an answer: there are no endpoints. That nobody answers is a
-//!   failure: what was found last stays. So it does for a single target of SRV records, for at most an hour.
+//!   failure: what was found last stays. So it does for a single target of SRV records and for one of the two families
+//!   of addresses, for at most an hour.
 
 mod config;
 mod last_told;
@@ -65,6 +66,12 @@ impl DnsResolver {
 
     /// Every address of every target of the SRV records of `name`, for instance `_otlp._tcp.example.com`, with their
     /// ports, weights and priorities (RFC 2782).
+    ///
+    /// Priorities are obeyed under any strategy: those of a higher number take nothing while one of a lower number can.
+    /// Weights are shares under the strategies that weigh, which the default does not: choose
+    /// [`Weighted`](crate::LoadBalancingStrategy::Weighted), `LeastLoaded` or `Rendezvous` for them. A weight of 0
+    /// counts as 1, the smallest share and not none; if all are 0, all are equal. The target `.` says that the service
+    /// is not there, and a record with port 0 is left out. Of more than 64 records those of the lowest priorities count.
     ///
     /// # Errors
     ///

@@ -1,5 +1,7 @@
 //! Names, against a name server in this process.
 
+mod hostile;
+
 use std::{
     collections::HashMap,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -18,7 +20,11 @@ use hickory_resolver::proto::{
     },
 };
 use parking_lot::Mutex;
-use tokio::{net::UdpSocket, task::AbortHandle};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, UdpSocket},
+    task::AbortHandle,
+};
 
 use super::{DnsConfig, DnsResolver, Lookups, Question, lookup};
 use crate::{Found, Publisher, Resolve};
@@ -31,6 +37,10 @@ enum Say {
     /// This code; with a start of authority if there is no such name.
     Code(ResponseCode),
     Garbage,
+    /// These records, but over UDP nothing but that there is more.
+    OverTcp(u32, Vec<RData>),
+    /// These records, as the answer to a question that nobody asked.
+    OfAnother(u32, Vec<RData>),
 }
 
 struct Server {
@@ -41,20 +51,39 @@ struct Server {
 
 impl Server {
     async fn start() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let (socket, listener) = bound().await;
         let address = socket.local_addr().unwrap();
         let zone: Arc<Mutex<HashMap<_, _>>> = Arc::default();
         let answers = Arc::clone(&zone);
-        let serving = async move {
+        let said = move |query: &Message| {
+            let question = &query.queries[0];
+            answers.lock().get(&(question.name().clone(), question.query_type())).cloned()
+        };
+        let by_tcp = said.clone();
+        let over_udp = async move {
             let mut buffer = [0; 4096];
             loop {
                 let (len, from) = socket.recv_from(&mut buffer).await.unwrap();
                 let Ok(query) = Message::from_vec(&buffer[..len]) else { continue };
-                let question = query.queries[0].clone();
-                let said = answers.lock().get(&(question.name().clone(), question.query_type())).cloned();
-                let _ = socket.send_to(&answer(query, said), from).await;
+                let said = said(&query);
+                let _ = socket.send_to(&answer(query, said, true), from).await;
             }
         };
+        let over_tcp = async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                while let Ok(len) = stream.read_u16().await {
+                    let mut query = vec![0; len.into()];
+                    stream.read_exact(&mut query).await.unwrap();
+                    let query = Message::from_vec(&query).unwrap();
+                    let said = by_tcp(&query);
+                    let answer = answer(query, said, false);
+                    stream.write_u16(answer.len().try_into().unwrap()).await.unwrap();
+                    stream.write_all(&answer).await.unwrap();
+                }
+            }
+        };
+        let serving = async move { tokio::join!(over_udp, over_tcp) };
         Server { address, zone, task: tokio::spawn(serving).abort_handle() }
     }
 
@@ -85,12 +114,24 @@ impl Drop for Server {
     }
 }
 
+/// A port of both kinds.
+async fn bound() -> (UdpSocket, TcpListener) {
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        if let Ok(socket) = UdpSocket::bind(listener.local_addr().unwrap()).await {
+            return (socket, listener);
+        }
+    }
+}
+
 /// The answer to `query`. Of a name that it does not know the server says that there is none.
-fn answer(query: Message, said: Option<Say>) -> Vec<u8> {
+fn answer(query: Message, said: Option<Say>, is_udp: bool) -> Vec<u8> {
     let question = query.queries[0].clone();
     let mut answer = query.into_response();
     match said.unwrap_or(Say::Code(ResponseCode::NXDomain)) {
-        Say::Records(ttl, records) => {
+        Say::OverTcp(..) if is_udp => answer.metadata.truncation = true,
+        Say::OfAnother(..) if is_udp => answer.metadata.id = answer.metadata.id.wrapping_add(1),
+        Say::Records(ttl, records) | Say::OverTcp(ttl, records) | Say::OfAnother(ttl, records) => {
             answer.add_answers(records.into_iter().map(|data| Record::from_rdata(question.name().clone(), ttl, data)));
         }
         Say::Code(code) => {

@@ -1,6 +1,7 @@
 //! The endpoints of a pool, as its source says now.
 
 use std::{
+    collections::HashMap,
     fmt,
     sync::{
         Arc,
@@ -11,18 +12,24 @@ use std::{
     },
 };
 
-use parking_lot::RwLock;
+use otlp_reliability::{CircuitBreakerConfig, Controlled};
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 use super::member::{Member, State};
-use crate::{Balance, Endpoint, LoadBalancer, ResolveError};
+use crate::{Balance, ConfigError, Endpoint, LoadBalancer, ResolveError};
 
 /// What the pool and its tasks share.
 pub(crate) struct Members {
     pub(super) service: String,
     pub(super) balance: Box<dyn Balance>,
     balancer: LoadBalancer,
+    /// The settings of the circuit breakers; `None` is none.
+    breaker: RwLock<Option<CircuitBreakerConfig>>,
     known: RwLock<Known>,
+    /// Held while the list that comes next is made, which takes a while for a long one and calls the program's own code:
+    /// whoever picks goes on with the list before.
+    updating: Mutex<()>,
     next_id: AtomicU64,
     news: Notify,
     /// How much news there was.
@@ -43,8 +50,10 @@ impl Members {
         Members {
             service,
             balance: balancer.balance(),
+            breaker: RwLock::new(balancer.circuit_breaker()),
             balancer,
             known: RwLock::new(Known { list: Arc::new([]), generation: 0, failure: None }),
+            updating: Mutex::new(()),
             next_id: AtomicU64::new(0),
             news: Notify::new(),
             changes: AtomicU64::new(0),
@@ -71,19 +80,36 @@ impl Members {
 
     /// The endpoints are these now. Those that were there stay as they are.
     pub(super) fn found(&self, endpoints: &[Endpoint]) {
-        let mut known = self.known.write();
-        let member = |endpoint: &Endpoint| {
-            let before = known.list.iter().find(|member| member.endpoint.is_same_instance(endpoint));
-            match before {
-                Some(same) if same.endpoint == *endpoint => Arc::clone(same),
-                Some(before) => Arc::new(Member { endpoint: endpoint.clone(), state: Arc::clone(&before.state) }),
-                None => Arc::new(Member { endpoint: endpoint.clone(), state: Arc::new(self.state_of(endpoint)) }),
-            }
+        let updating = self.updating.lock();
+        let list = self.list();
+        let before: HashMap<_, _> = list.iter().map(|member| (place(&member.endpoint), member)).collect();
+        let member = |endpoint: &Endpoint| match before.get(&place(endpoint)) {
+            Some(same) if same.endpoint == *endpoint => Arc::clone(same),
+            Some(before) => Arc::new(Member { endpoint: endpoint.clone(), state: Arc::clone(&before.state) }),
+            None => Arc::new(Member { endpoint: endpoint.clone(), state: Arc::new(self.state_of(endpoint)) }),
         };
         let list = endpoints.iter().map(member).collect();
+        let mut known = self.known.write();
         *known = Known { list, generation: known.generation + 1, failure: None };
         drop(known);
+        drop(updating);
         self.changed();
+    }
+
+    /// Gives circuit breakers that are as the client says other settings; others stay as they are.
+    pub(super) fn reload_circuit_breakers(&self, settings: &CircuitBreakerConfig) -> Result<(), ConfigError> {
+        settings.validate()?;
+        if !self.balancer.has_circuit_breakers_of_client() {
+            return Ok(());
+        }
+        // So that who comes meanwhile has the new settings as well.
+        let _updating = self.updating.lock();
+        *self.breaker.write() = Some(settings.clone());
+        let settings = settings.clone().into();
+        for control in self.list().iter().filter_map(|member| member.state.breaker.as_ref()?.control()) {
+            control.reload(&settings)?;
+        }
+        Ok(())
     }
 
     pub(super) fn failed(&self, error: ResolveError) {
@@ -107,10 +133,15 @@ impl Members {
 
     fn state_of(&self, endpoint: &Endpoint) -> State {
         // The settings have been checked, so a breaker that cannot be built is none.
-        let breaker = self.balancer.circuit_breaker().and_then(|settings| settings.build().ok());
+        let breaker = self.breaker.read().clone().and_then(|settings| settings.build().ok());
         let breaker = breaker.map(|breaker| breaker.with_observer(self.balancer.observer(endpoint)));
         State::new(self.next_id.fetch_add(1, Relaxed), breaker)
     }
+}
+
+/// What an endpoint is known by, whatever else changes.
+fn place(endpoint: &Endpoint) -> (&str, u16) {
+    (&endpoint.host, endpoint.port)
 }
 
 impl fmt::Debug for Members {

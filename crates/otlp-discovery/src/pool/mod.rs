@@ -7,11 +7,15 @@
 //! - What a request holds (its place in the load, its place as a probe) is given back when it is dropped.
 
 mod choose;
+#[cfg(test)]
+mod churn_tests;
 mod error;
 mod member;
 mod members;
 mod picked;
 mod ready;
+#[cfg(test)]
+mod reload_tests;
 mod snapshot;
 mod tasks;
 #[cfg(test)]
@@ -19,6 +23,7 @@ mod tests;
 
 use std::{fmt, pin::pin, sync::Arc};
 
+use otlp_reliability::CircuitBreakerConfig;
 use tokio::runtime;
 
 pub use self::{
@@ -33,6 +38,9 @@ use crate::{ConfigError, Endpoint, LoadBalancer, Resolve};
 
 /// The endpoints of a service, kept up to date, and balanced over. Clones are the same pool; the last one that is dropped
 /// ends the watching.
+///
+/// Of what a source finds it has at most 10,000: those of the lowest priorities, and of these the first by host and port. More
+/// are left out, and [`PoolSnapshot::failure`] says so.
 ///
 /// ```
 /// use otlp_discovery::{LoadBalancer, ServiceDiscovery, Verdict};
@@ -142,6 +150,16 @@ impl ServicePool {
     pub fn probe(&self) {
         self.members().list().iter().for_each(|member| member.state.probe());
         self.members().changed();
+    }
+
+    /// Gives the circuit breakers other settings, of endpoints that are there and that come, if the client that balances
+    /// said what they are ([`LoadBalancer::or_circuit_breaker`]). What they know of their endpoints stays.
+    ///
+    /// # Errors
+    ///
+    /// Settings that cannot work, of which nothing is taken.
+    pub fn reload_circuit_breakers(&self, settings: &CircuitBreakerConfig) -> Result<(), ConfigError> {
+        self.members().reload_circuit_breakers(settings)
     }
 
     /// How often what is known has changed: endpoints that come, go, fail, or are well again, and sources that fail.

@@ -12,10 +12,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::{CheckHealth, Checking, LoadBalancingStrategy, Verdict};
 
-const BREAK: Duration = Duration::from_secs(10);
+pub(super) const BREAK: Duration = Duration::from_secs(10);
 
 /// Leaves an endpoint after one failure, for [`BREAK`].
-fn balancer() -> LoadBalancer {
+pub(super) fn balancer() -> LoadBalancer {
     let breaker = CircuitBreakerConfig::new()
         .with_failure_rate(None)
         .with_consecutive_failures(1)
@@ -24,17 +24,17 @@ fn balancer() -> LoadBalancer {
     LoadBalancer::new().with_circuit_breaker(breaker)
 }
 
-fn endpoint(name: &str) -> Endpoint {
+pub(super) fn endpoint(name: &str) -> Endpoint {
     Endpoint::new(name, 80)
 }
 
-fn pool(balancer: LoadBalancer, names: &[&str]) -> ServicePool {
+pub(super) fn pool(balancer: LoadBalancer, names: &[&str]) -> ServicePool {
     let pool = ServicePool::new("test".to_owned(), balancer).unwrap();
     pool.found(&names.iter().copied().map(endpoint).collect::<Vec<_>>());
     pool
 }
 
-fn fail(pool: &ServicePool, name: &str) {
+pub(super) fn fail(pool: &ServicePool, name: &str) {
     while pool.takes_all() {
         let picked = pool.pick_well(&PickRequest::new()).unwrap();
         if picked.endpoint().host == name {
@@ -310,6 +310,120 @@ async fn a_check_that_panics_has_failed() {
     let failures = pool.snapshot().endpoints.into_iter().map(|one| one.check_failure).collect::<Vec<_>>();
     let panicked = Some("the check panicked".to_owned());
     assert_eq!(failures, [panicked.clone(), panicked, None]);
+}
+
+/// A source that publishes what the test says, all of it before anybody can look.
+struct AtOnce(fn(&crate::Publisher));
+
+impl Resolve for AtOnce {
+    fn name(&self) -> String {
+        "script".to_owned()
+    }
+
+    fn watch<'a>(&'a self, _service: &'a str, publisher: &'a crate::Publisher) -> crate::Watching<'a> {
+        Box::pin(async {
+            (self.0)(publisher);
+            std::future::pending().await
+        })
+    }
+}
+
+/// What a pool makes of a source once it has heard of it.
+async fn told(publish: fn(&crate::Publisher)) -> PoolSnapshot {
+    let pool = ServicePool::new("test".to_owned(), balancer()).unwrap();
+    pool.watch_on(&runtime::Handle::current(), Some(Arc::new(AtOnce(publish))));
+    pool.changed_since(0).await;
+    pool.snapshot()
+}
+
+#[tokio::test]
+async fn an_answer_counts_though_a_failure_came_before_anybody_looked() {
+    let known = told(|publisher| {
+        publisher.found(vec![endpoint("a")]);
+        publisher.failed(crate::ResolveError { source_name: "script".into(), message: "gone".into() });
+    })
+    .await;
+    assert_eq!(known.endpoints.len(), 1, "{known:?}");
+    let known = told(|publisher| {
+        publisher.failed(crate::ResolveError { source_name: "script".into(), message: "gone".into() });
+        publisher.found(vec![endpoint("a")]);
+    })
+    .await;
+    assert!(known.failure.is_none() && known.endpoints.len() == 1, "{known:?}");
+}
+
+#[tokio::test]
+async fn a_source_that_panics_is_said_and_what_it_found_stays() {
+    let known = told(|publisher| {
+        publisher.found(vec![endpoint("a")]);
+        panic!("scripted");
+    })
+    .await;
+    assert_eq!(known.endpoints.len(), 1, "{known:?}");
+    assert_eq!(known.failure.unwrap().to_string(), "script: it panicked, and is not asked any more");
+}
+
+#[tokio::test]
+async fn of_a_hundred_thousand_instances_the_first_of_the_best_priority_are_used_and_that_is_said() {
+    let known = told(|publisher| {
+        let many =
+            (0..100_000).map(|number| endpoint(&format!("{number:06}")).with_priority(u16::from(number < 95_000)));
+        publisher.found(many.collect());
+    })
+    .await;
+    let failure = known.failure.unwrap().to_string();
+    assert!(failure.starts_with("script: it names 100000 instances, of which 10000 are used"), "{failure}");
+    assert_eq!(known.endpoints.len(), 10_000);
+    let hosts = |from: usize, to: usize| [from, to].map(|at| known.endpoints[at].endpoint.host.clone());
+    assert_eq!(hosts(0, 4_999), ["095000", "099999"], "those that are to be tried first");
+    assert_eq!(hosts(5_000, 9_999), ["000000", "004999"]);
+}
+
+#[test]
+fn what_makes_observers_may_look_at_the_pool() {
+    let place: Arc<std::sync::OnceLock<ServicePool>> = Arc::default();
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let (within, all) = (place.clone(), seen.clone());
+    let balancer = balancer().with_observers(move |_| {
+        all.lock().unwrap().extend(within.get().map(|pool| pool.snapshot().endpoints.len()));
+        Arc::new(())
+    });
+    let pool = pool(balancer, &["a"]);
+    place.set(pool.clone()).unwrap();
+    pool.found(&[endpoint("a"), endpoint("b")]);
+    assert_eq!(*seen.lock().unwrap(), [1], "the list before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_endpoints_that_are_all_dead_the_first_that_is_back_takes_everything() {
+    let pool = pool(balancer(), &["a", "b", "c"]);
+    ["a", "b", "c"].iter().for_each(|name| fail(&pool, name));
+    assert!(pool.pick_well(&PickRequest::new()).is_err());
+    pool.ready().await;
+    // Each gets its probe; "b" alone is back.
+    for _ in 0..3 {
+        let probe = pool.pick_well(&PickRequest::new()).unwrap();
+        let is_back = probe.endpoint().host == "b";
+        probe.report(if is_back { Verdict::Success } else { Verdict::Failure });
+    }
+    assert_eq!(distinct(&pool, 30), set(&["b"]));
+}
+
+#[tokio::test]
+async fn requests_that_are_cancelled_give_their_load_back() {
+    let pool = pool(LoadBalancer::new().with_strategy(LoadBalancingStrategy::LeastLoaded), &["a", "b"]);
+    let mut requests = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let picked = pool.pick().unwrap();
+        requests.spawn(async move {
+            let _held = picked;
+            std::future::pending::<()>().await;
+        });
+    }
+    let loads = || pool.snapshot().endpoints.iter().map(|one| one.in_flight).collect::<Vec<_>>();
+    assert_eq!(loads().iter().sum::<usize>(), 100);
+    requests.shutdown().await;
+    assert_eq!(loads(), [0, 0]);
 }
 
 proptest! {

@@ -20,6 +20,12 @@ pub enum DiscoveryError {
         /// The names that have a source.
         known: Vec<String>,
     },
+    /// The endpoints of the service are no list.
+    #[error("the endpoints of the service {service:?} are not listed (with_endpoints), so they cannot be replaced")]
+    NotListed {
+        /// Its name.
+        service: String,
+    },
     /// There is no tokio runtime to watch on.
     #[error("service discovery watches in the background: start it inside of a tokio runtime")]
     NoRuntime,

@@ -5,10 +5,14 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio::{runtime, task::AbortHandle};
 
-use super::{DiscoveryError, ServiceDiscovery, registration::Registration, source::Ready};
+use super::{
+    DiscoveryError, ServiceDiscovery,
+    registration::Registration,
+    source::{Ready, distinct},
+};
 #[cfg(feature = "consul")]
 use crate::{ConsulRegistration, ConsulResolver};
-use crate::{LoadBalancer, ServicePool};
+use crate::{Endpoint, LoadBalancer, ServicePool};
 
 /// Finds services, and keeps what it found up to date. Clones are the same.
 #[derive(Clone)]
@@ -29,6 +33,8 @@ struct Inner {
 struct State {
     runtime: Option<runtime::Handle>,
     pools: BTreeMap<String, ServicePool>,
+    /// Lists that took the place of those of the settings.
+    lists: BTreeMap<String, Arc<[Endpoint]>>,
     /// What is watched as soon as there is a runtime.
     waiting: Vec<(ServicePool, Ready)>,
     registering: Option<AbortHandle>,
@@ -87,21 +93,66 @@ impl Discovery {
     ///
     /// There is no source for a service of that name, or a setting cannot work.
     pub fn discover_with(&self, service: &str, balancer: LoadBalancer) -> Result<ServicePool, DiscoveryError> {
-        let mut state = self.inner.state.lock();
-        if let Some(pool) = state.pools.get(service) {
-            return Ok(pool.clone());
-        }
+        let listed = {
+            let state = self.inner.state.lock();
+            if let Some(pool) = state.pools.get(service) {
+                return Ok(pool.clone());
+            }
+            state.lists.get(service).cloned()
+        };
         let source = self.inner.source(service)?;
         let pool = ServicePool::new(service.to_owned(), balancer)?;
+        // Without the lock: those who observe endpoints that come are code of the program.
         if let Ready::Fixed(endpoints) = source {
-            pool.found(endpoints);
+            pool.found(listed.as_ref().unwrap_or(endpoints));
+        }
+        let mut state = self.inner.state.lock();
+        if let Some(earlier) = state.pools.get(service) {
+            return Ok(earlier.clone());
         }
         match &state.runtime {
             Some(runtime) => watch(runtime, &pool, source),
             None => state.waiting.push((pool.clone(), source.clone())),
         }
         state.pools.insert(service.to_owned(), pool.clone());
+        let replaced = state.lists.get(service).filter(|now| Some(*now) != listed.as_ref()).cloned();
+        drop(state);
+        if let Some(endpoints) = replaced {
+            pool.found(&endpoints);
+        }
         Ok(pool)
+    }
+
+    /// Whether the endpoints of `service` are listed, and can be replaced by others.
+    pub fn is_listed(&self, service: &str) -> bool {
+        matches!(self.inner.sources.get(service), Some(Ready::Fixed(_)))
+    }
+
+    /// Makes these the endpoints of a service whose endpoints are listed
+    /// ([`with_endpoints`](ServiceDiscovery::with_endpoints)). Those that stay keep what is known of them.
+    ///
+    /// # Errors
+    ///
+    /// There is no list for a service of that name: it has another source, or none.
+    pub fn replace_endpoints(
+        &self,
+        service: &str,
+        endpoints: impl IntoIterator<Item = Endpoint>,
+    ) -> Result<(), DiscoveryError> {
+        if !self.is_listed(service) {
+            return Err(DiscoveryError::NotListed { service: service.to_owned() });
+        }
+        let endpoints: Arc<[Endpoint]> = distinct(endpoints.into_iter().collect()).into();
+        let pool = {
+            let mut state = self.inner.state.lock();
+            state.lists.insert(service.to_owned(), Arc::clone(&endpoints));
+            state.pools.get(service).cloned()
+        };
+        // Without the lock: those who observe endpoints that come are code of the program.
+        if let Some(pool) = pool {
+            pool.found(&endpoints);
+        }
+        Ok(())
     }
 
     /// Takes this service out of the registry, if it is there; waits for at most `timeout`. The watching goes on.

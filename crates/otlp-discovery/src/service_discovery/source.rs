@@ -53,7 +53,7 @@ impl Source {
 }
 
 /// By host and port, each once.
-fn distinct(mut endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
+pub(super) fn distinct(mut endpoints: Vec<Endpoint>) -> Vec<Endpoint> {
     endpoints.sort_by(|a, b| (&a.host, a.port).cmp(&(&b.host, b.port)));
     endpoints.dedup_by(|a, b| a.is_same_instance(b));
     endpoints

@@ -3,11 +3,15 @@
 use std::{
     collections::BTreeMap,
     io,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
 use otlp_discovery::{
-    Discovery, HttpCheck, LoadBalancer, LoadBalancingStrategy, Picked, ServiceDiscovery, ServicePool, Verdict,
+    Discovery, Endpoint, HttpCheck, LoadBalancer, LoadBalancingStrategy, Picked, ServiceDiscovery, ServicePool, Verdict,
 };
 use otlp_reliability::CircuitBreakerConfig;
 use tokio::{
@@ -132,4 +136,45 @@ async fn wait_until(holds: impl Fn() -> bool) {
         assert!(begun.elapsed() < DEADLINE);
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_list_is_replaced_and_those_that_stay_keep_their_place() {
+    let discovery =
+        ServiceDiscovery::new().with_static_endpoints("a", ["x:1", "y:1"]).start(LoadBalancer::new()).unwrap();
+    let pool = discovery.discover("a").unwrap();
+    let before = pool.ids();
+    discovery.replace_endpoints("a", [Endpoint::new("y", 1), Endpoint::new("z", 1), Endpoint::new("y", 1)]).unwrap();
+    let names: Vec<String> = pool.snapshot().endpoints.iter().map(|one| one.endpoint.to_string()).collect();
+    assert_eq!(names, ["y:1", "z:1"]);
+    assert_eq!(pool.ids()[0], before[1]);
+    assert_ne!(pool.ids()[1], before[0]);
+    let error = discovery.replace_endpoints("b", []).unwrap_err().to_string();
+    assert!(error.contains("\"b\" are not listed"), "{error}");
+}
+
+#[tokio::test]
+async fn a_list_that_is_replaced_before_anybody_asks_counts() {
+    let discovery = ServiceDiscovery::new().with_static_endpoints("a", ["x:1"]).start(LoadBalancer::new()).unwrap();
+    discovery.replace_endpoints("a", [Endpoint::new("y", 1)]).unwrap();
+    assert_eq!(discovery.discover("a").unwrap().pick().unwrap().endpoint().host, "y");
+}
+
+#[tokio::test]
+async fn whoever_observes_a_service_that_is_found_may_ask_for_another_and_change_the_list() {
+    let handle: Arc<OnceLock<Discovery>> = Arc::default();
+    let (asks, has_replaced) = (Arc::clone(&handle), AtomicBool::new(false));
+    let balancer = LoadBalancer::new().with_observers(move |_| {
+        let discovery = asks.get().unwrap();
+        discovery.discover("b").unwrap();
+        if !has_replaced.swap(true, Relaxed) {
+            discovery.replace_endpoints("a", [Endpoint::new("z", 1)]).unwrap();
+        }
+        Arc::new(())
+    });
+    let services = ServiceDiscovery::new().with_static_endpoints("a", ["x:1"]).with_static_endpoints("b", ["y:1"]);
+    let discovery = services.start(LoadBalancer::new()).unwrap();
+    handle.set(discovery.clone()).unwrap();
+    let pool = discovery.discover_with("a", balancer.with_circuit_breaker(CircuitBreakerConfig::new())).unwrap();
+    assert_eq!(pool.pick().unwrap().endpoint().host, "z", "the list that came last counts");
 }

@@ -17,7 +17,7 @@ use std::{
 
 use otlp_batch::{Attempts, Batch, BatchExporter, ExportFuture, MemoryBudget, ReadyFuture};
 use otlp_core::{ExportError, Outcome, Signal, TraceId};
-use otlp_discovery::{PickRequest, Picked, ServicePool};
+use otlp_discovery::{Breaker, Endpoint, PickRequest, Picked, ServicePool};
 use otlp_reliability::{Control, Judge, Retry};
 use parking_lot::Mutex;
 
@@ -32,9 +32,14 @@ use crate::{
 ///
 /// The [`ServicePool`] chooses, with the first trace id of the batch as the key: batches of spans and log records that
 /// begin with the same trace go to the same endpoint under
-/// [`Rendezvous`](otlp_discovery::LoadBalancingStrategy::Rendezvous); metrics, which have no trace, go by chance. A
-/// receiver that asks for a delay is left alone for so long while others take its part.
-pub struct BalancedExporter<A: Attempt> {
+/// [`Rendezvous`](otlp_discovery::LoadBalancingStrategy::Rendezvous); metrics, which have no trace, go by chance. A batch
+/// is never taken apart for this: the other traces in it go along, so the spans of *one* trace, which end up in several
+/// batches and come from several processes, are spread over several endpoints. For tail sampling, where one receiver must
+/// see all spans of a trace, put a tier of Collectors with the `loadbalancing` exporter in front of it, or write to Kafka
+/// with `partition_traces_by_id`.
+///
+/// A receiver that asks for a delay is left alone for so long while others take its part.
+pub struct BalancedExporter<A: Attempt + 'static> {
     repeat: Repeat,
     balanced: Balanced<A>,
 }
@@ -54,15 +59,16 @@ struct Course<P> {
     tried: Mutex<Vec<u64>>,
 }
 
-impl<A: Attempt> BalancedExporter<A> {
+impl<A: Attempt + 'static> BalancedExporter<A> {
     /// Balances over the endpoints of `pool`, repeating attempts as `retry` says; `hurry` ends the waits in between.
     ///
-    /// `connect` makes what sends to the endpoint that was picked; it is called on the runtime of the delivery. All that
-    /// it makes prepare a batch in the same way. `name` is what the ledger calls the destination.
+    /// `connect` makes what sends to an endpoint, which may have a circuit breaker. It is called on a thread of its own,
+    /// within the runtime of the delivery, and may block: meanwhile batches go to the other endpoints. All that it makes
+    /// prepare a batch in the same way. `name` is what the ledger calls the destination.
     pub fn new(
         name: impl Into<String>,
         pool: ServicePool,
-        connect: impl Fn(&Picked) -> Result<A, ExportError> + Send + Sync + 'static,
+        connect: impl Fn(&Endpoint, Option<&Breaker>) -> Result<A, ExportError> + Send + Sync + 'static,
         retry: Retry,
         hurry: Hurry,
     ) -> Self {
@@ -85,7 +91,7 @@ impl<A: Attempt> BalancedExporter<A> {
     }
 }
 
-impl<A: Attempt> Balanced<A> {
+impl<A: Attempt + 'static> Balanced<A> {
     /// The outcome of an attempt at the endpoint that was picked.
     async fn send(
         &self,
@@ -94,7 +100,7 @@ impl<A: Attempt> Balanced<A> {
         picked: &Picked,
         attempts: &Attempts<'_>,
     ) -> Outcome {
-        let transport = match self.transports.of(picked, &self.pool) {
+        let transport = match self.transports.of(picked, &self.pool).await {
             Ok(transport) => transport,
             Err(error) => return Outcome::retry(error),
         };
@@ -139,7 +145,7 @@ impl<A: Attempt> Balanced<A> {
     }
 }
 
-impl<A: Attempt> Route for Balanced<A> {
+impl<A: Attempt + 'static> Route for Balanced<A> {
     type Course = Course<A::Prepared>;
 
     fn begin(&self, batch: &Batch, memory: &MemoryBudget) -> Result<Self::Course, ExportError> {
@@ -172,7 +178,7 @@ impl<A: Attempt> Route for Balanced<A> {
     }
 }
 
-impl<A: Attempt> BatchExporter for BalancedExporter<A> {
+impl<A: Attempt + 'static> BatchExporter for BalancedExporter<A> {
     fn name(&self) -> String {
         self.repeat.name.clone()
     }
@@ -186,13 +192,13 @@ impl<A: Attempt> BatchExporter for BalancedExporter<A> {
     }
 }
 
-impl<A: Attempt> Governed for BalancedExporter<A> {
+impl<A: Attempt + 'static> Governed for BalancedExporter<A> {
     fn policies(&self) -> Vec<(&'static str, Arc<dyn Control>)> {
         self.repeat.policies(&self.balanced)
     }
 }
 
-impl<A: Attempt> fmt::Debug for BalancedExporter<A> {
+impl<A: Attempt + 'static> fmt::Debug for BalancedExporter<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BalancedExporter")
             .field("name", &self.repeat.name)

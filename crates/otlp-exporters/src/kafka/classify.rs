@@ -32,6 +32,7 @@ impl Failure {
                 Failure::Refused(error(ErrorKind::Unauthorized))
             }
             Code::InvalidTopic
+            | Code::InvalidArgument
             | Code::InvalidRecord
             | Code::InvalidTimestamp
             | Code::PolicyViolation
@@ -80,24 +81,64 @@ fn text(code: Code, topic: &str, about: Option<&str>) -> String {
 mod tests {
     use super::*;
 
+    /// As the failure of a message: the kind of its error, and whether brokers may have it, or why it is not sent again.
+    fn consequence(code: Code) -> (ErrorKind, &'static str) {
+        match Failure::of(code, "t", None) {
+            Failure::Retry { error, may_have_arrived: true } => (error.kind(), "again, perhaps twice"),
+            Failure::Retry { error, .. } => (error.kind(), "again"),
+            Failure::TooLarge(error) => (error.kind(), "in halves"),
+            Failure::Refused(error) => (error.kind(), "never"),
+        }
+    }
+
     #[test]
     fn each_kind_of_error_has_its_consequence() {
-        for (code, kind, arrived) in [
-            (Code::MessageTimedOut, ErrorKind::Timeout, true),
-            (Code::UnknownTopicOrPartition, ErrorKind::Unavailable, false),
-            (Code::NotEnoughReplicas, ErrorKind::Unavailable, false),
-            (Code::NotEnoughReplicasAfterAppend, ErrorKind::Unavailable, true),
-            (Code::QueueFull, ErrorKind::Throttled, false),
-            (Code::BrokerTransportFailure, ErrorKind::Network, true),
-            (Code::PurgeQueue, ErrorKind::Network, false),
-            (Code::Unknown, ErrorKind::Unavailable, true),
-        ] {
-            let Failure::Retry { error, may_have_arrived } = Failure::of(code, "t", None) else { panic!("{code}") };
-            assert_eq!((error.kind(), may_have_arrived), (kind, arrived), "{code}");
+        use ErrorKind::{Network, Refused, Throttled, Timeout, TooLarge, Unauthorized, Unavailable};
+        let rows: [(&[Code], ErrorKind, &str); 12] = [
+            (&[Code::MessageSizeTooLarge, Code::MessageBatchTooLarge, Code::InvalidMessageSize], TooLarge, "in halves"),
+            (&[Code::TopicAuthorizationFailed, Code::ClusterAuthorizationFailed], Unauthorized, "never"),
+            (
+                &[
+                    Code::InvalidTopic,
+                    Code::InvalidArgument,
+                    Code::InvalidRecord,
+                    Code::InvalidTimestamp,
+                    Code::PolicyViolation,
+                    Code::UnsupportedCompressionType,
+                    Code::UnsupportedForMessageFormat,
+                    Code::InvalidRequiredAcks,
+                ],
+                Refused,
+                "never",
+            ),
+            (
+                &[Code::UnknownTopic, Code::UnknownPartition, Code::UnknownTopicOrPartition, Code::LeaderNotAvailable],
+                Unavailable,
+                "again",
+            ),
+            (&[Code::NotLeaderForPartition, Code::ISRInsufficient, Code::NotEnoughReplicas], Unavailable, "again"),
+            (&[Code::NotEnoughReplicasAfterAppend], Unavailable, "again, perhaps twice"),
+            (&[Code::QueueFull, Code::ThrottlingQuotaExceeded], Throttled, "again"),
+            (&[Code::Authentication, Code::SaslAuthenticationFailed, Code::SSL], Network, "again"),
+            (&[Code::Resolve, Code::PurgeQueue], Network, "again"),
+            (
+                &[Code::AllBrokersDown, Code::BrokerTransportFailure, Code::NetworkException, Code::PurgeInflight],
+                Network,
+                "again, perhaps twice",
+            ),
+            (
+                &[Code::MessageTimedOut, Code::OperationTimedOut, Code::RequestTimedOut, Code::TimedOutQueue],
+                Timeout,
+                "again, perhaps twice",
+            ),
+            // What nobody has a row for.
+            (&[Code::Unknown, Code::Fail, Code::Fatal, Code::KafkaStorageError], Unavailable, "again, perhaps twice"),
+        ];
+        for (codes, kind, what) in rows {
+            for code in codes {
+                assert_eq!(consequence(*code), (kind, what), "{code}");
+            }
         }
-        assert!(matches!(Failure::of(Code::MessageSizeTooLarge, "t", None), Failure::TooLarge(_)));
-        assert!(matches!(Failure::of(Code::TopicAuthorizationFailed, "t", None), Failure::Refused(_)));
-        assert!(matches!(Failure::of(Code::InvalidTopic, "t", None), Failure::Refused(_)));
     }
 
     #[test]

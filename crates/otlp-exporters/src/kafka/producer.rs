@@ -1,14 +1,7 @@
 //! librdkafka's producer, and the thread that brings its delivery reports. What must hold: nothing here waits for a broker
 //! on the caller's thread, neither in sending nor in drop, and nothing is logged.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    thread,
-    time::Duration,
-};
+use std::{sync::Arc, thread, time::Duration};
 
 use parking_lot::Mutex;
 use rdkafka::{
@@ -70,10 +63,10 @@ impl Producer {
     }
 }
 
-/// A producer with its thread.
+/// A producer with its thread, which ends when it is the last that has the producer: so the producer itself ends there, and
+/// never on the thread that drops this.
 struct Polled {
     producer: Arc<BaseProducer<Reports>>,
-    is_over: Arc<AtomicBool>,
 }
 
 impl Polled {
@@ -81,13 +74,12 @@ impl Polled {
         let reports = Reports { complaint: Arc::clone(complaint) };
         let producer = BaseProducer::from_config_and_context(config, reports).map_err(refusal)?;
         let producer = Arc::new(producer);
-        let is_over = Arc::new(AtomicBool::new(false));
-        let polled = Polled { producer: Arc::clone(&producer), is_over: Arc::clone(&is_over) };
+        let polled = Polled { producer: Arc::clone(&producer) };
         let poll = move || {
-            while !is_over.load(Relaxed) {
+            while Arc::strong_count(&producer) > 1 {
                 producer.poll(Duration::from_millis(100));
             }
-            // Here ends the producer itself, which takes a moment: what it still has is given up.
+            // Here ends the producer, which takes a moment: what it still has is given up.
         };
         let spawned = thread::Builder::new().name("otlp-kafka".to_owned()).spawn(poll);
         spawned.map_err(|error| KafkaConfigError::Start { reason: error.to_string() })?;
@@ -104,12 +96,6 @@ impl Polled {
             Ok(()) => Ok(receiver),
             Err((error, _)) => Err(error.rdkafka_error_code().unwrap_or(Code::Fail)),
         }
-    }
-}
-
-impl Drop for Polled {
-    fn drop(&mut self) {
-        self.is_over.store(true, Relaxed);
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::FaultRule;
 use crate::failure::{Failure, GrpcCode, RetryHint};
 
 /// What is done to a request instead of serving it.
@@ -208,16 +207,6 @@ impl Fault {
             | Fault::OversizedAnswer { stored, .. } => *stored,
             Fault::Fail(_) | Fault::Reject { .. } | Fault::Delay { .. } => false,
         }
-    }
-
-    /// A rule that does this to the next `count` requests.
-    pub fn times(self, count: u64) -> FaultRule {
-        FaultRule::from(self).times(count)
-    }
-
-    /// A rule that does this to requests of `signal` alone.
-    pub fn on(self, signal: otlp_core::Signal) -> FaultRule {
-        FaultRule::from(self).on(signal)
     }
 }
 

@@ -85,6 +85,18 @@ impl FaultRule {
     }
 }
 
+impl Fault {
+    /// A rule that does this to the next `count` requests.
+    pub fn times(self, count: u64) -> FaultRule {
+        FaultRule::from(self).times(count)
+    }
+
+    /// A rule that does this to requests of `signal` alone.
+    pub fn on(self, signal: Signal) -> FaultRule {
+        FaultRule::from(self).on(signal)
+    }
+}
+
 impl From<Fault> for FaultRule {
     fn from(fault: Fault) -> Self {
         FaultRule { signal: None, left: None, choice: Choice::One(fault) }

@@ -1,6 +1,6 @@
 //! One connection: TLS, the version of HTTP, and its requests until it ends or is broken.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use hyper::{
     server::conn::{http1, http2},
@@ -15,7 +15,9 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    Shared, Speaks, dispatch,
+    Shared, Speaks,
+    context::Context,
+    dispatch,
     pings::count_pings,
     preface,
     wire::{ConnectionControl, Wire},
@@ -38,16 +40,6 @@ pub(super) struct Connection {
     pub(super) too_many: bool,
     /// Becomes `true` when the connection is to end in order.
     pub(super) closing: watch::Receiver<bool>,
-}
-
-/// What a request needs to know of its connection.
-#[derive(Clone)]
-pub(super) struct Context {
-    pub(super) shared: Arc<Shared>,
-    pub(super) control: Arc<ConnectionControl>,
-    pub(super) tls: Option<TlsVersion>,
-    pub(super) speaks: Speaks,
-    pub(super) too_many: bool,
 }
 
 /// Serves the connection. Cancelled, it resets it.
@@ -136,27 +128,25 @@ where
             .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(PING_AFTER)
             .serve_connection(TokioIo::new(count_pings(stream, requests)), service);
-        let mut served = std::pin::pin!(served);
-        tokio::select! {
-            _ = served.as_mut() => {}
-            () = closing => {
-                served.as_mut().graceful_shutdown();
-                let _ = served.await;
-            }
-        }
+        serve_until(closing, served, |served| served.graceful_shutdown()).await;
     } else {
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout)
             .max_header_size(limits.header_bytes)
             .serve_connection(TokioIo::new(stream), service);
-        let mut served = std::pin::pin!(served);
-        tokio::select! {
-            _ = served.as_mut() => {}
-            () = closing => {
-                served.as_mut().graceful_shutdown();
-                let _ = served.await;
-            }
+        serve_until(closing, served, |served| served.graceful_shutdown()).await;
+    }
+}
+
+/// Serves until the connection has ended, or is to end: then with the answers that it owes, and no more.
+async fn serve_until<S: Future>(closing: impl Future<Output = ()>, served: S, end_in_order: impl FnOnce(Pin<&mut S>)) {
+    let mut served = std::pin::pin!(served);
+    tokio::select! {
+        _ = served.as_mut() => {}
+        () = closing => {
+            end_in_order(served.as_mut());
+            let _ = served.await;
         }
     }
 }

@@ -1,17 +1,15 @@
-//! Which protocol a request speaks, and its entry in the log of requests.
+//! Which protocol a request speaks, and so who answers it.
 
-use http::{
-    HeaderMap, Request, Response,
-    header::{CONTENT_TYPE, HeaderName},
-};
+use http::{Request, Response};
 use hyper::body::Incoming;
 
 use super::{
     answer::{AnswerBody, StreamReset},
-    connection::Context,
-    grpc, http as http_protocol,
+    context::Context,
+    grpc,
+    headers::content_type,
+    http as http_protocol,
 };
-use crate::Encoding;
 
 /// Answers a request. An error makes the HTTP layer reset the stream, or the connection of HTTP/1.
 pub(super) async fn answer(context: Context, request: Request<Incoming>) -> Result<Response<AnswerBody>, StreamReset> {
@@ -24,16 +22,4 @@ pub(super) async fn answer(context: Context, request: Request<Incoming>) -> Resu
     } else {
         http_protocol::answer(context, parts, headers, body).await
     }
-}
-
-/// The media type without its parameters.
-pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    Some(value.split(';').next().unwrap_or(value).trim())
-}
-
-/// The compression that a header names; `None` if it is not one that we know.
-pub(super) fn encoding(headers: &HeaderMap, name: &HeaderName) -> Option<Encoding> {
-    let name = headers.get(name).map_or(Some("identity"), |value| value.to_str().ok());
-    name.and_then(Encoding::from_name)
 }

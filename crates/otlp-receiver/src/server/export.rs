@@ -7,8 +7,8 @@ use otlp_core::Signal;
 
 use super::{
     answer::{Broken, StreamReset},
-    connection::Context,
-    supervisor::Command,
+    command::Command,
+    context::Context,
 };
 use crate::{
     Encoding, Fault, InjectedFault, Protocol, ResetPoint, ResetScope,

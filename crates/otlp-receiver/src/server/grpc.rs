@@ -14,15 +14,15 @@ use prost::Message;
 
 use super::{
     answer::{AnswerBody, StreamReset},
-    body,
-    connection::Context,
-    dispatch::{self, content_type},
+    context::Context,
     export::{self, Export, Verdict},
+    headers::{content_type, encoding},
 };
 use crate::{
     Answer, Encoding, Protocol,
     compression::ACCEPTED,
     failure::{Failure, GrpcCode},
+    limits::Reservation,
     message::collector::ExportServiceResponse,
 };
 
@@ -58,7 +58,7 @@ pub(super) async fn answer(
     request: Incoming,
 ) -> Result<Response<AnswerBody>, StreamReset> {
     let requests = context.shared.requests.clone();
-    let encoding = dispatch::encoding(&headers, &GRPC_ENCODING);
+    let encoding = encoding(&headers, &GRPC_ENCODING);
     let is_grpc = matches!(content_type(&headers), Some("application/grpc" | "application/grpc+proto"));
     let id = requests.begin(context.control.id(), context.tls, parts.uri.path(), headers);
     requests.update(id, |record| {
@@ -92,15 +92,12 @@ async fn receive(
     path: &str,
     encoding: Option<Encoding>,
     request: Incoming,
-) -> Result<(Export, crate::limits::Reservation), Failure> {
-    if context.too_many {
-        return Err(Failure::grpc(GrpcCode::Unavailable).with_message("the receiver has too many connections"));
-    }
+) -> Result<(Export, Reservation), Failure> {
+    context.admit()?;
     let unimplemented = |message: String| Failure::grpc(GrpcCode::Unimplemented).with_message(message);
     let signal = signal(path).ok_or_else(|| unimplemented(format!("there is no method {path}")))?;
     let encoding = encoding.ok_or_else(|| unimplemented(format!("grpc-encoding: accepted are {ACCEPTED}")))?;
-    let mut reservation = context.shared.budget.reservation();
-    let body = body::read(request, &context.shared.limits, &mut reservation).await?;
+    let (body, reservation) = context.body(request).await?;
     let (is_compressed, content) = unframe(body)?;
     let encoding = if is_compressed { encoding } else { Encoding::Identity };
     let export = Export { id, signal, protocol: Protocol::Grpc, encoding, content, framing_bytes: FRAME_HEADER };

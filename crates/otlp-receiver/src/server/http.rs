@@ -13,15 +13,14 @@ use serde_json::json;
 
 use super::{
     answer::{AnswerBody, StreamReset},
-    body,
-    connection::Context,
-    dispatch::{self, content_type},
+    context::Context,
     export::{self, Export, Verdict},
+    headers::{content_type, encoding},
 };
 use crate::{
     Answer, Encoding, Protocol,
     compression::ACCEPTED,
-    failure::{Failure, GrpcCode},
+    failure::Failure,
     limits::Reservation,
     message::{
         collector::{ExportPartialSuccess, ExportServiceResponse},
@@ -55,7 +54,7 @@ pub(super) async fn answer(
         Some(name) if name.eq_ignore_ascii_case(JSON) => Some(Protocol::HttpJson),
         _ => None,
     };
-    let encoding = dispatch::encoding(&headers, &CONTENT_ENCODING);
+    let encoding = encoding(&headers, &CONTENT_ENCODING);
     let id = requests.begin(context.control.id(), context.tls, parts.uri.path(), headers);
     requests.update(id, |record| {
         (record.protocol, record.signal, record.encoding) = (protocol, signal, encoding);
@@ -91,9 +90,7 @@ async fn receive(
     parts: &Parts,
     request: Incoming,
 ) -> Result<(Export, Reservation), Failure> {
-    if context.too_many {
-        return Err(Failure::grpc(GrpcCode::Unavailable).with_message("the receiver has too many connections"));
-    }
+    context.admit()?;
     let failed = |status, message: &str| Failure::http(status).with_message(message);
     let signal = asked
         .signal
@@ -104,8 +101,7 @@ async fn receive(
     let unsupported = |message: String| failed(StatusCode::UNSUPPORTED_MEDIA_TYPE, &message);
     let protocol = asked.protocol.ok_or_else(|| unsupported(format!("the content types are {PROTOBUF} and {JSON}")))?;
     let encoding = asked.encoding.ok_or_else(|| unsupported(format!("the content encodings are {ACCEPTED}")))?;
-    let mut reservation = context.shared.budget.reservation();
-    let content = body::read(request, &context.shared.limits, &mut reservation).await?;
+    let (content, reservation) = context.body(request).await?;
     Ok((Export { id: asked.id, signal, protocol, encoding, content, framing_bytes: 0 }, reservation))
 }
 

@@ -5,43 +5,31 @@
 //!                                           └─► export: decode, fault, store ─► verdict
 //!                                         grpc | http: the verdict in the protocol's words
 //! ```
+//!
+//! What goes that way: the `context` of a request, which leads to what all connections have `shared`; and in the other
+//! direction a `command` to the supervisor, from a fault or from the owner of the receiver.
 
 mod answer;
 mod body;
+mod command;
 mod connection;
+mod context;
 mod dispatch;
 mod export;
 mod grpc;
+mod headers;
 mod http;
 mod pings;
 mod port;
 mod preface;
 mod reading;
+mod shared;
 mod supervisor;
 mod wire;
 
-use std::sync::Arc;
-
-use tokio::sync::mpsc::UnboundedSender;
-
 pub(crate) use self::{
+    command::{Command, Done},
     port::{Port, Speaks},
-    supervisor::{Command, Done, Supervisor},
+    shared::Shared,
+    supervisor::Supervisor,
 };
-use crate::{
-    Faults, Requests, Store,
-    limits::{Limits, MemoryBudget},
-};
-
-/// What all connections of a receiver share.
-pub(crate) struct Shared {
-    pub(crate) limits: Limits,
-    pub(crate) budget: Arc<MemoryBudget>,
-    pub(crate) count_only: bool,
-    pub(crate) store: Store,
-    pub(crate) rejected: Store,
-    pub(crate) faults: Faults,
-    pub(crate) requests: Requests,
-    /// To the supervisor, for faults that concern the whole receiver.
-    pub(crate) commands: UnboundedSender<Command>,
-}

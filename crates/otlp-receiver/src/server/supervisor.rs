@@ -11,7 +11,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    Port, Shared, Speaks,
+    Command, Port, Shared, Speaks,
     connection::{self, Connection},
 };
 
@@ -21,23 +21,6 @@ const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(20);
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(1);
 /// So many connections beyond the limit are told so; those beyond are closed.
 const TOLD_CONNECTIONS: usize = 64;
-
-/// What is called with the result of a command.
-pub(crate) type Done = Box<dyn FnOnce(io::Result<()>) + Send>;
-
-/// What a supervisor can be told.
-pub(crate) enum Command {
-    /// Close the ports and reset all connections; open the ports again after that time, if one is given.
-    Kill { back_after: Option<Duration>, done: Done },
-    /// Close the ports; connections stay.
-    Refuse { done: Done },
-    /// Open the ports again.
-    Restart { done: Done },
-    /// Close the ports, let requests end, stop.
-    Shutdown { done: Done },
-    /// Reset everything and stop.
-    Stop,
-}
 
 pub(crate) struct Supervisor {
     shared: Arc<Shared>,

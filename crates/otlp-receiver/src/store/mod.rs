@@ -4,7 +4,6 @@
 //! entries go, and are counted as evicted. Queries copy nothing but reference counts.
 
 mod counts;
-mod identity;
 mod shelf;
 mod size;
 
@@ -16,12 +15,10 @@ use otlp_core::{
 };
 use parking_lot::Mutex;
 
+pub use self::counts::{Counts, SignalCounts};
 use self::shelf::Shelf;
-pub use self::{
-    counts::{Counts, SignalCounts},
-    identity::Identity,
-};
 use crate::{
+    Identity,
     changes::{Changes, WaitTimeout},
     items::Items,
 };

@@ -2,9 +2,9 @@
 //! that says no, or a timeout that says it for it.
 
 use super::{
-    Algorithm,
-    estimate::{Bounds, Estimate, Sample},
+    estimate::{Bounds, Estimate},
     round::Round,
+    sample::Sample,
 };
 use crate::ConfigError;
 
@@ -52,12 +52,6 @@ impl Aimd {
             return Err(ConfigError::new("backoff_ratio", self.backoff_ratio, "0.5 or more, below 1.0"));
         }
         Ok(())
-    }
-}
-
-impl From<Aimd> for Algorithm {
-    fn from(settings: Aimd) -> Self {
-        Algorithm::Aimd(settings)
     }
 }
 

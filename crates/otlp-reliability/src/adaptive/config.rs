@@ -2,56 +2,17 @@
 
 use std::time::Duration;
 
-use super::{AdaptiveLimit, Aimd, Gradient2, Vegas};
+use super::{AdaptiveLimit, Algorithm};
 use crate::{
     ConfigError,
     bulkhead::{MAX_LIMIT, validate_line},
 };
 
-/// How an [`AdaptiveLimit`] finds its limit. In a configuration file `kind` names it, and its settings stand beside.
-///
-/// | if the callee … | take |
-/// |---|---|
-/// | rejects what it cannot serve | [`Aimd`] |
-/// | queues, and its calls are alike | [`Vegas`]: the shortest queue |
-/// | queues, and its calls differ in length | [`Gradient2`] |
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(tag = "kind", rename_all = "snake_case")
-)]
-#[non_exhaustive]
-pub enum Algorithm {
-    /// Additive increase, multiplicative decrease, by dropped calls.
-    Aimd(Aimd),
-    /// By the queue that shows in the latency.
-    Vegas(Vegas),
-    /// By the ratio of the latency in the long run to that of now.
-    Gradient2(Gradient2),
-}
-
-impl Default for Algorithm {
-    fn default() -> Self {
-        Algorithm::Gradient2(Gradient2::default())
-    }
-}
-
-impl Algorithm {
-    fn validate(&self) -> Result<(), ConfigError> {
-        match self {
-            Algorithm::Aimd(settings) => settings.validate(),
-            Algorithm::Vegas(settings) => settings.validate(),
-            Algorithm::Gradient2(settings) => settings.validate(),
-        }
-    }
-}
-
 /// The settings of an [`AdaptiveLimit`].
 ///
 /// | setting | default | accepted |
 /// |---|---|---|
-/// | `algorithm` | [`Gradient2`] | see [`Aimd`], [`Vegas`], [`Gradient2`] |
+/// | `algorithm` | [`Gradient2`](crate::Gradient2) | see [`Algorithm`] |
 /// | `initial_limit` | 20 | `min_limit` to `max_limit` |
 /// | `min_limit` | 1 | 1 or more |
 /// | `max_limit` | 1,000 | `min_limit` to 2,147,483,647 |
@@ -222,25 +183,10 @@ impl AdaptiveLimitConfig {
     }
 }
 
-/// For the algorithms that have this setting.
-pub(super) fn validate_smoothing(smoothing: f64) -> Result<(), ConfigError> {
-    if smoothing > 0.0 && smoothing <= 1.0 {
-        return Ok(());
-    }
-    Err(ConfigError::new("smoothing", smoothing, "above zero, at most 1.0"))
-}
-
-/// For the algorithms that have this setting.
-pub(super) fn validate_probe_multiplier(probe_multiplier: u32) -> Result<(), ConfigError> {
-    if probe_multiplier > 0 {
-        return Ok(());
-    }
-    Err(ConfigError::new("probe_multiplier", probe_multiplier, "1 or more"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Aimd, Gradient2, Vegas};
 
     fn refused(settings: AdaptiveLimitConfig) -> &'static str {
         settings.build().unwrap_err().field()

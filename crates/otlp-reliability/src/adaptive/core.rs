@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::{
     AdaptiveLimitConfig, AdaptiveLimitSnapshot,
-    estimate::{Bounds, Estimate, Estimator, Sample},
+    estimate::{Bounds, Estimate},
+    estimator::Estimator,
+    sample::Sample,
 };
 use crate::{
     ConfigError, Control, Event, PolicyConfig, Snapshot, Verdict,

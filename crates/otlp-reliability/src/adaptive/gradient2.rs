@@ -1,10 +1,8 @@
 //! Gradient2: compare what calls take now with what they take in the long run, and shrink by the ratio.
 
 use super::{
-    Algorithm,
-    estimate::{Bounds, Estimate, Sample},
-    probe::Probe,
-    round::{Observed, Round},
+    probing::{self, Law},
+    round::Observed,
 };
 use crate::ConfigError;
 
@@ -117,103 +115,67 @@ impl Gradient2 {
         if self.long_window == 0 {
             return Err(ConfigError::new("long_window", self.long_window, "1 or more"));
         }
-        super::validate_smoothing(self.smoothing)?;
-        super::validate_probe_multiplier(self.probe_multiplier)
+        probing::validate(self)
     }
 }
 
-impl From<Gradient2> for Algorithm {
-    fn from(settings: Gradient2) -> Self {
-        Algorithm::Gradient2(settings)
-    }
-}
-
-/// The running estimate.
-#[derive(Debug)]
-pub(super) struct Gradient2Limit {
-    pub(super) settings: Gradient2,
-    limit: f64,
-    round: Round,
-    probe: Probe,
-    /// What calls take in the long run.
-    long: Option<f64>,
-}
-
-impl Gradient2Limit {
-    pub(super) fn new(settings: Gradient2, limit: f64, random: fastrand::Rng) -> Self {
-        Gradient2Limit { settings, limit, round: Round::default(), probe: Probe::new(random), long: None }
+impl Law for Gradient2 {
+    fn smoothing(&self) -> f64 {
+        self.smoothing
     }
 
-    fn learn(&mut self, observed: Observed) {
-        let Some(latency) = observed.latency else { return };
-        match self.long {
-            None => self.long = Some(latency),
-            Some(long) if latency < long || !observed.presses(self.limit) => {
-                let share = 2.0 / (f64::from(self.settings.long_window) + 1.0);
+    fn probe_multiplier(&self) -> u32 {
+        self.probe_multiplier
+    }
+
+    /// The long run.
+    fn learn(&self, long: Option<f64>, observed: Observed, limit: f64) -> Option<f64> {
+        match (long, observed.latency) {
+            (Some(long), Some(latency)) if latency < long || !observed.presses(limit) => {
+                let share = 2.0 / (f64::from(self.long_window) + 1.0);
                 let share = 1.0 - (1.0 - share).powf(f64::from(observed.samples));
-                self.long = Some(long + share * (latency - long));
+                Some(long + share * (latency - long))
             }
-            Some(_) => {}
+            (long, latency) => long.or(latency),
         }
     }
 
-    fn learn_from_probe(&mut self, observed: Observed) {
-        let Some(latency) = observed.latency else { return };
-        if self.long.is_some_and(|long| latency < 0.9 * long) {
-            self.probe.again_soon();
-        }
-        self.long = Some(self.long.map_or(latency, |long| (long + latency) / 2.0));
+    fn learn_from_probe(&self, long: Option<f64>, latency: f64) -> f64 {
+        long.map_or(latency, |long| (long + latency) / 2.0)
     }
 
-    /// How many calls may run at once from now on.
-    fn allowed(&self, bounds: Bounds) -> f64 {
-        let served = (self.limit - f64::from(self.settings.queue_size)) / self.settings.rtt_tolerance;
-        bounds.clamp(self.probe.apply(self.limit, served))
-    }
-
-    /// The limit after a round, before smoothing.
-    fn next(&self, observed: Observed) -> f64 {
-        let gradient = match (observed.latency, self.long) {
+    fn next(&self, limit: f64, long: Option<f64>, observed: Observed) -> f64 {
+        let gradient = match (observed.latency, long) {
             _ if observed.dropped => 0.5,
-            (Some(latency), Some(long)) => (self.settings.rtt_tolerance * long / latency).clamp(0.5, 1.0),
+            (Some(latency), Some(long)) => (self.rtt_tolerance * long / latency).clamp(0.5, 1.0),
             _ => 1.0,
         };
-        let shrunk = self.limit * gradient;
-        let grown = shrunk + f64::from(self.settings.queue_size);
-        if observed.dropped || !observed.presses(self.limit) { shrunk } else { grown }
+        let shrunk = limit * gradient;
+        let grown = shrunk + f64::from(self.queue_size);
+        if observed.dropped || !observed.presses(limit) { shrunk } else { grown }
     }
-}
 
-impl Estimate for Gradient2Limit {
-    fn update(&mut self, sample: Sample, bounds: Bounds) -> f64 {
-        let Some(observed) = self.round.take(sample) else { return self.allowed(bounds) };
-        if self.probe.ends() {
-            self.learn_from_probe(observed);
-            self.round.restart_after(observed.in_flight);
-        } else {
-            self.learn(observed);
-            let reached = observed.reaches(self.limit);
-            let smoothing = self.settings.smoothing;
-            self.limit = bounds.clamp((1.0 - smoothing) * self.limit + smoothing * self.next(observed));
-            if reached && self.probe.begins(self.limit, self.settings.probe_multiplier) {
-                self.round.restart_after(observed.in_flight);
-            }
-        }
-        self.allowed(bounds)
+    fn served(&self, limit: f64) -> f64 {
+        (limit - f64::from(self.queue_size)) / self.rtt_tolerance
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adaptive::{
+        estimate::{Bounds, Estimate},
+        probing::ProbingLimit,
+        sample::Sample,
+    };
 
     const BOUNDS: Bounds = Bounds { min: 1.0, max: 200.0 };
 
-    fn start(settings: Gradient2) -> Gradient2Limit {
-        Gradient2Limit::new(settings, 100.0, fastrand::Rng::with_seed(1))
+    fn start(settings: Gradient2) -> ProbingLimit<Gradient2> {
+        ProbingLimit::new(settings, 100.0, fastrand::Rng::with_seed(1))
     }
 
-    fn round(limit: &mut Gradient2Limit, latency: u64, in_flight: u32) -> f64 {
+    fn round(limit: &mut ProbingLimit<Gradient2>, latency: u64, in_flight: u32) -> f64 {
         (0..in_flight.max(10)).fold(0.0, |_, _| limit.update(Sample { latency, in_flight, dropped: false }, BOUNDS))
     }
 
@@ -251,22 +213,5 @@ mod tests {
             assert_near(round(&mut limit, 1500, 5), 104.0);
             assert_near(round(&mut limit, 2800, 94), 104.0 * 1.5 * long / 2800.0 + 4.0);
         }
-    }
-
-    #[test]
-    fn the_long_run_is_measured_more_often_the_smaller_the_multiplier() {
-        let probes = |probe_multiplier| {
-            let mut limit = start(Gradient2::new().with_probe_multiplier(probe_multiplier));
-            let (mut allowed, mut probes) = (100.0, 0);
-            for _ in 0..100_000 {
-                let in_flight = allowed as u32;
-                let next = limit.update(Sample { latency: 1000, in_flight, dropped: false }, BOUNDS);
-                probes += u32::from(next < 0.6 * allowed);
-                allowed = next;
-            }
-            probes
-        };
-        let (often, seldom) = (probes(3), probes(60));
-        assert!(seldom > 5 && often > 5 * seldom, "{often} and {seldom}");
     }
 }

@@ -1,41 +1,36 @@
 //! Adaptive limit: as many calls at once as the callee serves well, found by watching how it answers.
 //!
-//! - `estimate`, `aimd`, `vegas`, `gradient2`: the algorithms, pure; `round` and `probe` are what they measure with.
+//! - `aimd`, `vegas`, `gradient2`: the algorithms, pure. `sample` and `estimate` are what they are told and what they
+//!   answer, `round` and `probe` what they measure with, `probing` what those that go by latency have in common.
+//! - `algorithm` chooses among them, `estimator` is the one in use.
 //! - `core`: the gate of the bulkhead, moved by an algorithm.
 //! - `permit`: a call under way, which tells the limit how it went.
 //! - This file: the policy around them.
 
 mod aimd;
+mod algorithm;
 mod config;
 mod core;
 mod estimate;
+mod estimator;
 mod gradient2;
 mod permit;
 mod probe;
+mod probing;
 mod round;
+mod sample;
 #[cfg(test)]
 mod settling;
 mod snapshot;
 mod vegas;
 
-use std::{
-    future::Future,
-    sync::{Arc, Weak},
-};
+use std::{future::Future, sync::Arc};
 
 pub use self::{
-    aimd::Aimd,
-    config::{AdaptiveLimitConfig, Algorithm},
-    gradient2::Gradient2,
-    permit::AdaptivePermit,
-    snapshot::AdaptiveLimitSnapshot,
-    vegas::Vegas,
+    aimd::Aimd, algorithm::Algorithm, config::AdaptiveLimitConfig, gradient2::Gradient2, permit::AdaptivePermit,
+    snapshot::AdaptiveLimitSnapshot, vegas::Vegas,
 };
-use self::{
-    config::{validate_probe_multiplier, validate_smoothing},
-    core::Core,
-    permit::Call,
-};
+use self::{core::Core, permit::Call};
 use crate::{
     BlockingPolicy, Clock, Control, Controlled, Event, FailOnError, Judge, Observer, Policy, Rejection, TokioClock,
     bulkhead::Entered, registry,
@@ -86,7 +81,12 @@ pub struct AdaptiveLimit<J = FailOnError, K = TokioClock, O = ()> {
 
 impl AdaptiveLimit {
     fn from_checked(settings: AdaptiveLimitConfig) -> Self {
-        AdaptiveLimit { core: announced(Core::new(settings)), judge: FailOnError, clock: TokioClock, observer: () }
+        AdaptiveLimit {
+            core: registry::announced(Core::new(settings)),
+            judge: FailOnError,
+            clock: TokioClock,
+            observer: (),
+        }
     }
 }
 
@@ -98,7 +98,12 @@ impl<J, K, O> AdaptiveLimit<J, K, O> {
 
     /// A limit with the same settings on another clock, with nothing learnt yet.
     pub fn with_clock<L: Clock>(self, clock: L) -> AdaptiveLimit<J, L, O> {
-        AdaptiveLimit { core: announced(self.core.afresh()), judge: self.judge, clock, observer: self.observer }
+        AdaptiveLimit {
+            core: registry::announced(self.core.afresh()),
+            judge: self.judge,
+            clock,
+            observer: self.observer,
+        }
     }
 
     /// The same limit, reporting to `observer`.
@@ -271,10 +276,4 @@ impl<J, K, O> Controlled for AdaptiveLimit<J, K, O> {
     fn control(&self) -> Option<Arc<dyn Control>> {
         Some(Arc::clone(&self.core) as Arc<dyn Control>)
     }
-}
-
-fn announced(core: Core) -> Arc<Core> {
-    let core = Arc::new(core);
-    registry::announce(Arc::downgrade(&core) as Weak<dyn Control>);
-    core
 }

@@ -52,8 +52,8 @@ impl Probe {
     }
 
     /// What applies instead of `limit`, of which `served` calls seem to be served at once and the others to queue.
-    pub(super) fn apply(&self, limit: f64, served: f64) -> f64 {
-        if self.running { served / 2.0 } else { limit }
+    pub(super) fn apply(&self, limit: f64, served: impl FnOnce() -> f64) -> f64 {
+        if self.running { served() / 2.0 } else { limit }
     }
 }
 
@@ -72,9 +72,9 @@ mod tests {
         for _ in 0..1000 {
             *gaps.last_mut().unwrap() += 1;
             if probe.begins(10.0, interval) {
-                assert_eq!(probe.apply(10.0, 8.0), 4.0);
+                assert_eq!(probe.apply(10.0, || 8.0), 4.0);
                 assert!(probe.ends() && !probe.ends());
-                assert_eq!(probe.apply(10.0, 8.0), 10.0);
+                assert_eq!(probe.apply(10.0, || 8.0), 10.0);
                 gaps.push(0);
             }
         }

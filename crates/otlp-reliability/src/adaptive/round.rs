@@ -1,7 +1,7 @@
 //! Rounds: as many calls as are in flight, so that a round is about one round trip long at any load. One call is chance;
 //! a round is a measurement.
 
-use super::estimate::Sample;
+use super::sample::Sample;
 
 /// The fewest calls that make a measurement.
 const MIN_SAMPLES: u32 = 10;

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 
 use super::{
     Aimd, Algorithm, Gradient2, Vegas,
-    estimate::{Bounds, Estimate, Estimator, Sample},
+    estimate::{Bounds, Estimate},
+    estimator::Estimator,
+    sample::Sample,
 };
 
 const MILLISECOND: u64 = 1_000_000;

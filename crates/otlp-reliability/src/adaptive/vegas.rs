@@ -2,10 +2,8 @@
 //! they would without one.
 
 use super::{
-    Algorithm,
-    estimate::{Bounds, Estimate, Sample},
-    probe::Probe,
-    round::{Observed, Round},
+    probing::{self, Law},
+    round::Observed,
 };
 use crate::ConfigError;
 
@@ -98,54 +96,44 @@ impl Vegas {
         if !(self.beta > self.alpha && self.beta <= 1000.0) {
             return Err(ConfigError::new("beta", self.beta, "above alpha, at most 1000"));
         }
-        super::validate_smoothing(self.smoothing)?;
-        super::validate_probe_multiplier(self.probe_multiplier)
+        probing::validate(self)
     }
 }
 
-impl From<Vegas> for Algorithm {
-    fn from(settings: Vegas) -> Self {
-        Algorithm::Vegas(settings)
-    }
+/// The unit of queues and of changes.
+fn step(limit: f64) -> f64 {
+    limit.log10().max(1.0)
 }
 
-/// The running estimate.
-#[derive(Debug)]
-pub(super) struct VegasLimit {
-    pub(super) settings: Vegas,
-    limit: f64,
-    round: Round,
-    probe: Probe,
-    /// The latency without a queue, as far as it is known.
-    unloaded: Option<f64>,
-}
-
-impl VegasLimit {
-    pub(super) fn new(settings: Vegas, limit: f64, random: fastrand::Rng) -> Self {
-        VegasLimit { settings, limit, round: Round::default(), probe: Probe::new(random), unloaded: None }
+impl Law for Vegas {
+    fn smoothing(&self) -> f64 {
+        self.smoothing
     }
 
-    /// The unit of queues and of changes.
-    fn step(&self) -> f64 {
-        self.limit.log10().max(1.0)
+    fn probe_multiplier(&self) -> u32 {
+        self.probe_multiplier
     }
 
-    /// How many calls may run at once from now on.
-    fn allowed(&self, bounds: Bounds) -> f64 {
-        let served = self.limit - self.settings.alpha * self.step();
-        bounds.clamp(self.probe.apply(self.limit, served))
+    /// The lowest latency.
+    fn learn(&self, unloaded: Option<f64>, observed: Observed, _limit: f64) -> Option<f64> {
+        match (unloaded, observed.latency) {
+            (Some(known), Some(latency)) => Some(known.min(latency)),
+            (known, latency) => known.or(latency),
+        }
     }
 
-    /// The limit after a round.
-    fn next(&self, observed: Observed) -> f64 {
-        let limit = self.limit;
+    fn learn_from_probe(&self, _unloaded: Option<f64>, latency: f64) -> f64 {
+        latency
+    }
+
+    fn next(&self, limit: f64, unloaded: Option<f64>, observed: Observed) -> f64 {
         if observed.dropped {
             return limit * 0.9;
         }
-        let (Some(latency), Some(unloaded)) = (observed.latency, self.unloaded) else { return limit };
+        let (Some(latency), Some(unloaded)) = (observed.latency, unloaded) else { return limit };
         let queue = f64::from(observed.in_flight) * (1.0 - unloaded / latency);
-        let step = self.step();
-        let longest = self.settings.beta * step;
+        let step = step(limit);
+        let longest = self.beta * step;
         if queue > longest {
             // Half of what is too much; a single slow call can make a round look like any queue, so a tenth at most.
             limit - ((queue - longest) / 2.0).max(step).min(limit / 10.0)
@@ -153,53 +141,35 @@ impl VegasLimit {
             limit
         } else if queue <= step {
             limit + longest
-        } else if queue < self.settings.alpha * step {
+        } else if queue < self.alpha * step {
             limit + step
         } else {
             limit
         }
     }
-}
 
-impl Estimate for VegasLimit {
-    fn update(&mut self, sample: Sample, bounds: Bounds) -> f64 {
-        let Some(observed) = self.round.take(sample) else { return self.allowed(bounds) };
-        if self.probe.ends() {
-            if let Some(latency) = observed.latency {
-                if self.unloaded.is_some_and(|known| latency < 0.9 * known) {
-                    self.probe.again_soon();
-                }
-                self.unloaded = Some(latency);
-            }
-            self.round.restart_after(observed.in_flight);
-        } else {
-            self.unloaded = match (self.unloaded, observed.latency) {
-                (Some(known), Some(latency)) => Some(known.min(latency)),
-                (known, latency) => known.or(latency),
-            };
-            let reached = observed.reaches(self.limit);
-            let smoothing = self.settings.smoothing;
-            self.limit = bounds.clamp((1.0 - smoothing) * self.limit + smoothing * self.next(observed));
-            if reached && self.probe.begins(self.limit, self.settings.probe_multiplier) {
-                self.round.restart_after(observed.in_flight);
-            }
-        }
-        self.allowed(bounds)
+    fn served(&self, limit: f64) -> f64 {
+        limit - self.alpha * step(limit)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adaptive::{
+        estimate::{Bounds, Estimate},
+        probing::ProbingLimit,
+        sample::Sample,
+    };
 
     const BOUNDS: Bounds = Bounds { min: 1.0, max: 200.0 };
 
-    fn start(settings: Vegas) -> VegasLimit {
-        VegasLimit::new(settings, 100.0, fastrand::Rng::with_seed(1))
+    fn start(settings: Vegas) -> ProbingLimit<Vegas> {
+        ProbingLimit::new(settings, 100.0, fastrand::Rng::with_seed(1))
     }
 
     /// A round that presses on the limit without reaching it, so that no probe comes between.
-    fn round(limit: &mut VegasLimit, latency: u64) -> f64 {
+    fn round(limit: &mut ProbingLimit<Vegas>, latency: u64) -> f64 {
         let in_flight = (0.9 * limit.limit) as u32;
         (0..in_flight).fold(0.0, |_, _| limit.update(Sample { latency, in_flight, dropped: false }, BOUNDS))
     }
@@ -227,22 +197,5 @@ mod tests {
             let after = round(&mut limit, latency);
             assert!((after - before) * direction > 0.0 || after == before && direction == 0.0, "{settings:?}: {after}");
         }
-    }
-
-    #[test]
-    fn the_latency_without_a_queue_is_measured_more_often_the_smaller_the_multiplier() {
-        let probes = |probe_multiplier| {
-            let mut limit = start(Vegas::new().with_probe_multiplier(probe_multiplier));
-            let (mut allowed, mut probes) = (100.0, 0);
-            for _ in 0..100_000 {
-                let in_flight = allowed as u32;
-                let next = limit.update(Sample { latency: 1000, in_flight, dropped: false }, BOUNDS);
-                probes += u32::from(next < 0.6 * allowed);
-                allowed = next;
-            }
-            probes
-        };
-        let (often, seldom) = (probes(3), probes(60));
-        assert!(seldom > 5 && often > 5 * seldom, "{often} and {seldom}");
     }
 }

@@ -14,10 +14,7 @@ mod permit;
 mod snapshot;
 mod wait;
 
-use std::{
-    future::Future,
-    sync::{Arc, Weak},
-};
+use std::{future::Future, sync::Arc};
 
 use self::core::Core;
 pub use self::{config::BulkheadConfig, permit::Permit, snapshot::BulkheadSnapshot};
@@ -67,14 +64,14 @@ impl Bulkhead {
     }
 
     fn from_checked(settings: &BulkheadConfig) -> Self {
-        Bulkhead { core: announced(Core::new(settings)), clock: TokioClock, observer: () }
+        Bulkhead { core: registry::announced(Core::new(settings)), clock: TokioClock, observer: () }
     }
 }
 
 impl<K, O> Bulkhead<K, O> {
     /// A bulkhead with the same settings on another clock, with nobody in it.
     pub fn with_clock<L: Clock>(self, clock: L) -> Bulkhead<L, O> {
-        Bulkhead { core: announced(self.core.afresh()), clock, observer: self.observer }
+        Bulkhead { core: registry::announced(self.core.afresh()), clock, observer: self.observer }
     }
 
     /// The same bulkhead, reporting to `observer`.
@@ -216,10 +213,4 @@ impl<K, O> Controlled for Bulkhead<K, O> {
     fn control(&self) -> Option<Arc<dyn Control>> {
         Some(Arc::clone(&self.core) as Arc<dyn Control>)
     }
-}
-
-fn announced(core: Core) -> Arc<Core> {
-    let core = Arc::new(core);
-    registry::announce(Arc::downgrade(&core) as Weak<dyn Control>);
-    core
 }

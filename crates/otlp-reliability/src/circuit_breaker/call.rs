@@ -6,7 +6,7 @@ use std::thread;
 
 use super::{
     CircuitBreaker,
-    machine::{Outcome, Ticket},
+    ticket::{Outcome, Ticket},
 };
 use crate::{Clock, Judge, Observer, Verdict};
 

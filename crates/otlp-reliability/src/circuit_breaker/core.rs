@@ -1,9 +1,6 @@
 //! What the handles of one breaker share: its decisions, its clock, and those who wait for it.
 
-use std::{
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 
@@ -25,10 +22,7 @@ impl<K: Clock + 'static> Core<K> {
     /// A closed breaker; the settings have been checked.
     pub(super) fn announced(config: CircuitBreakerConfig, clock: K) -> Arc<Self> {
         let timeline = Timeline::starting_at(clock.now());
-        let core = Arc::new(Core { machine: Machine::new(config), clock, timeline, news: Notify::new() });
-        let control: Weak<dyn Control> = Arc::<Self>::downgrade(&core);
-        registry::announce(control);
-        core
+        registry::announced(Core { machine: Machine::new(config), clock, timeline, news: Notify::new() })
     }
 }
 

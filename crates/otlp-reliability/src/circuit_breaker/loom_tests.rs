@@ -7,7 +7,8 @@ use loom::{sync::Arc, thread};
 
 use super::{
     CircuitBreakerConfig, CircuitState, Window,
-    machine::{Machine, Outcome, Surroundings},
+    machine::{Machine, Surroundings},
+    ticket::Outcome,
     window::{Sample, Totals, Windows},
 };
 use crate::sync::{

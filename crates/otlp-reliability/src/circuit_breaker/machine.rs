@@ -18,6 +18,7 @@ use super::{
     limits::Limits,
     streak::Streak,
     tally::Tally,
+    ticket::{Kind, Outcome, Ticket, UNTIMED},
     window::{Sample, Totals, Windows},
     word::Word,
 };
@@ -34,8 +35,6 @@ use crate::{
 
 /// No end.
 const NEVER: u64 = u64::MAX;
-/// No start.
-const UNTIMED: u64 = u64::MAX;
 
 /// What the machine needs from outside.
 pub(super) trait Surroundings {
@@ -47,35 +46,6 @@ pub(super) trait Surroundings {
 
     /// A probe was given back, for another call to take.
     fn probe_returned(&self);
-}
-
-/// What a call was let through as. Lent and never moved once a call has it: a copy right after the fields were written
-/// would cost more than all the rest of a call.
-#[derive(Debug)]
-pub(super) struct Ticket {
-    generation: u32,
-    kind: Kind,
-    /// When the call started, or [`UNTIMED`] while nobody may ask.
-    started: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Its result goes into the window.
-    Watched,
-    /// Its result decides.
-    Probe,
-    /// Its result is of no interest.
-    Unwatched,
-}
-
-/// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Success,
-    Failure,
-    Ignored,
-    Cancelled,
 }
 
 /// How long to wait until a call has a chance.

@@ -17,12 +17,14 @@ mod loom_tests;
 mod machine;
 #[cfg(all(test, not(otlp_loom)))]
 mod model_tests;
+mod on_cancel;
 mod owned_permit;
 mod permit;
 mod ready;
 mod snapshot;
 mod streak;
 mod tally;
+mod ticket;
 mod window;
 mod with_retry;
 mod word;
@@ -37,7 +39,8 @@ use std::{
 
 pub use self::{
     break_duration::BreakDuration,
-    config::{CircuitBreakerConfig, OnCancel, Window},
+    config::{CircuitBreakerConfig, Window},
+    on_cancel::OnCancel,
     owned_permit::OwnedCircuitPermit,
     permit::CircuitPermit,
     snapshot::CircuitBreakerSnapshot,

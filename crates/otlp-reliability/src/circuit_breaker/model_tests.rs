@@ -10,7 +10,8 @@ use proptest::prelude::*;
 
 use super::{
     BreakDuration, CircuitBreakerConfig, CircuitState, Window,
-    machine::{Machine, Outcome, Surroundings, Ticket},
+    machine::{Machine, Surroundings},
+    ticket::{Outcome, Ticket},
 };
 use crate::timeline::nanos;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{CircuitBreaker, call::Call, machine::Outcome};
+use super::{CircuitBreaker, call::Call, ticket::Outcome};
 use crate::{Clock, Judge, Observer, Rejection};
 
 /// A [`CircuitPermit`](crate::CircuitPermit) that owns its share of the breaker, so that it can move into a spawned task

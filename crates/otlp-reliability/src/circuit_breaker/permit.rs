@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{CircuitBreaker, call::Call, machine::Outcome};
+use super::{CircuitBreaker, call::Call, ticket::Outcome};
 use crate::{Clock, Judge, Observer, Rejection};
 
 /// A call that a [`CircuitBreaker`] let through. Whoever has the result says so.

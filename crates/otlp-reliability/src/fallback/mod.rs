@@ -5,10 +5,7 @@
 
 mod recover;
 
-use std::{
-    future::Future,
-    sync::{Arc, Weak},
-};
+use std::{future::Future, sync::Arc};
 
 pub use self::recover::{AnyError, ErrorFilter, FallbackAsync, FallbackFn, FallbackValue, Recover, RecoverBlocking};
 use crate::{
@@ -87,8 +84,7 @@ impl<F> Fallback<FallbackAsync<F>> {
 impl<R> Fallback<R> {
     /// Answers with what `recover` makes of the error.
     pub fn with(recover: R) -> Self {
-        let core = Arc::new(Core { fell_back: AtomicU64::new(0), failed: AtomicU64::new(0) });
-        registry::announce(Arc::downgrade(&core) as Weak<dyn Control>);
+        let core = registry::announced(Core { fell_back: AtomicU64::new(0), failed: AtomicU64::new(0) });
         Fallback { core, recover, when: AnyError, observer: () }
     }
 }

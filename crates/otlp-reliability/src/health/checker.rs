@@ -1,11 +1,6 @@
 //! The checker: runs each check on a schedule and answers for all of them.
 
-use std::{
-    fmt,
-    future::Future,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
@@ -14,7 +9,7 @@ use super::{
     core::{Core, Watched},
     round,
 };
-use crate::{Clock, Control, TokioClock, registry};
+use crate::{Clock, TokioClock, registry};
 
 /// Runs health checks on a schedule and says how the service is.
 ///
@@ -117,8 +112,7 @@ impl<K> HealthChecker<K> {
 
 impl<K: Clock + 'static> HealthChecker<K> {
     fn on(clock: K, defaults: CheckConfig) -> Self {
-        let core = Arc::new(Core::new(clock));
-        registry::announce(Arc::downgrade(&core) as Weak<dyn Control>);
+        let core = registry::announced(Core::new(clock));
         HealthChecker { defaults, shared: Arc::new(Shared { core }) }
     }
 

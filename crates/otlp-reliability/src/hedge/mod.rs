@@ -5,30 +5,23 @@
 //! any more is dropped before the call returns; and no more attempts are started than the settings and the budget allow.
 
 mod config;
+mod core;
 mod latencies;
 
 use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::{Arc, Weak},
+    sync::Arc,
     task::{Poll, ready},
-    time::Duration,
 };
 
 use tokio::task::coop::unconstrained;
 
 pub use self::config::{HedgeConfig, HedgeDelay, HedgeSnapshot};
-use self::latencies::Latencies;
+use self::core::Core;
 use crate::{
-    Clock, ConfigError, Control, Controlled, Event, Observer, Policy, PolicyConfig, RetryBudget, Snapshot, TokioClock,
-    clock::elapsed,
-    registry,
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
-        lock,
-    },
-    timeline::nanos,
+    Clock, Control, Controlled, Event, Observer, Policy, RetryBudget, TokioClock, clock::elapsed,
+    sync::atomic::Ordering::Relaxed,
 };
 
 /// Starts a further attempt when none has answered in time, and returns the first success. Clones share settings,
@@ -70,20 +63,6 @@ pub struct Hedge<K = TokioClock, O = ()> {
     observer: O,
 }
 
-#[derive(Debug)]
-struct Core {
-    settings: Mutex<HedgeConfig>,
-    /// Whether the delay comes from a percentile, and calls have to be measured.
-    measuring: AtomicBool,
-    delay_nanos: AtomicU64,
-    max_hedges: AtomicU32,
-    latencies: Latencies,
-    hedged: AtomicU64,
-    hedges: AtomicU64,
-    won: AtomicU64,
-    refused: AtomicU64,
-}
-
 impl Hedge {
     fn from_checked(settings: HedgeConfig) -> Self {
         Hedge { core: Core::announced(settings), budget: None, clock: TokioClock, observer: () }
@@ -112,7 +91,7 @@ impl<K, O> Hedge<K, O> {
 
     /// The settings in force.
     pub fn settings(&self) -> HedgeConfig {
-        lock(&self.core.settings).clone()
+        self.core.settings()
     }
 
     /// The figures so far.
@@ -239,71 +218,5 @@ where
 impl<K, O> Controlled for Hedge<K, O> {
     fn control(&self) -> Option<Arc<dyn Control>> {
         Some(Arc::clone(&self.core) as Arc<dyn Control>)
-    }
-}
-
-impl Core {
-    fn announced(settings: HedgeConfig) -> Arc<Self> {
-        let core = Arc::new(Core {
-            measuring: AtomicBool::new(settings.percentile().is_some()),
-            delay_nanos: AtomicU64::new(nanos(settings.first_delay())),
-            max_hedges: AtomicU32::new(settings.max_hedges()),
-            settings: Mutex::new(settings),
-            latencies: Latencies::new(),
-            hedged: AtomicU64::new(0),
-            hedges: AtomicU64::new(0),
-            won: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
-        });
-        registry::announce(Arc::downgrade(&core) as Weak<dyn Control>);
-        core
-    }
-
-    fn delay(&self) -> Duration {
-        Duration::from_nanos(self.delay_nanos.load(Relaxed))
-    }
-
-    fn measured(&self, latency: Duration) {
-        if self.latencies.record(nanos(latency)) {
-            let settings = lock(&self.settings);
-            self.set_delay(&settings);
-        }
-    }
-
-    /// The lock on the settings is held: one thread at a time looks at the percentile.
-    fn set_delay(&self, settings: &HedgeConfig) {
-        let measured = settings.percentile().and_then(|percentile| self.latencies.percentile(percentile));
-        // At least a microsecond: calls that are mostly ready at once are not to be run twice for that.
-        let delay = measured.map_or(nanos(settings.first_delay()), |measured| measured.max(1000));
-        self.delay_nanos.store(delay, Relaxed);
-    }
-
-    fn figures(&self) -> HedgeSnapshot {
-        HedgeSnapshot {
-            delay: self.delay(),
-            hedged: self.hedged.load(Relaxed),
-            hedges: self.hedges.load(Relaxed),
-            won: self.won.load(Relaxed),
-            refused: self.refused.load(Relaxed),
-        }
-    }
-}
-
-impl Control for Core {
-    fn snapshot(&self) -> Snapshot {
-        Snapshot::Hedge(self.figures())
-    }
-
-    fn reload(&self, settings: &PolicyConfig) -> Result<(), ConfigError> {
-        let PolicyConfig::Hedge(settings) = settings else {
-            return Err(settings.not_for("hedge"));
-        };
-        settings.validate()?;
-        let mut current = lock(&self.settings);
-        self.set_delay(settings);
-        self.measuring.store(settings.percentile().is_some(), Relaxed);
-        self.max_hedges.store(settings.max_hedges(), Relaxed);
-        *current = settings.clone();
-        Ok(())
     }
 }

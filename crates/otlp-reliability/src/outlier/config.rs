@@ -1,11 +1,11 @@
 //! The settings of an outlier detector, checked as a whole when it is built.
 
-use std::{hash::Hash, time::Duration};
+use std::time::Duration;
 
-use super::OutlierDetector;
+use super::{FailurePercentage, SuccessRate};
 use crate::ConfigError;
 
-/// The settings of an [`OutlierDetector`].
+/// The settings of an [`OutlierDetector`](crate::OutlierDetector).
 ///
 /// | setting | default | accepted |
 /// |---|---|---|
@@ -156,16 +156,6 @@ impl OutlierDetectorConfig {
         self.max_ejection_percent
     }
 
-    /// A detector with these settings, on tokio's time, that knows no endpoints yet.
-    ///
-    /// # Errors
-    ///
-    /// The first setting that the table above does not accept.
-    pub fn build<Id: Clone + Eq + Hash>(self) -> Result<OutlierDetector<Id>, ConfigError> {
-        self.validate()?;
-        Ok(OutlierDetector::from_checked(self))
-    }
-
     /// Whether the settings can work.
     ///
     /// # Errors
@@ -196,150 +186,6 @@ impl OutlierDetectorConfig {
         }
         if !(1..=100).contains(&self.max_ejection_percent) {
             return Err(ConfigError::new("max_ejection_percent", self.max_ejection_percent, "1 to 100"));
-        }
-        Ok(())
-    }
-}
-
-/// Ejects endpoints whose success rate of the last interval is below the mean of all endpoints with enough calls, less
-/// `stdev_factor` standard deviations.
-///
-/// | setting | default | accepted |
-/// |---|---|---|
-/// | `minimum_endpoints` | 5 | 2 or more |
-/// | `minimum_calls` | 100 | 1 or more |
-/// | `stdev_factor` | 1.9 | finite, above zero |
-///
-/// Among n endpoints none is further from the mean than √(n − 1) standard deviations: a factor of 1.9 needs five.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
-#[must_use]
-pub struct SuccessRate {
-    minimum_endpoints: u32,
-    minimum_calls: u64,
-    stdev_factor: f64,
-}
-
-impl Default for SuccessRate {
-    fn default() -> Self {
-        SuccessRate { minimum_endpoints: 5, minimum_calls: 100, stdev_factor: 1.9 }
-    }
-}
-
-impl SuccessRate {
-    /// How many endpoints must have had enough calls for a comparison.
-    pub fn with_minimum_endpoints(mut self, minimum_endpoints: u32) -> Self {
-        self.minimum_endpoints = minimum_endpoints;
-        self
-    }
-
-    /// How many calls of an interval are enough.
-    pub fn with_minimum_calls(mut self, minimum_calls: u64) -> Self {
-        self.minimum_calls = minimum_calls;
-        self
-    }
-
-    /// By how many standard deviations a rate may be below the mean.
-    pub fn with_stdev_factor(mut self, stdev_factor: f64) -> Self {
-        self.stdev_factor = stdev_factor;
-        self
-    }
-
-    /// How many endpoints must have had enough calls for a comparison.
-    pub fn minimum_endpoints(&self) -> u32 {
-        self.minimum_endpoints
-    }
-
-    /// How many calls of an interval are enough.
-    pub fn minimum_calls(&self) -> u64 {
-        self.minimum_calls
-    }
-
-    /// By how many standard deviations a rate may be below the mean.
-    pub fn stdev_factor(&self) -> f64 {
-        self.stdev_factor
-    }
-
-    fn validate(&self) -> Result<(), ConfigError> {
-        if self.minimum_endpoints < 2 {
-            return Err(ConfigError::new("success_rate.minimum_endpoints", self.minimum_endpoints, "2 or more"));
-        }
-        if self.minimum_calls == 0 {
-            return Err(ConfigError::new("success_rate.minimum_calls", self.minimum_calls, "1 or more"));
-        }
-        if !self.stdev_factor.is_finite() || self.stdev_factor <= 0.0 {
-            let accepted = "a finite number above zero";
-            return Err(ConfigError::new("success_rate.stdev_factor", self.stdev_factor, accepted));
-        }
-        Ok(())
-    }
-}
-
-/// Ejects endpoints of whose calls in the last interval at least `threshold` percent failed.
-///
-/// | setting | default | accepted |
-/// |---|---|---|
-/// | `threshold` | 85 | 1 to 100 |
-/// | `minimum_endpoints` | 5 | 1 or more |
-/// | `minimum_calls` | 50 | 1 or more |
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
-#[must_use]
-pub struct FailurePercentage {
-    threshold: u8,
-    minimum_endpoints: u32,
-    minimum_calls: u64,
-}
-
-impl Default for FailurePercentage {
-    fn default() -> Self {
-        FailurePercentage { threshold: 85, minimum_endpoints: 5, minimum_calls: 50 }
-    }
-}
-
-impl FailurePercentage {
-    /// The percentage of failures from which on an endpoint is ejected.
-    pub fn with_threshold(mut self, threshold: u8) -> Self {
-        self.threshold = threshold;
-        self
-    }
-
-    /// How many endpoints must have had enough calls for any to be ejected.
-    pub fn with_minimum_endpoints(mut self, minimum_endpoints: u32) -> Self {
-        self.minimum_endpoints = minimum_endpoints;
-        self
-    }
-
-    /// How many calls of an interval are enough.
-    pub fn with_minimum_calls(mut self, minimum_calls: u64) -> Self {
-        self.minimum_calls = minimum_calls;
-        self
-    }
-
-    /// The percentage of failures from which on an endpoint is ejected.
-    pub fn threshold(&self) -> u8 {
-        self.threshold
-    }
-
-    /// How many endpoints must have had enough calls for any to be ejected.
-    pub fn minimum_endpoints(&self) -> u32 {
-        self.minimum_endpoints
-    }
-
-    /// How many calls of an interval are enough.
-    pub fn minimum_calls(&self) -> u64 {
-        self.minimum_calls
-    }
-
-    fn validate(&self) -> Result<(), ConfigError> {
-        if !(1..=100).contains(&self.threshold) {
-            return Err(ConfigError::new("failure_percentage.threshold", self.threshold, "1 to 100"));
-        }
-        if self.minimum_endpoints == 0 {
-            return Err(ConfigError::new("failure_percentage.minimum_endpoints", self.minimum_endpoints, "1 or more"));
-        }
-        if self.minimum_calls == 0 {
-            return Err(ConfigError::new("failure_percentage.minimum_calls", self.minimum_calls, "1 or more"));
         }
         Ok(())
     }

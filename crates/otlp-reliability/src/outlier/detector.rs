@@ -1,13 +1,9 @@
-//! The detector as users hold it: the board with a clock, and observers who hear of ejections.
+//! The detector as users hold it.
 
 use std::{collections::HashSet, fmt, hash::Hash, sync::Arc};
 
-use super::{Endpoint, OutlierDetectorConfig, OutlierDetectorSnapshot, OutlierObserver, board::Board, tally::Tally};
-use crate::{
-    Clock, ConfigError, TokioClock, Verdict,
-    sync::{Mutex, lock},
-    timeline::Timeline,
-};
+use super::{Endpoint, OutlierDetectorConfig, OutlierDetectorSnapshot, OutlierObserver, core::Core};
+use crate::{Clock, ConfigError, TokioClock, Verdict};
 
 /// Watches the endpoints of a service and leaves out those that are worse than the others. Built by
 /// [`OutlierDetectorConfig::build`].
@@ -37,66 +33,33 @@ pub struct OutlierDetector<Id, K = TokioClock> {
     core: Arc<Core<Id, K>>,
 }
 
-/// What handles of the detector and of its endpoints share.
-pub(super) struct Core<Id, K> {
-    pub(super) board: Board<Id>,
-    clock: K,
-    timeline: Timeline,
-    observer: Mutex<Option<Arc<dyn OutlierObserver<Id>>>>,
-}
-
-impl<Id: Clone + Eq + Hash, K: Clock> Core<Id, K> {
-    pub(super) fn record(&self, tally: &Tally<Id>, verdict: Verdict) {
-        if self.board.record(tally, verdict, || self.now()) {
-            self.deliver();
-        }
-    }
-
-    /// Lets the time pass that has passed.
-    pub(super) fn pass_time(&self) {
-        if self.board.pass_time(self.now()) {
-            self.deliver();
-        }
-    }
-
-    pub(super) fn deliver(&self) {
-        let observer = lock(&self.observer).clone();
-        self.board.deliver(|(endpoint, event)| {
-            if let Some(observer) = &observer {
-                observer.on_event(&endpoint, event);
-            }
-        });
-    }
-
-    fn now(&self) -> u64 {
-        self.timeline.nanos_at(self.clock.now())
-    }
-}
-
-impl<Id: Clone + Eq + Hash> OutlierDetector<Id> {
-    pub(super) fn from_checked(config: OutlierDetectorConfig) -> Self {
-        OutlierDetector::on(TokioClock, config)
+impl OutlierDetectorConfig {
+    /// A detector with these settings, on tokio's time, that knows no endpoints yet.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that the table of [`OutlierDetectorConfig`] does not accept.
+    pub fn build<Id: Clone + Eq + Hash>(self) -> Result<OutlierDetector<Id>, ConfigError> {
+        self.validate()?;
+        Ok(OutlierDetector::on(TokioClock, self))
     }
 }
 
 impl<Id: Clone + Eq + Hash, K: Clock> OutlierDetector<Id, K> {
     fn on(clock: K, config: OutlierDetectorConfig) -> Self {
-        let timeline = Timeline::starting_at(clock.now());
-        OutlierDetector {
-            core: Arc::new(Core { board: Board::new(config), clock, timeline, observer: Mutex::new(None) }),
-        }
+        OutlierDetector { core: Arc::new(Core::new(clock, config)) }
     }
 
     /// A detector with the same settings and observer on another clock, that knows no endpoints yet.
     pub fn with_clock<L: Clock>(self, clock: L) -> OutlierDetector<Id, L> {
         let detector = OutlierDetector::on(clock, self.config());
-        *lock(&detector.core.observer) = lock(&self.core.observer).clone();
+        detector.core.observe(self.core.observer());
         detector
     }
 
     /// The same detector, all of its handles reporting to `observer`, in place of the one before.
     pub fn with_observer(self, observer: impl OutlierObserver<Id> + 'static) -> Self {
-        *lock(&self.core.observer) = Some(Arc::new(observer));
+        self.core.observe(Some(Arc::new(observer)));
         self
     }
 

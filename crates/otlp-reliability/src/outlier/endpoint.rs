@@ -2,7 +2,7 @@
 
 use std::{fmt, hash::Hash, sync::Arc};
 
-use super::{detector::Core, tally::Tally};
+use super::{core::Core, tally::Tally};
 use crate::{Clock, TokioClock, Verdict};
 
 /// A handle to one endpoint of an [`OutlierDetector`](crate::OutlierDetector). Clones are cheap.

@@ -2,10 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{
-    Pipeline,
-    core::{Core, Stage},
-};
+use super::{Pipeline, core::Core, stage::Stage};
 use crate::{ConfigError, Control, Controlled, Observer, registry};
 
 /// A pipeline that is being put together. Begun by [`Pipeline::builder`].

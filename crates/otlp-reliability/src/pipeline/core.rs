@@ -1,49 +1,12 @@
-//! What a pipeline knows of its stages beside their types: names and controls. No call comes by here.
+//! What all clones of a pipeline share: its stages, and how they are looked at and reloaded. No call comes by here.
 
 use std::sync::Arc;
 
-use super::{OrderWarning, PipelineConfig, nearest::nearest, warning};
+use super::{OrderWarning, PipelineConfig, PipelineSnapshot, nearest::nearest, stage::Stage, warning};
 use crate::{
     ConfigError, Control, Event, NamedSnapshot, Observer, PolicyConfig, Snapshot,
     sync::{Mutex, lock},
 };
-
-/// The figures of a pipeline: those of its stages.
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct PipelineSnapshot {
-    /// How the pipeline is called.
-    pub name: String,
-    /// The stages, outermost first, without those that were left out.
-    pub stages: Vec<NamedSnapshot>,
-}
-
-impl PipelineSnapshot {
-    /// The figures of the stage called `name`.
-    pub fn stage(&self, name: &str) -> Option<&Snapshot> {
-        self.stages.iter().find(|stage| stage.name == name).map(|stage| &stage.snapshot)
-    }
-}
-
-/// A policy's name and controls.
-pub(super) struct Stage {
-    pub(super) name: String,
-    control: Option<Arc<dyn Control>>,
-    /// The kind never changes, so nobody needs figures to learn it.
-    kind: Option<&'static str>,
-}
-
-impl Stage {
-    pub(super) fn new(name: String, control: Option<Arc<dyn Control>>) -> Self {
-        let kind = control.as_ref().map(|control| control.snapshot().kind());
-        Stage { name, control, kind }
-    }
-
-    pub(super) fn kind(&self) -> Option<&'static str> {
-        self.kind
-    }
-}
 
 /// Settings, and the stage that accepts them.
 struct Accepted<'a> {

@@ -12,6 +12,8 @@ mod builder;
 mod config;
 mod core;
 mod nearest;
+mod snapshot;
+mod stage;
 mod warning;
 
 use std::{fmt, future::Future, sync::Arc};
@@ -20,7 +22,7 @@ use self::core::Core;
 pub use self::{
     builder::PipelineBuilder,
     config::PipelineConfig,
-    core::PipelineSnapshot,
+    snapshot::PipelineSnapshot,
     warning::{Misorder, OrderWarning},
 };
 use crate::{BlockingPolicy, ConfigError, Control, Controlled, Observer, Policy};

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::core::Stage;
+use super::stage::Stage;
 
 /// Two stages of a pipeline in an order that is worth a second look.
 #[derive(Debug, Clone, PartialEq, Eq)]

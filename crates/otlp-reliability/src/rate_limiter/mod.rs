@@ -4,26 +4,14 @@
 //! overtaken to its disadvantage; and a caller that stops waiting gives its turn to others.
 
 mod config;
+mod core;
 mod gcra;
 
-use std::{
-    future::Future,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{future::Future, sync::Arc};
 
 pub use self::config::{RateLimiterConfig, RateLimiterSnapshot};
-use self::gcra::{Gcra, Place, TICKS};
-use crate::{
-    BlockingPolicy, Clock, ConfigError, Control, Controlled, Event, Observer, Policy, PolicyConfig, Rejection,
-    Snapshot, TokioClock, registry,
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering::Relaxed},
-        lock,
-    },
-    timeline::{Timeline, nanos},
-};
+use self::core::{Core, Turn};
+use crate::{BlockingPolicy, Clock, Control, Controlled, Event, Observer, Policy, Rejection, TokioClock};
 
 /// Lets so many calls through per time (the generic cell rate algorithm). Clones are the same limiter.
 ///
@@ -49,26 +37,6 @@ pub struct RateLimiter<K = TokioClock, O = ()> {
     observer: O,
 }
 
-#[derive(Debug)]
-struct Core<K> {
-    gcra: Gcra,
-    settings: Mutex<RateLimiterConfig>,
-    /// In ticks; zero to reject at once.
-    longest_wait: AtomicU64,
-    waiting: AtomicU64,
-    waited: AtomicU64,
-    rejected: AtomicU64,
-    clock: K,
-    timeline: Timeline,
-}
-
-/// A caller in line. Dropped before its turn, it gives its place back.
-struct Turn<'a, K: Clock> {
-    core: &'a Core<K>,
-    place: Option<Place>,
-    wait: Duration,
-}
-
 impl RateLimiter {
     fn from_checked(settings: RateLimiterConfig) -> Self {
         RateLimiter { core: Core::announced(settings, TokioClock), observer: () }
@@ -88,7 +56,7 @@ impl<K: Clock, O> RateLimiter<K, O> {
 
     /// The settings in force.
     pub fn settings(&self) -> RateLimiterConfig {
-        lock(&self.core.settings).clone()
+        self.core.settings()
     }
 
     /// The figures so far.
@@ -105,8 +73,7 @@ impl<K: Clock, O: Observer> RateLimiter<K, O> {
     /// [`Rejection::RateLimited`] with the time after which there is room, unless others come before.
     #[inline]
     pub fn try_acquire(&self) -> Result<(), Rejection> {
-        let core = &*self.core;
-        core.gcra.try_take(core.now(), 1).map_err(|early| self.reject(early))
+        self.core.try_take(1).map_err(|early| self.reject(early))
     }
 
     /// Lets `calls` through now, all of them or none.
@@ -116,11 +83,10 @@ impl<K: Clock, O: Observer> RateLimiter<K, O> {
     /// [`Rejection::RateLimited`] with the time after which there is room for all of them, unless others come before;
     /// [`Rejection::Misconfigured`] if there never is, because the burst is smaller, or if `calls` is zero.
     pub fn try_acquire_n(&self, calls: u32) -> Result<(), Rejection> {
-        let core = &*self.core;
-        if calls == 0 || !core.gcra.fits(calls) {
+        if calls == 0 || !self.core.fits(calls) {
             return Err(Rejection::Misconfigured { field: "calls", accepted: "1 to burst" });
         }
-        core.gcra.try_take(core.now(), calls).map_err(|early| self.reject(early))
+        self.core.try_take(calls).map_err(|early| self.reject(early))
     }
 
     /// Completes when one call may go, after no longer than the settings say.
@@ -154,8 +120,7 @@ impl<K: Clock, O: Observer> RateLimiter<K, O> {
     /// Lets one call through now; if not, nobody was turned away yet.
     #[cfg(feature = "tower")]
     pub(crate) fn acquire_at_once(&self) -> bool {
-        let core = &*self.core;
-        core.gcra.try_take(core.now(), 1).is_ok()
+        self.core.try_take(1).is_ok()
     }
 
     /// Runs `operation` when it may go.
@@ -175,16 +140,12 @@ impl<K: Clock, O: Observer> RateLimiter<K, O> {
 
     /// `None`: the call may go now.
     fn enter(&self) -> Result<Option<Turn<'_, K>>, Rejection> {
-        let core = &*self.core;
-        let now = core.now();
-        let place = core.gcra.reserve(now, core.longest_wait.load(Relaxed)).map_err(|wait| self.reject(wait))?;
-        Ok(place.map(|place| Turn::begin(core, place, now)))
+        self.core.enter().map_err(|wait| self.reject(wait))
     }
 
     #[cold]
     fn reject(&self, ticks: u64) -> Rejection {
-        let rejection = Rejection::RateLimited { retry_after: duration(ticks) };
-        self.core.rejected.fetch_add(1, Relaxed);
+        let rejection = self.core.reject(ticks);
         self.observer.on_event(Event::Rejected(rejection));
         rejection
     }
@@ -229,85 +190,4 @@ impl<K: Clock + 'static, O> Controlled for RateLimiter<K, O> {
     fn control(&self) -> Option<Arc<dyn Control>> {
         Some(Arc::clone(&self.core) as Arc<dyn Control>)
     }
-}
-
-impl<K: Clock> Core<K> {
-    fn announced(settings: RateLimiterConfig, clock: K) -> Arc<Self>
-    where
-        K: 'static,
-    {
-        let core = Arc::new(Core {
-            gcra: Gcra::new(settings.terms()),
-            longest_wait: AtomicU64::new(ticks(settings.max_wait())),
-            settings: Mutex::new(settings),
-            waiting: AtomicU64::new(0),
-            waited: AtomicU64::new(0),
-            rejected: AtomicU64::new(0),
-            timeline: Timeline::starting_at(clock.now()),
-            clock,
-        });
-        registry::announce(Arc::downgrade(&core) as Weak<dyn Control>);
-        core
-    }
-
-    fn now(&self) -> u64 {
-        self.timeline.nanos_at(self.clock.now()).saturating_mul(TICKS)
-    }
-
-    fn figures(&self) -> RateLimiterSnapshot {
-        RateLimiterSnapshot {
-            available: self.gcra.available(self.now()),
-            waiting: self.waiting.load(Relaxed),
-            waited: self.waited.load(Relaxed),
-            rejected: self.rejected.load(Relaxed),
-        }
-    }
-}
-
-impl<K: Clock> Control for Core<K> {
-    fn snapshot(&self) -> Snapshot {
-        Snapshot::RateLimiter(self.figures())
-    }
-
-    fn reload(&self, settings: &PolicyConfig) -> Result<(), ConfigError> {
-        let PolicyConfig::RateLimiter(settings) = settings else {
-            return Err(settings.not_for("rate_limiter"));
-        };
-        settings.validate()?;
-        let mut current = lock(&self.settings);
-        self.gcra.set_terms(settings.terms(), self.now());
-        self.longest_wait.store(ticks(settings.max_wait()), Relaxed);
-        *current = settings.clone();
-        Ok(())
-    }
-}
-
-impl<'a, K: Clock> Turn<'a, K> {
-    fn begin(core: &'a Core<K>, place: Place, now: u64) -> Self {
-        core.waited.fetch_add(1, Relaxed);
-        core.waiting.fetch_add(1, Relaxed);
-        Turn { core, place: Some(place), wait: duration(place.at.saturating_sub(now)) }
-    }
-
-    fn take(mut self) {
-        self.place = None;
-    }
-}
-
-impl<K: Clock> Drop for Turn<'_, K> {
-    fn drop(&mut self) {
-        self.core.waiting.fetch_sub(1, Relaxed);
-        if let Some(place) = self.place {
-            self.core.gcra.leave(place, self.core.now());
-        }
-    }
-}
-
-/// Rounded up, so that who waits that long is not early.
-fn duration(ticks: u64) -> Duration {
-    Duration::from_nanos(ticks.div_ceil(TICKS))
-}
-
-fn ticks(longest: Option<Duration>) -> u64 {
-    longest.map_or(0, |longest| nanos(longest).saturating_mul(TICKS))
 }

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -103,9 +103,12 @@ pub fn register(name: impl Into<String>, policy: &(impl Controlled + ?Sized)) ->
     running.map(|registry| registry.register(name, policy)).ok_or(RegistryError::NotInitialized)
 }
 
-/// Called by every policy when it is made.
-pub(crate) fn announce(control: Weak<dyn Control>) {
+/// What the handles of a policy share, listed in the registry of the process: every policy is made by way of this.
+pub(crate) fn announced<C: Control + 'static>(core: C) -> Arc<C> {
+    let core = Arc::new(core);
+    let control: Weak<C> = Arc::downgrade(&core);
     announce_to_running(None, control);
+    core
 }
 
 /// Called by every pipeline when it is made.

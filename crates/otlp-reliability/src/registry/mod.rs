@@ -21,7 +21,7 @@ use std::{
 };
 
 use self::entries::Entries;
-pub(crate) use self::global::{announce, announce_as};
+pub(crate) use self::global::{announce_as, announced};
 pub use self::{
     global::{RegistryError, get_metrics, init, register, shutdown},
     metrics::Metrics,

@@ -2,7 +2,7 @@
 //!
 //! What must hold: a call whose first attempt settles it takes no lock; it looks at one flag.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use super::{RetryPolicy, snapshot::Counters};
 use crate::{
@@ -25,13 +25,11 @@ pub(super) struct Core {
 
 impl Core {
     pub(super) fn announced(settings: RetryPolicy) -> Arc<Self> {
-        let core = Arc::new(Core {
+        registry::announced(Core {
             timed: AtomicBool::new(settings.max_elapsed().is_some()),
             settings: Mutex::new(settings),
             counters: Counters::default(),
-        });
-        registry::announce(Arc::downgrade(&core) as Weak<dyn Control>);
-        core
+        })
     }
 
     pub(super) fn settings(&self) -> RetryPolicy {

@@ -15,6 +15,7 @@ mod budget;
 mod call;
 mod classify;
 mod core;
+mod jitter;
 mod policy;
 mod progress;
 mod snapshot;
@@ -23,9 +24,10 @@ use std::{future::Future, sync::Arc};
 
 pub(crate) use self::bare::retry_errors;
 pub use self::{
-    backoff::{Backoff, Jitter},
+    backoff::Backoff,
     budget::{PercentageBudget, RetryBudget, RetryBudgetConfig, RetryBudgetSnapshot, TokenBudget},
     classify::{Classify, Decision, RetryErrors, RetryTransient},
+    jitter::Jitter,
     policy::RetryPolicy,
     snapshot::RetrySnapshot,
 };

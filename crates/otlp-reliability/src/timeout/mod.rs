@@ -8,7 +8,7 @@ mod config;
 use std::{
     future::{Future, poll_fn},
     pin::pin,
-    sync::{Arc, Weak},
+    sync::Arc,
     task::Poll,
     time::Duration,
 };
@@ -54,9 +54,7 @@ struct Core {
 
 impl Core {
     fn announced(after: Duration) -> Arc<Self> {
-        let core = Arc::new(Core { after_nanos: AtomicU64::new(nanos(after)), timed_out: AtomicU64::new(0) });
-        registry::announce(Arc::downgrade(&core) as Weak<dyn Control>);
-        core
+        registry::announced(Core { after_nanos: AtomicU64::new(nanos(after)), timed_out: AtomicU64::new(0) })
     }
 
     fn after(&self) -> Duration {

@@ -3,9 +3,9 @@
 use std::{
     future::{Future, pending, ready},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::{Pin, pin},
+    pin::pin,
     sync::atomic::{AtomicBool, Ordering},
-    task::{Context, Poll, Waker},
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -15,13 +15,9 @@ use otlp_reliability::{
 };
 use tokio::time::{advance, sleep};
 
-use crate::{Failure, Record};
+use crate::{Failure, Record, poll_once};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn poll<F: Future>(future: &mut Pin<&mut F>) -> Poll<F::Output> {
-    future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-}
 
 fn aimd() -> AdaptiveLimitConfig {
     AdaptiveLimitConfig::new(Aimd::new()).with_initial_limit(10)
@@ -106,7 +102,7 @@ async fn a_call_cancelled_late_counts_as_dropped_and_one_cancelled_early_as_noth
     for (time, expected) in [(SECOND / 2, (10, 0, 0)), (SECOND, (9, 1, 1))] {
         {
             let mut call = pin!(limit.execute(pending::<Result<(), Failure>>));
-            assert!(poll(&mut call).is_pending());
+            assert!(poll_once(call.as_mut()).is_pending());
             advance(time).await;
         }
         assert_eq!(learnt(&limit), expected);
@@ -130,19 +126,19 @@ async fn pitfall_08_places_come_back_when_a_call_is_dropped_at_any_await_point()
     let inside = limit.try_acquire().unwrap();
     {
         let mut in_line = pin!(limit.execute(pending::<Result<(), Failure>>));
-        assert!(poll(&mut in_line).is_pending());
+        assert!(poll_once(in_line.as_mut()).is_pending());
         assert_eq!(limit.snapshot().waiting, 1);
     }
     {
         let mut let_in = pin!(limit.execute(pending::<Result<(), Failure>>));
-        assert!(poll(&mut let_in).is_pending());
+        assert!(poll_once(let_in.as_mut()).is_pending());
         drop(inside);
         assert_eq!(limit.snapshot().in_flight, 1);
     }
     assert_eq!((limit.snapshot().in_flight, limit.snapshot().waiting), (0, 0));
     {
         let mut running = pin!(limit.execute(pending::<Result<(), Failure>>));
-        assert!(poll(&mut running).is_pending());
+        assert!(poll_once(running.as_mut()).is_pending());
     }
     assert_eq!(learnt(&limit), (1, 0, 0));
 }
@@ -152,19 +148,19 @@ async fn a_limit_that_grows_lets_waiters_in() {
     let limit = aimd().with_initial_limit(1).with_max_waiting(20).build().unwrap();
     let mut inside = limit.try_acquire().unwrap();
     let mut waiting: Vec<_> = (0..12).map(|_| Box::pin(limit.acquire())).collect();
-    assert!(waiting.iter_mut().all(|call| poll(&mut call.as_mut()).is_pending()));
+    assert!(waiting.iter_mut().all(|call| poll_once(call.as_mut()).is_pending()));
     let mut line = waiting.iter_mut();
     // Ten calls, one at a time, make a round, after which there are two places.
     for _ in 0..10 {
         inside.complete(Verdict::Success);
-        let Some(Poll::Ready(Ok(next))) = line.next().map(|call| poll(&mut call.as_mut())) else {
+        let Some(Poll::Ready(Ok(next))) = line.next().map(|call| poll_once(call.as_mut())) else {
             panic!("it was the next one's turn")
         };
         inside = next;
     }
-    let second = line.next().map(|call| poll(&mut call.as_mut()));
+    let second = line.next().map(|call| poll_once(call.as_mut()));
     assert!(matches!(second, Some(Poll::Ready(Ok(_)))), "a second place");
-    assert!(line.next().is_some_and(|call| poll(&mut call.as_mut()).is_pending()), "and no third");
+    assert!(line.next().is_some_and(|call| poll_once(call.as_mut()).is_pending()), "and no third");
 }
 
 #[tokio::test(start_paused = true)]
@@ -172,10 +168,10 @@ async fn a_reload_with_a_higher_limit_lets_waiters_in() {
     let limit = aimd().with_initial_limit(1).with_max_waiting(5).build().unwrap();
     let _inside = limit.try_acquire().unwrap();
     let mut waiting = pin!(limit.acquire());
-    assert!(poll(&mut waiting).is_pending());
+    assert!(poll_once(waiting.as_mut()).is_pending());
     let settings = aimd().with_initial_limit(3).with_min_limit(3).with_max_waiting(5);
     limit.control().unwrap().reload(&PolicyConfig::AdaptiveLimit(settings)).unwrap();
-    assert!(poll(&mut waiting).is_ready());
+    assert!(poll_once(waiting.as_mut()).is_ready());
 }
 
 #[tokio::test(start_paused = true)]
@@ -185,10 +181,10 @@ async fn the_line_is_bounded_in_length_and_time() {
     let limit = settings.build().unwrap().with_observer(record.clone());
     let _inside = limit.try_acquire().unwrap();
     let mut waiting = pin!(limit.acquire());
-    assert!(poll(&mut waiting).is_pending());
+    assert!(poll_once(waiting.as_mut()).is_pending());
     assert_eq!(limit.acquire().await.unwrap_err(), Rejection::Full);
     advance(2 * SECOND).await;
-    assert!(matches!(poll(&mut waiting), Poll::Ready(Err(Rejection::Full))));
+    assert!(matches!(poll_once(waiting.as_mut()), Poll::Ready(Err(Rejection::Full))));
     let figures = limit.snapshot();
     assert_eq!((figures.rejected, figures.timed_out, figures.waited, figures.waiting), (2, 1, 1, 0));
     assert_eq!(record.events(), [Event::Rejected(Rejection::Full); 2]);

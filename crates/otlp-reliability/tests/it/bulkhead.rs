@@ -3,30 +3,24 @@
 use std::{
     future::{Future, pending, ready},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::{Pin, pin},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
-        mpsc,
     },
     task::{Context, Poll, Wake, Waker},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use otlp_reliability::{
-    BlockingPolicy, Bulkhead, BulkheadConfig, Clock, Controlled, Event, Permit, Policy, PolicyConfig, Rejection,
-    Snapshot, TimeoutConfig,
+    BlockingPolicy, Bulkhead, BulkheadConfig, Controlled, Event, Permit, Policy, PolicyConfig, Rejection, Snapshot,
+    TimeoutConfig,
 };
 use tokio::{task::yield_now, time::advance};
 
-use crate::{Failure, Record};
+use crate::{Failure, Record, poll_once};
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn poll<F: Future>(future: &mut Pin<&mut F>) -> Poll<F::Output> {
-    future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-}
 
 fn waiting_bulkhead() -> Bulkhead {
     BulkheadConfig::new(1).with_max_waiting(8).build().unwrap()
@@ -98,7 +92,7 @@ async fn the_line_has_an_end() {
     let bulkhead = BulkheadConfig::new(1).with_max_waiting(1).build().unwrap();
     let _inside = bulkhead.try_acquire().unwrap();
     let mut waiting = pin!(bulkhead.acquire());
-    assert!(poll(&mut waiting).is_pending());
+    assert!(poll_once(waiting.as_mut()).is_pending());
     assert_eq!(bulkhead.acquire().await.unwrap_err(), Rejection::Full);
     assert_eq!(bulkhead.snapshot().timed_out, 0);
 }
@@ -111,11 +105,11 @@ async fn pitfall_15_the_longest_wait_passes_in_paused_time() {
     let inside = bulkhead.try_acquire().unwrap();
     {
         let mut waiting = pin!(bulkhead.acquire());
-        assert!(poll(&mut waiting).is_pending());
+        assert!(poll_once(waiting.as_mut()).is_pending());
         advance(SECOND - Duration::from_millis(1)).await;
-        assert!(poll(&mut waiting).is_pending());
+        assert!(poll_once(waiting.as_mut()).is_pending());
         advance(Duration::from_millis(2)).await;
-        assert!(matches!(poll(&mut waiting), Poll::Ready(Err(Rejection::Full))));
+        assert!(matches!(poll_once(waiting.as_mut()), Poll::Ready(Err(Rejection::Full))));
     }
     assert_eq!(record.events(), [Event::Rejected(Rejection::Full)]);
     let figures = bulkhead.snapshot();
@@ -129,10 +123,10 @@ async fn a_place_that_comes_free_in_the_moment_the_wait_ends_is_taken() {
     let bulkhead = BulkheadConfig::new(1).with_max_waiting(1).with_max_wait(SECOND).build().unwrap();
     let inside = bulkhead.try_acquire().unwrap();
     let mut waiting = pin!(bulkhead.acquire());
-    assert!(poll(&mut waiting).is_pending());
+    assert!(poll_once(waiting.as_mut()).is_pending());
     advance(2 * SECOND).await;
     drop(inside);
-    assert!(matches!(poll(&mut waiting), Poll::Ready(Ok(_))));
+    assert!(matches!(poll_once(waiting.as_mut()), Poll::Ready(Ok(_))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,9 +134,9 @@ async fn the_longest_duration_is_a_wait_without_overflow() {
     let bulkhead = BulkheadConfig::new(1).with_max_waiting(1).with_max_wait(Duration::MAX).build().unwrap();
     let inside = bulkhead.try_acquire().unwrap();
     let mut waiting = pin!(bulkhead.acquire());
-    assert!(poll(&mut waiting).is_pending());
+    assert!(poll_once(waiting.as_mut()).is_pending());
     drop(inside);
-    assert!(matches!(poll(&mut waiting), Poll::Ready(Ok(_))));
+    assert!(matches!(poll_once(waiting.as_mut()), Poll::Ready(Ok(_))));
 }
 
 #[tokio::test]
@@ -151,26 +145,26 @@ async fn pitfall_08_permits_come_back_when_a_call_is_dropped_at_any_await_point(
     let inside = bulkhead.try_acquire().unwrap();
     {
         let mut in_line = pin!(bulkhead.execute(pending::<Result<(), Failure>>));
-        assert!(poll(&mut in_line).is_pending());
+        assert!(poll_once(in_line.as_mut()).is_pending());
         assert_eq!(bulkhead.snapshot().waiting, 1);
     }
     assert_eq!(bulkhead.snapshot().waiting, 0);
     {
         let mut let_in = pin!(bulkhead.execute(pending::<Result<(), Failure>>));
-        assert!(poll(&mut let_in).is_pending());
+        assert!(poll_once(let_in.as_mut()).is_pending());
         drop(inside);
         assert_eq!(bulkhead.snapshot().in_flight, 1, "the place is the waiter's before it is polled");
     }
     assert_eq!(bulkhead.snapshot().in_flight, 0);
     {
         let mut running = pin!(bulkhead.execute(pending::<Result<(), Failure>>));
-        assert!(poll(&mut running).is_pending());
+        assert!(poll_once(running.as_mut()).is_pending());
         assert_eq!(bulkhead.snapshot().in_flight, 1);
     }
     assert_eq!(bulkhead.snapshot().in_flight, 0);
     {
         let mut acquired = pin!(bulkhead.acquire());
-        assert!(poll(&mut acquired).is_ready());
+        assert!(poll_once(acquired.as_mut()).is_ready());
     }
     assert_eq!(bulkhead.snapshot().in_flight, 0);
 }
@@ -201,13 +195,13 @@ fn pitfall_18_a_waiter_that_is_dropped_passes_its_place_on() {
     let mut second = pin!(bulkhead.acquire());
     {
         let mut first = pin!(bulkhead.acquire());
-        assert!(poll(&mut first).is_pending());
+        assert!(poll_once(first.as_mut()).is_pending());
         assert!(second.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         drop(inside);
         assert_eq!(calls.0.load(Ordering::Relaxed), 0, "it is the first one's turn");
     }
     assert_eq!(calls.0.load(Ordering::Relaxed), 1, "who is gone, so the second is woken");
-    assert!(poll(&mut second).is_ready());
+    assert!(poll_once(second.as_mut()).is_ready());
 }
 
 #[test]
@@ -215,15 +209,15 @@ fn pitfall_18_nobody_overtakes_the_line() {
     let bulkhead = waiting_bulkhead();
     let inside = bulkhead.try_acquire().unwrap();
     let mut first = pin!(bulkhead.acquire());
-    assert!(poll(&mut first).is_pending());
+    assert!(poll_once(first.as_mut()).is_pending());
     let mut second = pin!(bulkhead.acquire());
-    assert!(poll(&mut second).is_pending());
+    assert!(poll_once(second.as_mut()).is_pending());
     drop(inside);
     assert_eq!(bulkhead.try_acquire().unwrap_err(), Rejection::Full, "a newcomer");
-    assert!(poll(&mut second).is_pending(), "one who asks again");
-    let Poll::Ready(Ok(permit)) = poll(&mut first) else { panic!("it was the first one's turn") };
+    assert!(poll_once(second.as_mut()).is_pending(), "one who asks again");
+    let Poll::Ready(Ok(permit)) = poll_once(first.as_mut()) else { panic!("it was the first one's turn") };
     drop(permit);
-    assert!(poll(&mut second).is_ready());
+    assert!(poll_once(second.as_mut()).is_ready());
 }
 
 #[test]
@@ -276,20 +270,25 @@ fn a_limit_that_grows_lets_waiters_in_and_one_that_shrinks_lets_calls_end() {
     let mut first = pin!(bulkhead.acquire());
     let mut second = pin!(bulkhead.acquire());
     let mut third = pin!(bulkhead.acquire());
-    assert!(poll(&mut first).is_pending() && poll(&mut second).is_pending() && poll(&mut third).is_pending());
+    assert!(
+        poll_once(first.as_mut()).is_pending()
+            && poll_once(second.as_mut()).is_pending()
+            && poll_once(third.as_mut()).is_pending()
+    );
     bulkhead.resize(3);
-    let (Poll::Ready(Ok(first)), Poll::Ready(Ok(second))) = (poll(&mut first), poll(&mut second)) else {
+    let (Poll::Ready(Ok(first)), Poll::Ready(Ok(second))) = (poll_once(first.as_mut()), poll_once(second.as_mut()))
+    else {
         panic!("there is room for two more")
     };
-    assert!(poll(&mut third).is_pending());
+    assert!(poll_once(third.as_mut()).is_pending());
 
     bulkhead.resize(1);
     let figures = bulkhead.snapshot();
     assert_eq!((figures.max_concurrent, figures.in_flight, figures.waiting), (1, 3, 1));
     drop((inside, first));
-    assert!(poll(&mut third).is_pending(), "one is still inside");
+    assert!(poll_once(third.as_mut()).is_pending(), "one is still inside");
     drop(second);
-    assert!(poll(&mut third).is_ready());
+    assert!(poll_once(third.as_mut()).is_ready());
 }
 
 #[test]
@@ -308,7 +307,7 @@ fn settings_are_exchanged_as_a_whole_and_counters_stay() {
     control.reload(&PolicyConfig::Bulkhead(BulkheadConfig::new(2).with_max_waiting(1))).unwrap();
     let _second = bulkhead.try_acquire().unwrap();
     let mut waiting = pin!(bulkhead.acquire());
-    assert!(poll(&mut waiting).is_pending(), "there is a line now");
+    assert!(poll_once(waiting.as_mut()).is_pending(), "there is a line now");
     let Snapshot::Bulkhead(figures) = control.snapshot() else { panic!("another kind") };
     assert_eq!(figures, bulkhead.snapshot());
     assert_eq!((figures.max_concurrent, figures.in_flight, figures.waiting, figures.rejected), (2, 2, 1, 2));
@@ -321,78 +320,8 @@ fn another_clock_means_another_bulkhead_with_the_same_settings() {
     let other = bulkhead.clone().with_clock(otlp_reliability::TokioClock);
     let _inside_other = other.try_acquire().unwrap();
     let mut waiting = pin!(other.acquire());
-    assert!(poll(&mut waiting).is_pending());
+    assert!(poll_once(waiting.as_mut()).is_pending());
     assert_eq!(other.snapshot().max_concurrent, 1);
-}
-
-#[test]
-fn a_blocked_thread_stands_in_the_line_of_the_tasks() {
-    let bulkhead = waiting_bulkhead();
-    let inside = bulkhead.try_acquire().unwrap();
-    let mut task = pin!(bulkhead.acquire());
-    assert!(poll(&mut task).is_pending());
-    let (entered, told) = mpsc::channel();
-    let thread = {
-        let bulkhead = bulkhead.clone();
-        thread::spawn(move || {
-            bulkhead.call(|| -> Result<(), Failure> {
-                entered.send(()).unwrap();
-                Ok(())
-            })
-        })
-    };
-    while bulkhead.snapshot().waiting < 2 {
-        thread::yield_now();
-    }
-    drop(inside);
-    let Poll::Ready(Ok(permit)) = poll(&mut task) else { panic!("the task came first") };
-    assert!(told.try_recv().is_err());
-    drop(permit);
-    assert_eq!(thread.join().unwrap(), Ok(()));
-    assert!(told.recv().is_ok());
-}
-
-/// A clock that shows the next of its times at every look, and the last one for ever.
-struct Scripted {
-    start: Instant,
-    seconds: &'static [u64],
-    looks: AtomicU32,
-}
-
-impl Scripted {
-    fn new(seconds: &'static [u64]) -> Self {
-        Scripted { start: Instant::now(), seconds, looks: AtomicU32::new(0) }
-    }
-}
-
-impl Clock for Scripted {
-    fn now(&self) -> Instant {
-        let look = self.looks.fetch_add(1, Ordering::Relaxed) as usize;
-        self.start + Duration::from_secs(self.seconds[look.min(self.seconds.len() - 1)])
-    }
-
-    fn sleep(&self, _: Duration) -> impl Future<Output = ()> + Send {
-        pending()
-    }
-}
-
-#[test]
-fn a_blocked_thread_gives_up_when_its_clock_says_so() {
-    let config = BulkheadConfig::new(1).with_max_waiting(1).with_max_wait(3600 * SECOND);
-    let bulkhead = config.build().unwrap().with_clock(Scripted::new(&[0, 3600]));
-    let _inside = bulkhead.try_acquire().unwrap();
-    assert_eq!(bulkhead.blocking_acquire().unwrap_err(), Rejection::Full);
-    assert_eq!(bulkhead.snapshot().timed_out, 1);
-}
-
-#[test]
-fn pitfall_16_a_clock_that_goes_back_does_not_prolong_a_blocked_wait() {
-    let config = BulkheadConfig::new(1).with_max_waiting(1).with_max_wait(Duration::from_millis(10_001));
-    let bulkhead = config.build().unwrap().with_clock(Scripted::new(&[10, 20, 0, 21]));
-    let _inside = bulkhead.try_acquire().unwrap();
-    // Parked for a millisecond after the looks at 20 and at 0; for ten seconds, had the way back counted.
-    assert_eq!(bulkhead.blocking_acquire().unwrap_err(), Rejection::Full);
-    assert_eq!(bulkhead.snapshot().timed_out, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -405,7 +334,7 @@ async fn a_thousand_callers_some_of_which_give_up_all_come_through() {
         tasks.push(tokio::spawn(async move {
             if number % 3 == 0 {
                 let mut impatient = Box::pin(bulkhead.acquire());
-                drop(poll(&mut impatient.as_mut()));
+                drop(poll_once(impatient.as_mut()));
                 return;
             }
             let result: Result<(), Failure> = bulkhead

@@ -1,16 +1,10 @@
 //! A call dropped at each of its await points leaves nothing behind and does nothing more.
 
-use std::{
-    cell::Cell,
-    future::{Future, pending},
-    pin::pin,
-    task::{Context, Poll, Waker},
-    time::Duration,
-};
+use std::{cell::Cell, future::pending, pin::pin, time::Duration};
 
 use otlp_reliability::{Fallback, HedgeConfig, Policy, RateLimiterConfig, RetryPolicy, Timeout, TokenBudget};
 
-use crate::{Failure, Record};
+use crate::{Failure, Record, poll_once};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -28,10 +22,6 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }
-}
-
-fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 #[tokio::test(start_paused = true)]

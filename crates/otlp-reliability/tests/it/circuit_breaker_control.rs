@@ -3,9 +3,8 @@
 
 use std::{
     cell::Cell,
-    future::{Future, pending, ready},
+    future::{pending, ready},
     pin::pin,
-    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -18,16 +17,12 @@ use tokio::{
     time::{Instant, advance},
 };
 
-use crate::{Failure, Record};
+use crate::{Failure, Record, poll_once};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn config() -> CircuitBreakerConfig {
     CircuitBreakerConfig::new()
-}
-
-fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 fn reload(breaker: &CircuitBreaker<impl Sized, impl Clock + 'static, impl Sized>, config: &CircuitBreakerConfig) {

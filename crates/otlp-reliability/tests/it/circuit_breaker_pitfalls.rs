@@ -8,7 +8,6 @@ use std::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
-    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 
@@ -18,16 +17,12 @@ use otlp_reliability::{
 };
 use tokio::time::{advance, sleep};
 
-use crate::Failure;
+use crate::{Failure, poll_once};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn config() -> CircuitBreakerConfig {
     CircuitBreakerConfig::new().with_consecutive_failures(1)
-}
-
-fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 async fn cancelled_after<J, K, O>(breaker: &CircuitBreaker<J, K, O>, after: Duration)

@@ -59,7 +59,13 @@ async fn every_wait_goes_through_the_clock_and_nothing_is_read_without_need() {
 }
 
 /// Each reading is an hour before the last.
-struct Backwards(Mutex<Instant>);
+pub(crate) struct Backwards(Mutex<Instant>);
+
+impl Backwards {
+    pub(crate) fn from(start: Instant) -> Self {
+        Backwards(Mutex::new(start))
+    }
+}
 
 impl Clock for Backwards {
     fn now(&self) -> Instant {
@@ -77,7 +83,7 @@ impl Clock for Backwards {
 async fn pitfall_16_a_clock_that_goes_back_panics_nothing_and_counts_as_no_time() {
     let base = Instant::now() + Duration::from_secs(100 * 3600);
     let policy = RetryPolicy::new().with_max_attempts(5).with_max_elapsed(Duration::from_secs(60));
-    let retry = policy.build().unwrap().with_clock(Backwards(Mutex::new(base)));
+    let retry = policy.build().unwrap().with_clock(Backwards::from(base));
     let mut calls = 0;
     let result: Result<(), u32> = retry
         .execute(|| {
@@ -132,7 +138,7 @@ async fn a_clock_that_cuts_sleeps_short_wakes_a_waiting_retry() {
 
 #[tokio::test(start_paused = true)]
 async fn pitfall_16_no_policy_minds_a_clock_that_goes_back() {
-    let backwards = || Backwards(Mutex::new(Instant::now() + Duration::from_secs(1000 * 3600)));
+    let backwards = || Backwards::from(Instant::now() + Duration::from_secs(1000 * 3600));
     let limiter = RateLimiterConfig::new(3, Duration::from_secs(1)).build().unwrap().with_clock(backwards());
     let went = (0..100).filter(|_| limiter.try_acquire().is_ok()).count();
     assert_eq!(went, 3, "the burst, and then no time passes");

@@ -4,11 +4,13 @@
 
 mod adaptive;
 mod bulkhead;
+mod bulkhead_blocking;
 mod bulkhead_model;
 mod cancellation;
 mod circuit_breaker;
 mod circuit_breaker_control;
 mod circuit_breaker_pitfalls;
+mod circuit_breaker_with_others;
 mod clocks;
 mod composition;
 mod fallback;
@@ -17,6 +19,7 @@ mod hedge;
 mod observers;
 mod outlier;
 mod pipeline;
+mod pipeline_settings;
 mod rate_limiter;
 mod registry;
 mod retry;
@@ -28,7 +31,11 @@ mod tower_attempts;
 #[cfg(feature = "tower")]
 mod tower_layers;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+};
 
 use otlp_reliability::{Event, Observer, Rejection};
 
@@ -59,4 +66,9 @@ impl Observer for Record {
     fn on_event(&self, event: Event) {
         self.0.lock().unwrap().push(event);
     }
+}
+
+/// Polls a future whose waker wakes nobody.
+fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
 }

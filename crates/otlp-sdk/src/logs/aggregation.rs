@@ -15,7 +15,7 @@ use otlp_batch::{ConfigError, Intake, ScopeHandle};
 use otlp_core::{Signal, SpanId, TraceContext, ValueRef, data::Severity, wire::encode};
 use parking_lot::Mutex;
 
-use super::record::{LOG_RECORDS, field, put_ids};
+use super::encoding::{LOG_RECORDS, field, put_ids};
 use crate::{clock::Moment, record::Recording};
 
 /// How many identical records one stands for.

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use otlp_batch::{Intake, ScopeHandle};
 use otlp_core::{AttributeValue, data::Severity};
 
-use super::{LogConfig, LogRecord, aggregation::Aggregator};
+use super::{LogConfig, LogRecord, aggregation::Aggregator, shared::Shared};
 use crate::clock::Clock;
 
 /// Emits log records (OpenTelemetry specification, Logs API, "Logger"). Clones are cheap and mean the same logger.
@@ -21,16 +21,6 @@ use crate::clock::Clock;
 #[derive(Clone)]
 pub struct Logger {
     shared: Arc<Shared>,
-}
-
-pub(super) struct Shared {
-    pub(super) intake: Intake,
-    pub(super) scope: ScopeHandle,
-    pub(super) max_record_bytes: usize,
-    pub(super) clock: Arc<Clock>,
-    pub(super) config: LogConfig,
-    /// `None` if nothing is folded.
-    pub(super) aggregator: Option<Arc<Aggregator>>,
 }
 
 impl Logger {

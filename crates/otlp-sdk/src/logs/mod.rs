@@ -2,12 +2,14 @@
 
 mod aggregation;
 mod config;
+mod encoding;
 mod logger;
 mod plain_text;
 mod provider;
 mod record;
+mod shared;
 
-pub(crate) use self::record::LogProgress;
+pub(crate) use self::encoding::LogProgress;
 pub use otlp_core::data::Severity;
 
 pub use self::{

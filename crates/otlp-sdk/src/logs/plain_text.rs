@@ -10,7 +10,7 @@ use otlp_core::{
     wire::view::{LogView, View},
 };
 
-use super::record::put_body;
+use super::encoding::put_body;
 use crate::record::Recording;
 
 /// Brings the attributes into the body. A text that is too large to deliver is cut.

@@ -6,9 +6,9 @@ use self::build::Buildable;
 use super::{
     Counter, Gauge, Histogram, InstrumentKind, Meter, MetricNumber, ObservableCounter, ObservableGauge,
     ObservableUpDownCounter, Observer, Unit, UpDownCounter,
-    instrument::{Description, Instrument},
+    instrument::{Callback, Description, Instrument},
     number::repr::Bits,
-    observable::{Callback, callback},
+    observable::callback,
 };
 
 /// Describes an instrument of type `I`, to be made by [`InstrumentBuilder::init`].

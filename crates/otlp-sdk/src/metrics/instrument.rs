@@ -21,12 +21,14 @@ use super::{
     aggregation::{Aggregate, Aggregation},
     metric_writer::MetricFrame,
     number::{MetricNumber, NumberKind},
-    observable::Callback,
     provider_state::ProviderState,
     series::{
         Identity, Series, SeriesTable, attributes_len, distinct, has_repeated_key, hash_attributes, thread_cache,
     },
 };
+
+/// What observes the values of an instrument at each collection, whatever number they are.
+pub(super) type Callback = Arc<dyn Fn(&Instrument) + Send + Sync>;
 
 /// The attributes of the series that stands for all that are beyond the cardinality limit.
 pub(super) const OVERFLOW: [(&str, bool); 1] = [("otel.metric.overflow", true)];

@@ -10,9 +10,8 @@ use super::{
     ObservableUpDownCounter, UpDownCounter,
     aggregation::Aggregation,
     config::are_valid_boundaries,
-    instrument::{Description, Instrument},
+    instrument::{Callback, Description, Instrument},
     instrument_kind::is_valid_name,
-    observable::Callback,
     provider_state::{CollectionBuffers, ProviderState},
     sink::Sink,
 };

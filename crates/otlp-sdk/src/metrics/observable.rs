@@ -10,12 +10,9 @@ use otlp_core::AttributeSet;
 
 use super::{
     aggregation::Round,
-    instrument::Instrument,
+    instrument::{Callback, Instrument},
     number::{MetricNumber, repr::Bits},
 };
-
-/// A callback, whatever number it observes.
-pub(super) type Callback = Arc<dyn Fn(&Instrument) + Send + Sync>;
 
 /// Takes what a callback observes.
 pub struct Observer<'a, T> {

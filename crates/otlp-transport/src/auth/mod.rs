@@ -1,6 +1,6 @@
 //! Who we are: a bearer token, a file with one, or a hook that gets credentials from anywhere.
 //!
-//! - [`Auth`] is the setting. Its clones share what was granted, so that transports of one client renew together.
+//! - [`Auth`] is the `setting`. Its clones share what was granted, so that transports of one client renew together.
 //! - `session` holds what is granted and renews it, one renewal at a time.
 //! - `attempt` is what an attempt asks: what to send, and what after a refusal.
 //!
@@ -16,10 +16,14 @@ mod attempt;
 mod caught;
 mod credentials;
 mod session;
+mod setting;
 mod source;
 
-pub use self::credentials::{Auth, AuthError, Authenticate, Credentials};
 pub(crate) use self::{
     attempt::{Answered, Authentication},
     session::Granted,
+};
+pub use self::{
+    credentials::{AuthError, Authenticate, Credentials},
+    setting::Auth,
 };

@@ -9,12 +9,12 @@ mod headers;
 mod pem;
 mod pool;
 mod reading;
+mod request_headers;
 mod tls;
 
 use std::time::Duration;
 
 use crate::auth::Auth;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 
 pub use self::{
     compression::Compression,
@@ -26,7 +26,7 @@ pub use self::{
     pool::{ConnectionPoolConfig, KeepAlive},
     tls::{ClientIdentity, TlsOptions, TlsVersion},
 };
-pub(crate) use self::{endpoint::Target, file::read_file, reading::Reading};
+pub(crate) use self::{endpoint::Target, file::read_file, reading::Reading, request_headers::RequestHeaders};
 
 /// The largest request that OTLP receivers must accept at most (OTLP specification, "OTLP/HTTP Request").
 const MAX_HTTP_REQUEST_BYTES: usize = 64 << 20;
@@ -52,7 +52,8 @@ pub struct TransportConfig {
     pub endpoints: Endpoints,
     /// Whether a gRPC endpoint without a scheme is spoken to in plaintext. A scheme beats it. Default: `false`.
     pub insecure: bool,
-    /// Sent with every request. Values are secret.
+    /// Sent with every request. Values are secret. [`AnyTransport::replace_headers`](crate::AnyTransport::replace_headers)
+    /// exchanges them.
     pub headers: Headers,
     /// Who we are. Its headers go with every request, and replace those above of the same name. Default: nobody.
     pub auth: Option<Auth>,
@@ -150,31 +151,6 @@ impl TransportConfig {
         }
         Ok(())
     }
-
-    /// What every request carries: the user agent and the user's headers.
-    pub(crate) fn request_headers(&self) -> Result<HeaderMap, ConfigError> {
-        const OURS: &str = concat!("OTel-OTLP-Exporter-Rust/", env!("CARGO_PKG_VERSION"));
-        let mut headers = self.headers.to_map()?;
-        if let Some(auth) = &self.auth {
-            auth.check()?;
-            if auth.is_bearer() && headers.contains_key(AUTHORIZATION) {
-                let reason = "set beside a bearer token, which is sent in it: remove one of them";
-                return Err(ConfigError::Header { name: AUTHORIZATION.to_string(), reason });
-            }
-        }
-        if !headers.contains_key(USER_AGENT) {
-            let user_agent = match &self.user_agent_prefix {
-                Some(prefix) => format!("{prefix} {OURS}"),
-                None => OURS.to_owned(),
-            };
-            let value = HeaderValue::try_from(user_agent).map_err(|_| {
-                let prefix = self.user_agent_prefix.clone().unwrap_or_default();
-                ConfigError::value("the user agent prefix", prefix, "visible ASCII, for instance my-agent/1.2")
-            })?;
-            headers.insert(USER_AGENT, value);
-        }
-        Ok(headers)
-    }
 }
 
 #[cfg(test)]
@@ -216,19 +192,5 @@ mod tests {
             let error = config.check().unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
         }
-    }
-
-    #[test]
-    fn the_user_agent_is_ours_behind_the_prefix_unless_a_header_replaces_it() {
-        let mut config = TransportConfig::new(Endpoints::base("http://h"));
-        let ours = concat!("OTel-OTLP-Exporter-Rust/", env!("CARGO_PKG_VERSION"));
-        assert_eq!(config.request_headers().unwrap()[USER_AGENT], ours);
-        config.user_agent_prefix = Some("agent/1".to_owned());
-        assert_eq!(config.request_headers().unwrap()[USER_AGENT], format!("agent/1 {ours}"));
-        config.headers.append("User-Agent", "mine");
-        assert_eq!(config.request_headers().unwrap()[USER_AGENT], "mine");
-        config.headers = Headers::new();
-        config.user_agent_prefix = Some("a\nb".to_owned());
-        assert!(config.request_headers().is_err());
     }
 }

@@ -14,10 +14,10 @@ use super::{
     deadline::Deadline,
     diagnosis::{Evidence, Failure, diagnose},
     dial::{DialError, Dialer},
-    exchange::{Exchange, Lease, Outgoing},
+    exchange::{Exchange, Lease},
     keeper::{self, Kept},
     observed::Observations,
-    pool::Http1Connection,
+    outgoing::Outgoing,
     socket::HttpVersion,
     tasks::{Owner, Spawner},
 };
@@ -82,13 +82,6 @@ impl Origin {
         }
     }
 
-    /// Keeps an HTTP/1.1 connection whose exchange is over.
-    pub(super) fn put_back(&self, connection: Http1Connection) {
-        if self.keeps_alive {
-            self.connections.pool().put(connection);
-        }
-    }
-
     async fn exchange_unbounded(
         &self,
         outgoing: &Outgoing<'_>,
@@ -127,7 +120,8 @@ impl Origin {
             Connection::Http1(mut connection) => {
                 let request = outgoing.http1(body, self.keeps_alive);
                 let result = connection.sender.try_send_request(request).await;
-                (result, Lease::Http1(connection), HttpVersion::Http1)
+                let pool = self.keeps_alive.then(|| &**self.connections.pool());
+                (result, Lease::Http1 { connection, pool }, HttpVersion::Http1)
             }
             Connection::Http2(mut stream) => {
                 let result = stream.sender.try_send_request(outgoing.http2(body)).await;
@@ -137,7 +131,7 @@ impl Origin {
         match result {
             Ok(response) => {
                 let (head, body) = response.into_parts();
-                Ok(Exchange { origin: self, head, body, lease, handed_over })
+                Ok(Exchange { head, body, lease, handed_over })
             }
             Err(error) => {
                 let failure = self.diagnose(error, version, &observations, &handed_over);

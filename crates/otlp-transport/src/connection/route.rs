@@ -3,15 +3,16 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, Uri, header::HeaderValue};
+use http::HeaderMap;
 use otlp_core::{ErrorKind, ExportError, Outcome, Signal};
 
 use super::{
     deadline::Deadline,
     diagnosis::Failure,
     dial::Dialer,
-    exchange::{Exchange, Outgoing},
+    exchange::Exchange,
     origin::Origin,
+    outgoing::{Destination, Outgoing},
     socket::HttpVersion,
     tls::{Offer, Tls},
 };
@@ -21,9 +22,7 @@ use crate::config::{ConfigError, Target, TransportConfig, TransportEvent};
 pub(crate) struct Route {
     /// Displayed in errors.
     pub(crate) target: Target,
-    pub(super) absolute: Uri,
-    pub(super) path: Uri,
-    pub(super) host: HeaderValue,
+    destination: Destination,
     origin: Arc<Origin>,
 }
 
@@ -71,7 +70,8 @@ impl Routes {
                     Arc::new(Origin::new(dialer, config))
                 }
             };
-            routes.0[signal.index()] = Some(Route::new(target, &path, origin)?);
+            let destination = Destination::new(&target, &path)?;
+            routes.0[signal.index()] = Some(Route { target, destination, origin });
         }
         let plaintext_only = routes.0.iter().flatten().all(|route| !route.target.https);
         if config.tls.is_some() && plaintext_only {
@@ -109,23 +109,6 @@ impl Routes {
 }
 
 impl Route {
-    fn new(target: Target, path: &str, origin: Arc<Origin>) -> Result<Self, ConfigError> {
-        let invalid = |_| ConfigError::Endpoint {
-            value: target.to_string(),
-            reason: "it holds characters that HTTP cannot carry: percent-encode them".to_owned(),
-        };
-        Ok(Route {
-            absolute: Uri::try_from(format!("{}://{}{path}", target.scheme(), target.authority)).map_err(invalid)?,
-            path: Uri::try_from(path).map_err(invalid)?,
-            host: HeaderValue::try_from(&target.authority).map_err(|_| ConfigError::Endpoint {
-                value: target.to_string(),
-                reason: "the host holds characters that HTTP cannot carry".to_owned(),
-            })?,
-            target,
-            origin,
-        })
-    }
-
     /// Sends a request and waits for the head of its response, as [`Origin::exchange`] says.
     pub(crate) async fn exchange(
         &self,
@@ -133,7 +116,7 @@ impl Route {
         segments: &[Bytes],
         deadline: Deadline,
     ) -> Result<Exchange<'_>, Failure> {
-        let outgoing = Outgoing { route: self, headers, segments };
+        let outgoing = Outgoing { destination: &self.destination, headers, segments };
         self.origin.exchange(&outgoing, deadline).await
     }
 }

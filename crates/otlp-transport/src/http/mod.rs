@@ -3,23 +3,25 @@
 mod answer;
 mod retry_after;
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{
     HeaderMap, StatusCode,
-    header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use otlp_core::{EncodedRequest, ErrorKind, ExportError, Outcome};
 
 use self::answer::Answer;
 pub(crate) use self::retry_after::retry_after;
 use crate::{
-    auth::{Answered, Authentication, Granted},
-    config::{ConfigError, TransportConfig},
-    connection::{Deadline, Route, Routes},
-    payload::{Compressor, ContentEncoding, PreparedRequest},
-    transport::{Transport, lost, too_large, uncompressed},
+    auth::Answered,
+    binding::Binding,
+    config::{ConfigError, RequestHeaders, Target, TransportConfig},
+    connection::{Deadline, Received, Routes},
+    payload::PreparedRequest,
+    sender::Sender,
+    transport::Transport,
 };
 
 /// How requests are written.
@@ -42,15 +44,9 @@ impl HttpEncoding {
 }
 
 /// Delivers over HTTP/1.1, or HTTP/2 where an `https` receiver offers it.
+#[derive(Debug)]
 pub struct HttpTransport {
-    routes: Routes,
-    encoding: HttpEncoding,
-    headers: HeaderMap,
-    authentication: Authentication,
-    compressor: Compressor,
-    request_timeout: Option<Duration>,
-    max_request_bytes: usize,
-    max_response_bytes: usize,
+    sender: Sender<HttpEncoding>,
 }
 
 impl HttpTransport {
@@ -61,24 +57,7 @@ impl HttpTransport {
     ///
     /// A setting is unusable; the error names it.
     pub fn new(config: TransportConfig, encoding: HttpEncoding) -> Result<Self, ConfigError> {
-        config.check()?;
-        let mut headers = config.request_headers()?;
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(encoding.content_type()));
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(ContentEncoding::ACCEPTED));
-        let compressor = Compressor::new(config.compression, config.compression_level);
-        if let Some(name) = compressor.encoding() {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
-        }
-        Ok(HttpTransport {
-            routes: Routes::http(&config)?,
-            encoding,
-            headers,
-            authentication: Authentication::new(&config),
-            compressor,
-            request_timeout: config.request_timeout,
-            max_request_bytes: config.http_request_limit(),
-            max_response_bytes: config.max_response_bytes,
-        })
+        Ok(HttpTransport { sender: Sender::new(&config, encoding)? })
     }
 
     /// Opens connections ahead, as [`AnyTransport::start`](crate::AnyTransport::start) does.
@@ -87,66 +66,66 @@ impl HttpTransport {
     ///
     /// Outside of a tokio runtime with I/O and time enabled.
     pub fn start(&self) {
-        self.routes.start();
+        self.sender.start();
     }
 
-    /// The body to send, or why there is none.
-    fn body(
-        &self,
-        route: &Route,
-        request: &EncodedRequest,
-        prepared: Option<&PreparedRequest>,
-    ) -> Result<Vec<Bytes>, Outcome> {
-        too_large(&route.target, request.len(), self.max_request_bytes)?;
-        let make = || {
-            let segments = match self.encoding {
-                HttpEncoding::Protobuf => request.segments().to_vec(),
-                HttpEncoding::Json => vec![json(request)?],
-            };
-            let len = segments.iter().map(Bytes::len).sum();
-            too_large(&route.target, len, self.max_request_bytes)?;
-            self.compressor.compress(segments).map_err(uncompressed)
-        };
-        let segments = match prepared {
-            Some(prepared) => prepared.form(self.compressor.form(self.encoding == HttpEncoding::Json), make)?,
-            None => make()?,
-        };
-        too_large(&route.target, segments.iter().map(Bytes::len).sum(), self.max_request_bytes)?;
-        Ok(segments)
+    /// What all requests have in their headers.
+    pub(crate) fn headers(&self) -> &RequestHeaders {
+        self.sender.headers()
+    }
+}
+
+impl Transport for HttpTransport {
+    async fn send(&self, request: &EncodedRequest) -> Outcome {
+        self.sender.send(request).await
     }
 
-    /// What was `prepared` is of the same request.
-    async fn attempt(&self, request: &EncodedRequest, prepared: Option<&PreparedRequest>) -> Result<Outcome, Outcome> {
-        let deadline = Deadline::after(self.request_timeout);
-        let route = self.routes.of(request.signal())?;
-        let body = self.body(route, request, prepared)?;
-        let granted = self.authentication.granted(&route.target, deadline).await?;
-        let answered = self.exchange(route, request, &body, granted.as_deref(), deadline).await?;
-        match self.authentication.after(&answered, granted, &route.target, deadline).await? {
-            Some(fresher) => Ok(self.exchange(route, request, &body, Some(&fresher), deadline).await?.outcome),
-            None => Ok(answered.outcome),
+    async fn send_prepared(&self, request: &PreparedRequest) -> Outcome {
+        self.sender.send_prepared(request).await
+    }
+}
+
+impl Binding for HttpEncoding {
+    const ENCODING: HeaderName = CONTENT_ENCODING;
+    const ACCEPT_ENCODING: HeaderName = ACCEPT_ENCODING;
+    const FRAMING: usize = 0;
+    const READ_PAST: usize = 0;
+
+    fn routes(&self, config: &TransportConfig) -> Result<Routes, ConfigError> {
+        Routes::http(config)
+    }
+
+    fn request_limit(&self, config: &TransportConfig) -> usize {
+        config.http_request_limit()
+    }
+
+    fn add_headers(&self, headers: &mut HeaderMap) {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type()));
+    }
+
+    /// HTTP has no header for it.
+    fn add_deadline(&self, _headers: &mut Cow<'_, HeaderMap>, _deadline: Deadline) {}
+
+    fn is_json(&self) -> bool {
+        *self == HttpEncoding::Json
+    }
+
+    fn encode(&self, request: &EncodedRequest) -> Result<Vec<Bytes>, Outcome> {
+        match self {
+            HttpEncoding::Protobuf => Ok(request.segments().to_vec()),
+            HttpEncoding::Json => Ok(vec![json(request)?]),
         }
     }
 
-    /// Sends the request once, under these credentials, and reads the answer.
-    async fn exchange(
-        &self,
-        route: &Route,
-        request: &EncodedRequest,
-        body: &[Bytes],
-        granted: Option<&Granted>,
-        deadline: Deadline,
-    ) -> Result<Answered, Outcome> {
-        let mut headers = Cow::Borrowed(&self.headers);
-        if let Some(granted) = granted {
-            granted.add_to(headers.to_mut());
-        }
-        let exchange = route.exchange(&headers, body, deadline).await;
-        let exchange = exchange.map_err(|failure| lost(&route.target, failure))?;
-        let received = exchange.read(self.max_response_bytes, 0, deadline).await;
+    /// The message is the body.
+    fn frame(&self, message: Vec<Bytes>, _len: usize, _is_compressed: bool) -> Vec<Bytes> {
+        message
+    }
+
+    fn answered(&self, target: &Target, request: &EncodedRequest, received: Received, limit: usize) -> Answered {
         let is_unauthenticated = received.head.status == StatusCode::UNAUTHORIZED;
-        let answer = Answer::new(&route.target, request, self.encoding, received, self.max_response_bytes);
-        Ok(Answered { outcome: answer.outcome(), is_unauthenticated })
+        let outcome = Answer::new(target, request, *self, received, limit).outcome();
+        Answered { outcome, is_unauthenticated }
     }
 }
 
@@ -156,24 +135,4 @@ fn json(request: &EncodedRequest) -> Result<Bytes, Outcome> {
         Outcome::Refused(ExportError::new(ErrorKind::Refused, message))
     })?;
     Ok(json.into())
-}
-
-impl Transport for HttpTransport {
-    async fn send(&self, request: &EncodedRequest) -> Outcome {
-        self.attempt(request, None).await.unwrap_or_else(|outcome| outcome)
-    }
-
-    async fn send_prepared(&self, request: &PreparedRequest) -> Outcome {
-        self.attempt(request.request(), Some(request)).await.unwrap_or_else(|outcome| outcome)
-    }
-}
-
-/// Shows no header value.
-impl fmt::Debug for HttpTransport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpTransport")
-            .field("routes", &self.routes)
-            .field("encoding", &self.encoding)
-            .finish_non_exhaustive()
-    }
 }

@@ -20,7 +20,8 @@ use tokio::{sync::Notify, task::JoinSet};
 use crate::{
     directory::Directory,
     requests::{config, refused, request, retryable},
-    server::{Reply, Server, accepted, grpc, respond},
+    response::{accepted, grpc, respond},
+    server::{Reply, Server},
 };
 
 const PROTOCOLS: [Protocol; 3] = [Protocol::Grpc, Protocol::HttpProtobuf, Protocol::HttpJson];

@@ -6,12 +6,19 @@ use otlp_core::{ErrorKind, Outcome, Signal, wire::encode};
 use otlp_transport::{AnyTransport, Compression, Endpoints, Protocol, Transport, TransportConfig};
 
 use crate::{
+    raw_server::{RawServer, http1_request_sent, http2_request_sent},
     requests::{config, delivered, large_request, request, retryable, transport},
-    server::{RawServer, Reply, Server, accepted, grpc, http1_request_sent, http2_request_sent, respond},
+    response::{accepted, grpc, respond},
+    server::{Reply, Server},
 };
 
 /// A response that rejects `rejected` items of `signal` and says why.
-fn partial(protocol: Protocol, signal: Signal, rejected: u64, message: &str) -> http::Response<crate::server::Script> {
+fn partial(
+    protocol: Protocol,
+    signal: Signal,
+    rejected: u64,
+    message: &str,
+) -> http::Response<crate::response::Script> {
     let (mut inner, mut outer) = (Vec::new(), Vec::new());
     encode::put_uint(&mut inner, 1, rejected);
     encode::put_string(&mut inner, 2, message);

@@ -7,8 +7,10 @@ use otlp_transport::{AnyTransport, KeepAlive, Protocol, Transport};
 use tokio::task::JoinSet;
 
 use crate::{
+    raw_server::{RawServer, frame, http2_request_sent, settings},
     requests::{config, request, retryable, transport},
-    server::{RawServer, Reply, Server, accepted, frame, http2_request_sent, settings},
+    response::accepted,
+    server::{Reply, Server},
 };
 
 #[tokio::test]

@@ -7,8 +7,10 @@ use otlp_core::{ErrorKind, Outcome, Signal, wire::encode};
 use otlp_transport::{GrpcTransport, Protocol, Transport};
 
 use crate::{
+    raw_server::{RawServer, frame, http2_request_sent, settings},
     requests::{config, delivered, refused, request, retryable},
-    server::{RawServer, Reply, Script, Server, fields, frame, grpc, http2_request_sent, respond, settings},
+    response::{Script, fields, grpc, respond},
+    server::{Reply, Server},
 };
 
 async fn send_to(server: &Server) -> Outcome {

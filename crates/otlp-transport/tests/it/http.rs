@@ -6,8 +6,10 @@ use otlp_core::{EncodedRequest, ErrorKind, Outcome, Signal, wire::encode};
 use otlp_transport::{Endpoints, HttpEncoding, HttpTransport, Protocol, Transport, TransportConfig};
 
 use crate::{
+    raw_server::{RawServer, http1_request_sent},
     requests::{config, delivered, refused, request, retryable},
-    server::{RawServer, Reply, Script, Server, http1_request_sent, respond},
+    response::{Script, respond},
+    server::{Reply, Server},
 };
 
 async fn send_to(server: &Server) -> Outcome {

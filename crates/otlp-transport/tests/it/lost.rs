@@ -4,8 +4,8 @@ use otlp_core::{ErrorKind, RetryableFailure, Signal};
 use otlp_transport::{Protocol, Transport};
 
 use crate::{
+    raw_server::{RawServer, frame, http1_request_sent, http2_request_sent, settings},
     requests::{request, retryable, transport},
-    server::{RawServer, frame, http1_request_sent, http2_request_sent, settings},
 };
 
 const RST_STREAM: u8 = 3;

@@ -8,8 +8,10 @@ use otlp_transport::{AnyTransport, KeepAlive, Protocol, Transport, TransportConf
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::{
+    raw_server::{RawServer, http2_request_sent, settings},
     requests::{config, request, retryable},
-    server::{RawServer, Reply, Seen, Server, accepted, http2_request_sent, settings},
+    response::accepted,
+    server::{Reply, Seen, Server},
 };
 
 const PROTOCOLS: [Protocol; 2] = [Protocol::Grpc, Protocol::HttpProtobuf];

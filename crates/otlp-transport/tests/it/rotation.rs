@@ -11,7 +11,8 @@ use otlp_transport::{AnyTransport, ClientIdentity, EventHook, Protocol, TlsOptio
 use crate::{
     directory::Directory,
     requests::{config, request, retryable},
-    server::{Reply, Server, accepted},
+    response::accepted,
+    server::{Reply, Server},
     tls::Authority,
 };
 

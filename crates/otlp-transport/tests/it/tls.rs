@@ -14,7 +14,8 @@ use rustls::{
 use crate::{
     directory::Directory,
     requests::{config, request, retryable, transport},
-    server::{Reply, Server, accepted},
+    response::accepted,
+    server::{Reply, Server},
 };
 
 const PROTOCOLS: [Protocol; 3] = [Protocol::Grpc, Protocol::HttpProtobuf, Protocol::HttpJson];

@@ -82,6 +82,7 @@ fn at_the_limit_in_bytes_new_batches_stay_in_memory_until_that_is_full_too() {
     let config = BatchConfig { max_batch_size: 1_000, max_queue_size: 10_000, ..config() };
     let events = Arc::new(Mutex::new(Vec::new()));
     let said = Arc::clone(&events);
+    let is_full = || events.lock().iter().any(|event: &String| event.starts_with("backend: Full"));
     let limited = disk(&directory, Durability::Always).with_max_bytes(4 << 20).with_segment_bytes(128 << 10);
     let exporter = down();
     let builder = pipeline(config, &exporter).with_disk_queue(limited);
@@ -91,13 +92,14 @@ fn at_the_limit_in_bytes_new_batches_stay_in_memory_until_that_is_full_too() {
     while first.ledgers()[0].traces.dropped.total() == 0 {
         spans(first.intake(), next..next + 1_000);
         next += 1_000;
-        first.persist_blocking(MOMENT);
+        // However slow the disk is, it is waited for until it is full.
+        while !first.persist_blocking(MOMENT).durable && !is_full() {}
         assert!(next < 1_000_000, "no end to it");
     }
     let ledger = first.ledgers()[0].traces;
     assert_eq!(ledger.dropped.total(), ledger.dropped[DropReason::QueueFull], "{ledger}");
     assert!(ledger.accepted > 300_000 && directory.bytes() <= (4 << 20) + 4_096, "{ledger}");
-    assert!(events.lock().iter().any(|event| event.starts_with("backend: Full")), "{:?}", events.lock());
+    assert!(is_full(), "{:?}", events.lock());
     // What fits neither on the disk nor into the life of the process is lost, and said to be.
     let ledger = traces(&first.shutdown_blocking(MOMENT));
     assert!(ledger.dropped[DropReason::DiskFailed] > 0, "{ledger}");

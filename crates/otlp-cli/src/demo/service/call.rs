@@ -2,16 +2,19 @@
 
 use std::{error::Error, fmt, time::Instant};
 
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::{
+    http::{HeaderMap, Method, StatusCode},
+    response::Response,
+};
 use otlp::context::ContextFuture;
 use otlp::{
-    data::{self, SpanKind},
+    data::{self, Severity, SpanKind},
     propagation::{Baggage, CompositePropagator, Propagator},
     trace::Span,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{headers::Outgoing, shop::Shop};
+use super::shop::{Shop, answer};
 use crate::demo::topology::Service;
 
 /// What is called.
@@ -49,6 +52,19 @@ impl Error for CallError {
     }
 }
 
+impl CallError {
+    /// Logs that the service cannot be reached.
+    pub(super) fn log(&self, shop: &Shop) {
+        shop.telemetry.log(Severity::Error, &self.to_string()).event_name("shop.call.failed").emit();
+    }
+
+    /// Logs that the service cannot be reached, and answers so.
+    pub(super) fn bad_gateway(&self, shop: &Shop) -> Response {
+        self.log(shop);
+        answer(StatusCode::BAD_GATEWAY, self.to_string())
+    }
+}
+
 impl Call<'_> {
     /// Sends `body` and reads the answer, whatever its status.
     pub(super) async fn send<A: DeserializeOwned>(
@@ -69,7 +85,7 @@ impl Call<'_> {
             .set_attribute("server.port", port)
             .set_attribute("service.peer.name", self.service.name());
         let mut headers = HeaderMap::new();
-        CompositePropagator::default().inject(&span.context(), self.baggage, &mut Outgoing(&mut headers));
+        CompositePropagator::default().inject(&span.context(), self.baggage, &mut headers);
 
         let started = Instant::now();
         let exchange = async {

@@ -46,6 +46,6 @@ async fn buy(
                 .emit();
             (status, Json(Answer { trace, ..answer })).into_response()
         }
-        Err(error) => shop.bad_gateway(&error),
+        Err(error) => error.bad_gateway(&shop),
     }
 }

@@ -6,7 +6,6 @@
 mod call;
 mod found;
 mod gateway;
-mod headers;
 mod notification;
 mod observe;
 mod orders;

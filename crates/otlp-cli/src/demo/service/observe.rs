@@ -17,7 +17,7 @@ use otlp::{
     propagation::{CompositePropagator, Propagator},
 };
 
-use super::{headers::Incoming, shop::Shop};
+use super::shop::Shop;
 
 /// A route, and what is recorded with.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ pub(super) fn route(shop: &Arc<Shop>, template: &'static str, method: MethodRout
 async fn observe(State(route): State<Route>, mut request: Request, next: Next) -> Response {
     let Route { shop, template } = route;
     let telemetry = &shop.telemetry;
-    let (caller, baggage) = CompositePropagator::default().extract(&Incoming(request.headers()));
+    let (caller, baggage) = CompositePropagator::default().extract(request.headers());
     let method = request.method().clone();
     let name = format!("{method} {template}");
     let mut span = match &caller {

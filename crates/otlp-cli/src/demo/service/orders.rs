@@ -77,7 +77,7 @@ async fn steps(shop: &Shop, stock: &Stock, baggage: &Baggage, purchase: &Purchas
     let notification = call(Service::Notification, Method::POST, "/notifications", "/notifications".to_owned());
     if let Err(error) = notification.send::<Answer>(shop, purchase).await {
         // The order stands without it.
-        shop.telemetry.log(Severity::Error, &error.to_string()).event_name("shop.call.failed").emit();
+        error.log(shop);
     }
     Ok(())
 }
@@ -86,7 +86,7 @@ async fn expect_success(shop: &Shop, call: Call<'_>, purchase: &Purchase) -> Res
     match call.send::<Answer>(shop, purchase).await {
         Ok((status, _)) if status.is_success() => Ok(()),
         Ok((status, refusal)) => Err(answer(status, refusal.message)),
-        Err(error) => Err(shop.bad_gateway(&error)),
+        Err(error) => Err(error.bad_gateway(shop)),
     }
 }
 

@@ -7,10 +7,9 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use otlp::data::Severity;
 use serde::{Deserialize, Serialize};
 
-use super::{call::CallError, telemetry::Telemetry};
+use super::telemetry::Telemetry;
 use crate::demo::topology::Service;
 
 /// A service's own side of the shop.
@@ -60,12 +59,6 @@ impl Shop {
     /// The chance of a purchase: the same for the same seed, whatever else is going on.
     pub(super) fn chance(&self, purchase: u64) -> fastrand::Rng {
         fastrand::Rng::with_seed(self.seed ^ purchase.wrapping_mul(0x9e37_79b9_7f4a_7c15))
-    }
-
-    /// Answers that another service cannot be reached.
-    pub(super) fn bad_gateway(&self, error: &CallError) -> Response {
-        self.telemetry.log(Severity::Error, &error.to_string()).event_name("shop.call.failed").emit();
-        answer(StatusCode::BAD_GATEWAY, error.to_string())
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use otlp::{
     Signal,
-    config::{BatchConfig, DiskQueueConfig, Durability, RetryPolicy},
+    config::{BatchConfig, BatchLimits, DiskQueueConfig, Durability, RetryPolicy},
     core::{BuildError, EnhancedOtlpClient},
     data::Severity,
     logs::{LogRecord, Logger},
@@ -68,6 +68,7 @@ impl Telemetry {
         // Everything is quicker than the defaults, so that a demo of twenty seconds shows what takes minutes elsewhere.
         let batch =
             BatchConfig { max_batch_size: 256, batch_timeout: Duration::from_millis(200), ..BatchConfig::default() };
+        let limits = BatchLimits { catch_up_percent: Some(1_000), ..BatchLimits::default() };
         let retry = RetryPolicy::new()
             .with_max_attempts(None)
             .with_initial_delay(Duration::from_millis(100))
@@ -83,6 +84,7 @@ impl Telemetry {
             .with_timeout(Duration::from_secs(3))
             .with_connect_timeout(Duration::from_secs(1))
             .with_batch_config(batch)
+            .with_batch_limits(limits)
             .with_retry_policy(retry)
             .with_metric_interval(Duration::from_secs(1))
             .with_delivery_observer(witness.clone());

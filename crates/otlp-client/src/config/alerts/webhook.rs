@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::{
         Check, FieldError, SecretValues, check, formats, in_range,
+        production::has_scheme,
         reference::{Follow, has_reference},
     },
     monitoring::Webhook,
@@ -85,7 +86,7 @@ impl WebhookConfig {
 
 impl Check for WebhookConfig {
     fn check(&self, path: &str) -> Result<(), FieldError> {
-        let is_http = ["http://", "https://"].iter().any(|scheme| self.url.starts_with(scheme));
+        let is_http = ["http", "https"].iter().any(|scheme| has_scheme(&self.url, scheme));
         check(is_http || has_reference(&self.url), || {
             let accepted = "a URL that begins with http:// or https://";
             FieldError::value(format!("{path}.url"), "something else, which is not shown", accepted)

@@ -62,25 +62,28 @@ impl ServiceSource {
         service: &str,
         discovery: ServiceDiscovery,
     ) -> Result<ServiceDiscovery, FieldError> {
-        let address = |field: String, text: &str| {
-            let address: Result<Endpoint, _> = text.parse();
-            address.map_err(|_| not_an_address(format!("{path}.{field}"), text))
-        };
         if let Some(name) = &self.dns {
-            let Endpoint { host, port, .. } = address("dns".to_owned(), name)?;
+            let Endpoint { host, port, .. } = address(format!("{path}.dns"), name)?;
             return Ok(discovery.with_dns(service, host, port));
         }
         if let Some(name) = &self.dns_srv {
             return Ok(discovery.with_dns_srv(service, name));
         }
+        Ok(discovery.with_endpoints(service, self.listed(path)?))
+    }
+
+    /// The endpoints that are listed.
+    pub(crate) fn listed(&self, path: &str) -> Result<Vec<Endpoint>, FieldError> {
         let read = |(index, one): (usize, &StaticEndpoint)| {
-            let endpoint = address(format!("endpoints[{index}]"), &one.address)?;
+            let endpoint = address(format!("{path}.endpoints[{index}]"), &one.address)?;
             Ok(endpoint.with_weight(one.weight).with_priority(one.priority))
         };
-        let endpoints: Result<Vec<Endpoint>, FieldError> =
-            self.endpoints.iter().flatten().enumerate().map(read).collect();
-        Ok(discovery.with_endpoints(service, endpoints?))
+        self.endpoints.iter().flatten().enumerate().map(read).collect()
     }
+}
+
+fn address(field: String, text: &str) -> Result<Endpoint, FieldError> {
+    text.parse().map_err(|_| not_an_address(field, text))
 }
 
 impl Check for ServiceSource {

@@ -31,10 +31,10 @@ impl Visitor<'_> for AttemptsVisitor {
         f.write_str("a number of attempts from 1 to 4294967294, or unlimited")
     }
 
-    fn visit_u64<E: Error>(self, attempts: u64) -> Result<u32, E> {
+    fn visit_u64<E: Error>(self, given: u64) -> Result<u32, E> {
         let is_number = |attempts: &u32| *attempts != RetryConfig::UNLIMITED;
-        let attempts = u32::try_from(attempts).ok().filter(is_number);
-        attempts.ok_or_else(|| E::invalid_value(Unexpected::Other("a larger number"), &self))
+        let attempts = u32::try_from(given).ok().filter(is_number);
+        attempts.ok_or_else(|| E::invalid_value(Unexpected::Unsigned(given), &self))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<u32, E> {

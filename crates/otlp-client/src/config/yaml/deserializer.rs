@@ -118,6 +118,10 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
         self.taking(visitor, "a number")
     }
 
+    fn deserialize_u16<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.whole(visitor, u16::MAX.into())
+    }
+
     fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.whole(visitor, u32::MAX.into())
     }
@@ -141,7 +145,7 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i64 i128 u8 u16 u128 f32 char str bytes byte_buf unit unit_struct tuple tuple_struct
+        i8 i16 i32 i64 i128 u8 u128 f32 char str bytes byte_buf unit unit_struct tuple tuple_struct
         identifier ignored_any
     }
 }

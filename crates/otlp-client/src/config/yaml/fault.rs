@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{self, Expected, Unexpected};
 
 use super::node::{Field, Node, shown_key};
-use crate::config::{FieldError, FieldProblem, Place};
+use crate::config::{FieldError, FieldProblem, Place, reference::has_reference};
 
 /// The longest text of a file that an error shows.
 const SHOWN: usize = 64;
@@ -75,6 +75,9 @@ impl Fault {
             }
             Problem::Value { accepted, .. } if may_be_secret(&field) => {
                 FieldProblem::Value { value: "something else, which is not shown".to_owned(), accepted }
+            }
+            Problem::Value { value, accepted } if has_reference(&value) => {
+                FieldProblem::Value { value, accepted: format!("{accepted}; references stand for text alone") }
             }
             Problem::Value { value, accepted } => FieldProblem::Value { value, accepted },
             Problem::Missing => FieldProblem::Missing,

@@ -26,6 +26,8 @@ pub(crate) fn parse(text: &str) -> Result<Node, ConfigFileError> {
         with_snippet: false,
         strict_booleans: true,
         reject_unsupported_tags: true,
+        // The field that it is in has a range, and says so.
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
         // A configuration of five levels gains nothing by anchors, and is easier to read without.
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,

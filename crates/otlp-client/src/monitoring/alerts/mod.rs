@@ -1,8 +1,8 @@
 //! Alerts: rules over the client's figures, watched once a second, and sinks that hear when one fires and when it is over.
 //!
 //! `rule` says what is watched, `metric` reads it, `state` decides without time or I/O of its own, `manager` runs, `sink`
-//! and `webhook` tell. What must hold: a rule fires once and is resolved once, however its figure wavers; no sink can hold
-//! up another, the rules or the delivery.
+//! and `webhook` tell, `line` and `waiting` are the way to a webhook. What must hold: a rule fires once and is resolved
+//! once, however its figure wavers; no sink can hold up another, the rules or the delivery.
 
 mod defaults;
 mod evaluator;
@@ -13,6 +13,7 @@ mod notice;
 mod rule;
 mod sink;
 mod state;
+mod waiting;
 mod webhook;
 
 pub(crate) use self::manager::AlertSettings;

@@ -6,7 +6,7 @@
 use std::{
     fmt,
     sync::Arc,
-    time::{Duration, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -41,8 +41,12 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// `firedForSeconds`, `timeUnixNano`, and `service`, the name of the service.
 ///
 /// What the server answers with a status of 2xx is done. After no answer, 408, 429 and 5xx it is tried again, with growing
-/// waits or as the server asks; anything else ends it, with a message of the client about itself. Redirects are not
-/// followed.
+/// waits or as the server asks (`Retry-After`, a minute at most); anything else ends it, with a message of the client about
+/// itself. Redirects are not followed, so no header gets to another host.
+///
+/// Notices go out one at a time, in their order, and at most 1,000 wait. Where there is no room, alerts are left out that the
+/// server has not heard of; it hears the end of each that it heard to fire. What is left out is counted
+/// ([`AlertManager::lost_notices`](super::AlertManager::lost_notices)).
 ///
 /// ```
 /// use otlp_client::monitoring::{AlertSink, Webhook};
@@ -128,7 +132,11 @@ impl Webhook {
         let is_https = url.scheme() == "https";
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls(is_https).map_err(&unusable)?);
         let connector = if is_https { connector.https_only() } else { connector.https_or_http() };
-        let client = Client::builder(TokioExecutor::new()).build(connector.enable_http1().build());
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        // A notice is one small request: waiting to fill a segment only delays it.
+        tcp.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new()).build(connector.enable_http1().wrap_connector(tcp));
         let (timeout, service) = (self.timeout, service.map(str::to_owned));
         let hurry = Hurry::new();
         let retry = retry.with_clock(hurry.clone());
@@ -243,14 +251,26 @@ impl Sender {
         }
         let is_passing =
             status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
-        let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let decision = match after.map(Duration::from_secs) {
+        let decision = match retry_after(response.headers(), SystemTime::now()) {
             _ if !is_passing => Decision::Done,
-            Some(after) => Decision::RetryAfter(after.min(LONGEST_RETRY_AFTER)),
+            Some(after) => Decision::RetryAfter(after),
             None => Decision::Retry,
         };
         Err(Failure { message: format!("it answered {status}"), decision })
     }
+}
+
+/// How long the server asks to wait, in seconds or until a date (RFC 9110, section 10.2.3); a minute at most. What is neither
+/// is ignored.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let after = match is_number {
+        // More digits than a number holds are a long time.
+        true => text.parse().map_or(LONGEST_RETRY_AFTER, Duration::from_secs),
+        false => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
+    };
+    Some(after.min(LONGEST_RETRY_AFTER))
 }
 
 /// What an error says, and what it comes of.
@@ -267,6 +287,27 @@ fn cause(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_delay_is_read_in_both_its_forms_and_bounded() {
+        let now = UNIX_EPOCH + Duration::from_secs(784_111_777);
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("7", Some(7)),
+            ("86400", Some(60)),
+            ("99999999999999999999999", Some(60)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("Sat, 06 Nov 2094 08:49:37 GMT", Some(60)),
+            ("-1", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(text).unwrap())]);
+            assert_eq!(retry_after(&headers, now), expected.map(Duration::from_secs), "{text:?}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
 
     #[test]
     fn what_cannot_be_sent_to_is_refused_without_showing_secrets() {

@@ -1,9 +1,9 @@
 //! Configurations that cannot be: each is refused by an error that names the field, its value, and what is accepted.
 
-use otlp_client::config::{ClientConfig, ConfigFileError, ProductionConfig};
+use otlp_client::config::{ClientConfig, ProductionConfig};
 
 /// A configuration with one more line.
-fn with(line: &str) -> String {
+pub(super) fn with(line: &str) -> String {
     format!("endpoint: https://a:4318\nservice_name: shop\n{line}\n")
 }
 
@@ -17,6 +17,10 @@ fn a_field_that_cannot_be_used_is_named_with_its_place_and_what_is_accepted() {
             "batch.max_queue_size is 99999999999, but takes 1 to 1000000000 items",
         ),
         ("batch: {batch_timeout: 2days}", "batch.batch_timeout is 172800s, but takes 1 ms to 1 h"),
+        (
+            "batch: {max_batch_size: 1000, max_queue_size: 999}",
+            "line 3, column 47: batch.max_queue_size is 999 with max_batch_size 1000, but takes at least max_batch_size, unless",
+        ),
         ("connection: {connect_timeout: 0s}", "connection.connect_timeout is 0ns, but takes 1 ms to 1 h"),
         ("connection: {request_timeout: 1year}", "connection.request_timeout is 31557600s, but takes 1 ms to 1 h"),
         ("connection: {keep_alive_timeout: 0s}", "connection.keep_alive_timeout is 0ns"),
@@ -33,6 +37,14 @@ fn a_field_that_cannot_be_used_is_named_with_its_place_and_what_is_accepted() {
         ("retry: {multiplier: 0.5}", "retry.multiplier is 0.5, but takes 1.0 to 1000.0"),
         ("retry: {multiplier: .inf}", "line 3, column 21: "),
         ("retry: {randomization_factor: 1.5}", "retry.randomization_factor is 1.5, but takes 0.0 to 1.0"),
+        (
+            "monitoring: {health_check_endpoint: 'http://user:hunter2@localhost:80/health?key=hunter2'}",
+            "monitoring.health_check_endpoint is http://localhost:80/health, but takes a URL without user, password and query",
+        ),
+        (
+            "monitoring: {health_check_endpoint: 'https://localhost:80'}",
+            "monitoring.health_check_endpoint is https://localhost:80, but takes a URL that begins with http://",
+        ),
         ("monitoring: {metrics_export_interval: 0s}", "monitoring.metrics_export_interval is 0ns"),
         ("memory_pool: {max_size: 1KiB}", "memory_pool.max_size is 1024, but takes 262144 to 68719476736 bytes"),
         ("memory_pool: {growth_factor: 1}", "memory_pool.growth_factor is 1, but takes more than 1"),
@@ -53,6 +65,66 @@ fn a_field_that_cannot_be_used_is_named_with_its_place_and_what_is_accepted() {
         ("batch: {max_batch_size: 99999999999999999999999}", "batch.max_batch_size is "),
         ("batch: {batch_timeout: 200}", "batch.batch_timeout is 200, but takes a duration with its unit, like 200ms"),
         (
+            "batch: {batch_timeout: '200'}",
+            "batch.batch_timeout is the text \"200\", but takes a duration with its unit",
+        ),
+        ("batch: {batch_timeout: -5s}", "batch.batch_timeout is the text \"-5s\", but takes a duration"),
+        ("batch: {batch_timeout: 99999999999999999999years}", "batch.batch_timeout is the text"),
+        ("batch: {batch_timeout: 9999999999999years}", "batch.batch_timeout is the text"),
+        ("batch: {max_batch_size: 1e400}", "batch.max_batch_size is inf, but takes a whole number"),
+        ("batch: {max_batch_size: 18446744073709551616}", "batch.max_batch_size is "),
+        (
+            "batch: {max_batch_size: 18446744073709551615}",
+            "batch.max_batch_size is 18446744073709551615, but takes 1 to",
+        ),
+        ("batch: {max_batch_size: -9223372036854775809}", "batch.max_batch_size is "),
+        ("batch: {max_batch_size: 0x10000000000000000}", "batch.max_batch_size is "),
+        ("batch: {max_batch_size: .inf}", "batch.max_batch_size is inf, but takes a whole number"),
+        ("batch: {max_batch_size: '7'}", "batch.max_batch_size is the text \"7\", but takes a whole number"),
+        (
+            "batch: {max_batch_size: '${SIZE:-7}'}",
+            "batch.max_batch_size is the text \"${SIZE:-7}\", but takes a whole number from 0 to 18446744073709551615; references \
+             stand for text alone",
+        ),
+        (
+            "retry: {max_attempts: 4294967295}",
+            "retry.max_attempts is 4294967295, but takes a number of attempts from 1",
+        ),
+        ("retry: {max_attempts: -1}", "retry.max_attempts is -1, but takes a number of attempts from 1"),
+        ("retry: {max_attempts: ∞}", "retry.max_attempts is the text \"∞\", but takes a number of attempts from 1"),
+        ("retry: {multiplier: .nan}", "retry.multiplier is NaN, but takes 1.0 to 1000.0"),
+        ("retry: {multiplier: 1e400}", "retry.multiplier is inf, but takes 1.0 to 1000.0"),
+        ("memory_pool: {gc_threshold: .nan}", "memory_pool.gc_threshold is NaN, but takes the idle share"),
+        ("memory_pool: {max_size: -1}", "memory_pool.max_size is -1, but takes a size"),
+        ("memory_pool: {max_size: 1.5MiB}", "memory_pool.max_size is the text \"1.5MiB\", but takes a size"),
+        ("memory_pool: {max_size: 99999999999TiB}", "memory_pool.max_size is the text"),
+        ("circuit_breaker: {failure_rate: .nan}", "circuit_breaker.failure_rate is NaN, but takes 0.000001 to 1.0"),
+        ("circuit_breaker: {break_jitter: -.inf}", "circuit_breaker.break_jitter is -inf, but takes 0.0 to 1.0"),
+        (
+            "circuit_breaker: {enabled: false, consecutive_failures: 3}",
+            "circuit_breaker.enabled: it is false, and the fields beside it are set",
+        ),
+        (
+            "{load_balancer: {health_check_path: /a, health_check_interval: 1s, health_check_port: 70000}, service_discovery: {}}",
+            "load_balancer.health_check_port is 70000, but takes a whole number from 0 to 65535",
+        ),
+        (
+            "service_discovery: {services: {a: {endpoints: [{address: 'b:1', priority: -1}]}}}",
+            "service_discovery.services.a.endpoints[0].priority is -1, but takes a whole number from 0 to 65535",
+        ),
+        (
+            "service_discovery: {dns: {min_ttl: 1s}, services: {a: {endpoints: ['b:1']}}}",
+            "service_discovery.dns: it is set, and no service has dns or dns_srv",
+        ),
+        (
+            "{connection: {max_idle_connections: 1}, receivers: {keep_alive: {min_connections: 2}}}",
+            "receivers.keep_alive.min_connections is 2, but takes 0 to connection.max_idle_connections, which is 1",
+        ),
+        (
+            "alerts: {rules: [{name: a, metric: dropped_items, comparison: above, threshold: .inf}]}",
+            "alerts.rules[0].threshold is inf, but takes a finite number",
+        ),
+        (
             "batch: {batch_timeout: 5 fortnights}",
             "batch.batch_timeout is the text \"5 fortnights\", but takes a duration",
         ),
@@ -69,6 +141,18 @@ fn a_field_that_cannot_be_used_is_named_with_its_place_and_what_is_accepted() {
             "memory_pool.chunk_size is the text \"64 apples\", but takes a size, like 64KiB",
         ),
         ("resource_attributes: {a: 1}", "resource_attributes.a is 1, but takes text"),
+        (
+            "resource_attributes: {service.name: x}",
+            "resource_attributes.service.name: service_name says it as well: leave one of them out",
+        ),
+        (
+            "{service_version: '1', resource_attributes: {service.version: '2'}}",
+            "resource_attributes.service.version: service_version says it as well",
+        ),
+        (
+            "{environment: a, resource_attributes: {deployment.environment.name: b}}",
+            "resource_attributes.deployment.environment.name: environment says it as well",
+        ),
         ("disk_queue: {}", "disk_queue.directory is missing"),
         // Choices.
         (
@@ -337,50 +421,4 @@ fn the_parts_beside_production_are_not_part_of_it() {
     assert!(error.contains("disk_queue is not known"), "{error}");
     assert!(ClientConfig::from_yaml_str(&with("disk_queue: {directory: /q}")).is_ok());
     assert!(ClientConfig::from_yaml_str(&with("disk_queue:")).unwrap().disk_queue.is_none());
-}
-
-#[test]
-fn what_is_no_configuration_is_refused_in_words() {
-    let deep_list = format!("batch: {}", "[".repeat(100_000));
-    let deep_fields: String = (0..1000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
-    let wide = format!("a: [{}]", "1,".repeat(100_000));
-    let bomb = "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n";
-    for (text, expected) in [
-        (
-            "<!DOCTYPE html><html></html>",
-            "the configuration is something else, which is not shown, but takes a part with fields",
-        ),
-        ("[1, 2]", "the configuration is "),
-        ("a: b: c", "line 1, column 5: mapping values are not allowed"),
-        ("a: \"no end", "line 1, column 4: "),
-        ("a: 1\n---\nb: 2", "a second document begins"),
-        ("a: \u{0}", "line 1, column 4: "),
-        (bomb, "without anchors"),
-        ("a: *b", "line 1, column 4: "),
-        ("<<: {endpoint: http://a}", "line 1, column 1: "),
-        (&deep_list, "recursion limit exceeded"),
-        (&deep_fields, "levels deep"),
-        (&wide, "at most 20000 values"),
-    ] {
-        let error = ClientConfig::from_yaml_str(text).unwrap_err().to_string();
-        assert!(error.contains(expected), "{:.40}: {error}", text);
-    }
-}
-
-#[test]
-fn what_is_longer_than_any_configuration_is_not_read() {
-    let long = with(&format!("# {}", "x".repeat(10 << 20)));
-    assert!(matches!(ProductionConfig::from_yaml_str(&long), Err(ConfigFileError::TooLong)));
-    assert!(matches!(ClientConfig::from_yaml_str(&long), Err(ConfigFileError::TooLong)));
-    let path = std::env::temp_dir().join(format!("otlp-long-config-{}", std::process::id()));
-    std::fs::write(&path, long).unwrap();
-    let error = ProductionConfig::from_yaml_file(&path).unwrap_err().to_string();
-    assert!(error.contains("more than 1048576 bytes"), "{error}");
-    std::fs::write(&path, b"endpoint: \xff").unwrap();
-    let error = ProductionConfig::from_yaml_file(&path).unwrap_err().to_string();
-    assert!(error.contains("no UTF-8") && error.contains("otlp-long-config"), "{error}");
-    std::fs::remove_file(&path).unwrap();
-    let error = ProductionConfig::from_yaml_file(&path).unwrap_err().to_string();
-    assert!(error.contains("cannot read the configuration file") && error.contains("otlp-long-config"), "{error}");
-    assert!(ProductionConfig::from_yaml_file("/dev/zero").unwrap_err().to_string().contains("it is no file"));
 }

@@ -67,6 +67,16 @@ fn what_is_left_out_has_the_defaults_and_the_protocol_of_the_port() {
 }
 
 #[test]
+fn a_batch_fits_into_the_queue_where_only_the_queue_is_said() {
+    for (batch, expected) in
+        [("max_queue_size: 100", 100), ("max_queue_size: 9000", 8192), ("strategy: time_based, max_queue_size: 5", 5)]
+    {
+        let text = format!("endpoint: http://a\nservice_name: shop\nbatch: {{{batch}}}");
+        assert_eq!(ProductionConfig::from_yaml_str(&text).unwrap().batch.max_batch_size, expected, "{batch}");
+    }
+}
+
+#[test]
 fn a_port_that_a_reference_hides_chooses_no_protocol() {
     for (endpoint, protocol) in [
         ("http://${HOST}:4317", Some(TransportProtocol::Grpc)),
@@ -110,7 +120,16 @@ fn a_file_is_private_and_replaces_the_old_one() {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing is left beside it");
+    // What a process of the same id left that was killed, as in a container each first one has.
+    for number in 0..200 {
+        fs::write(folder.join(format!(".telemetry.yaml.{}-{number}", std::process::id())), "left").unwrap();
+    }
+    std::thread::scope(|threads| {
+        let write = || (0..20).for_each(|_| full().to_yaml_file(&path).unwrap());
+        (0..2).for_each(|_| drop(threads.spawn(write)));
+    });
+    assert_eq!(ProductionConfig::from_yaml_file(&path).unwrap(), full());
+    assert!(fs::read_dir(&folder).unwrap().count() <= 201, "nothing is left beside it but what was");
     let error = full().to_yaml_file(folder.join("no/such/folder.yaml")).unwrap_err().to_string();
     assert!(error.contains("no/such/folder.yaml"), "{error}");
     fs::remove_dir_all(&folder).unwrap();
@@ -172,12 +191,15 @@ pub(super) fn duration(range: std::ops::RangeInclusive<u64>) -> impl Strategy<Va
     ]
 }
 
+/// Where a health endpoint may be.
+const HEALTH: [&str; 3] = ["http://localhost:0", "http://[::1]:8080/live", "${HEALTH:-http://0.0.0.0:80}"];
+
 pub(super) const MS: u64 = 1_000_000;
 pub(super) const HOUR: u64 = 3_600_000 * MS;
 
 prop_compose! {
     fn production()(
-        texts in (name(), text(), text(), text(), option::of(text())),
+        texts in (name(), text(), text(), text(), option::of(select(HEALTH.to_vec()).prop_map(str::to_owned))),
         protocol in select(vec![TransportProtocol::Http, TransportProtocol::HttpJson, TransportProtocol::Grpc]),
         compression in select(vec![Compression::None, Compression::Gzip, Compression::Zstd]),
         tls in option::of((any::<bool>(), name())),
@@ -212,8 +234,8 @@ prop_compose! {
         (_, _, config.connection.keep_alive_timeout, config.batch.batch_timeout) = waits;
         (config.connection.max_idle_connections, config.connection.max_connections) = connections;
         (config.batch.max_batch_size, config.batch.max_queue_size) = batch;
-        if strategy == BatchStrategy::SizeBased {
-            // A smaller queue could never fill a batch, and is refused.
+        if strategy != BatchStrategy::TimeBased {
+            // In a smaller queue no batch would ever be complete: it is refused.
             config.batch.max_queue_size = config.batch.max_queue_size.max(config.batch.max_batch_size);
         }
         config.batch.strategy = strategy;

@@ -8,6 +8,8 @@ mod files;
 mod finding;
 mod from_yaml;
 mod kafka;
+mod no_configuration;
+mod ranges;
 mod receivers;
 mod recording;
 mod reload;

@@ -39,7 +39,7 @@ prop_compose! {
         server_name in option::of(text()),
         version in select(vec![TlsVersion::Tls12, TlsVersion::Tls13]),
         system_roots in any::<bool>(),
-        min_connections in 0..=200usize,
+        min_connections in 0..=100usize,
         pings in (duration(MS..=HOUR), duration(MS..=HOUR), any::<bool>()),
     ) -> ReceiversConfig {
         let (traces, metrics, logs) = match urls {
@@ -104,10 +104,13 @@ prop_compose! {
         (consul.token, consul.datacenter, consul.namespace, consul.partition) = (next(), next(), next(), next());
         consul.ca_file = next();
         (consul.cert_file, consul.key_file) = next().map(|file| (file.clone(), file)).unzip();
+        // What nobody is asked by is refused.
+        let is_asked = services.values().any(|source| source.dns.is_some() || source.dns_srv.is_some());
+        let dns = DnsLookups { name_servers: servers, min_ttl: ttls.0, max_ttl: ttls.0 + ttls.1, timeout };
         DiscoveryConfig {
             receiver_service: next(),
             services,
-            dns: DnsLookups { name_servers: servers, min_ttl: ttls.0, max_ttl: ttls.0 + ttls.1, timeout },
+            dns: if is_asked { dns } else { DnsLookups::default() },
             consul: Some(consul),
             registration: registration.map(|service_name| Registration { service_name, address: Some("a:1".into()) }),
         }
@@ -135,7 +138,7 @@ prop_compose! {
             passive_health: flags[0],
         };
         let breaker = BreakerConfig {
-            enabled: flags[1],
+            enabled: true,
             consecutive_failures: failures,
             failure_rate: Some(rate),
             minimum_calls: calls,
@@ -144,7 +147,9 @@ prop_compose! {
             max_break: times.2 + times.3,
             break_jitter: jitter,
         };
-        (balancer, breaker)
+        // One that is off has nothing else to say.
+        let off = BreakerConfig { enabled: false, ..BreakerConfig::default() };
+        (balancer, if flags[1] { breaker } else { off })
     }
 }
 

@@ -6,7 +6,8 @@ use otlp_client::{
 };
 use proptest::{prelude::*, sample::select};
 
-use super::full;
+use super::{from_yaml, full};
+use crate::setup::receiver;
 
 const SECRET: &str = "hunter2-hunter2-hunter2";
 
@@ -103,6 +104,25 @@ proptest! {
             prop_assert!(!shown.contains(SECRET), "{}\n---\n{}", shown, text);
         }
     }
+}
+
+/// Whatever a secret looks like, it is text: it adds no field, ends no quotes, and is no other reference.
+#[test]
+fn what_a_reference_stands_for_never_becomes_yaml() {
+    let receiver = receiver();
+    let path = std::env::temp_dir().join(format!("otlp-injection-{}", std::process::id()));
+    let content =
+        "x'\"}\nendpoint: http://127.0.0.1:1\nreceivers: {signals: []}\n- &a *a #${OTLP_TEST_NO_SUCH_VARIABLE}\t!t";
+    std::fs::write(&path, content).unwrap();
+    for quotes in ["'", "\"", ""] {
+        let reference = format!("{quotes}${{file:{}}}{quotes}", path.display());
+        let text = format!("endpoint: {}\nresource_attributes:\n  note: {reference}", receiver.grpc_endpoint());
+        let client = from_yaml::client(&text);
+        from_yaml::batches(&client, 1);
+        let note = receiver.store().spans().last().unwrap().resource.attributes.get("note").cloned();
+        assert_eq!(note, Some(content.into()), "{quotes}");
+    }
+    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]

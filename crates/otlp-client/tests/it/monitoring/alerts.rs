@@ -24,14 +24,14 @@ fn on_a_runtime<T>(act: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(act)
 }
 
-fn alerts(client: &EnhancedOtlpClient) -> AlertManager {
+pub(super) fn alerts(client: &EnhancedOtlpClient) -> AlertManager {
     let alerts = on_a_runtime(client.get_alert_manager()).unwrap();
     on_a_runtime(alerts.start()).unwrap();
     alerts
 }
 
 /// Always true, so that it fires at the first look.
-fn always(name: &str) -> AlertRule {
+pub(super) fn always(name: &str) -> AlertRule {
     AlertRule::new(name, AlertMetric::PendingItems, Comparison::AtLeast, 0.0)
 }
 
@@ -117,7 +117,7 @@ fn each_metric_can_be_watched() {
 
 #[test]
 fn drops_fire_the_default_rules() {
-    let config = otlp_batch::BatchConfig { max_queue_size: 10, ..Default::default() };
+    let config = otlp_batch::BatchConfig { max_batch_size: 10, max_queue_size: 10, ..Default::default() };
     let (sink, notices) = heard();
     let client =
         builder("http://127.0.0.1:1").0.with_batch_config(config).with_alert_sink(sink).build_blocking().unwrap();
@@ -208,7 +208,7 @@ fn answer(stream: TcpStream, answer: &str) -> Posted {
     Posted { head, body: serde_json::from_slice(&body).unwrap() }
 }
 
-fn webhook(listener: &TcpListener) -> Webhook {
+pub(super) fn webhook(listener: &TcpListener) -> Webhook {
     let retry = RetryPolicy::new().with_max_attempts(5).with_initial_delay(Duration::from_millis(1));
     let url = format!("http://{}/hook?token=secret", listener.local_addr().unwrap());
     Webhook::new(url).with_header("x-token", "secret").with_retry_policy(retry)

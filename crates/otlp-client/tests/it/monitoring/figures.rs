@@ -52,7 +52,7 @@ fn totals_and_latencies_are_those_of_what_was_delivered() {
 fn failed_attempts_retries_and_drops_are_told_apart() {
     let receiver = receiver();
     receiver.faults().inject(Fault::grpc(GrpcCode::Unavailable).times(1));
-    let config = BatchConfig { max_queue_size: 10, ..BatchConfig::default() };
+    let config = BatchConfig { max_batch_size: 10, max_queue_size: 10, ..BatchConfig::default() };
     let client =
         builder(receiver.grpc_endpoint()).0.with_grpc_transport().with_batch_config(config).build_blocking().unwrap();
     spans(&client, 5);

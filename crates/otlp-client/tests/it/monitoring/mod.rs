@@ -6,6 +6,7 @@ mod exposition;
 mod figures;
 mod hostile;
 mod own_metrics;
+mod webhooks;
 
 use std::{
     io::{Read, Write},

@@ -83,6 +83,15 @@ async fn waits_differ_and_are_never_longer_than_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_an_agent_that_may_wait_is_waited_for() {
+    let script = Script::new([Scripted::Now(at(7, 1)), Scripted::Fail(ConsulError::TimedOut { after: MINUTE })]);
+    an_hour(&script, &query()).await;
+    let timeouts = script.timeouts();
+    assert_eq!((timeouts[0], timeouts[2]), (GRACE, GRACE), "without an index it answers at once, or is not well");
+    assert!(timeouts[1] > 4 * MINUTE, "{timeouts:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_agent_that_never_waits_is_asked_ever_more_rarely() {
     let same = Script::new((0..10_000).map(|_| Scripted::Now(at(5, 1))));
     an_hour(&same, &query()).await;
@@ -104,6 +113,18 @@ async fn an_agent_that_never_waits_is_asked_ever_more_rarely() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn long_answers_are_asked_for_less_often() {
+    let long = |index| {
+        let padding = " ".repeat(BYTES_PER_PERIOD * 39);
+        answer(200, &format!("{padding}{}", one(1))).with("x-consul-index", index)
+    };
+    let news = Script::new((1..30).map(|index| Scripted::Now(long(index))));
+    an_hour(&news, &query()).await;
+    let gaps: Vec<Duration> = news.asked().windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+    assert!(gaps.len() == 29 && gaps.iter().all(|gap| *gap >= 40 * MIN_PERIOD), "{gaps:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_failure_is_said_and_keeps_what_was_found() {
     let html = answer(200, "<html>welcome").with("content-type", "text/html").with("x-consul-index", 8);
     let hidden = answer(200, "[]").with("x-consul-index", 8).with("x-consul-results-filtered-by-acls", true);
@@ -114,11 +135,13 @@ async fn every_failure_is_said_and_keeps_what_was_found() {
         (Scripted::Fail(ConsulError::TimedOut { after: MINUTE }), "did not answer within 60s"),
         (Scripted::Now(answer(403, "Permission denied")), "it takes a token with `service:read` for \"s\""),
         (Scripted::Now(answer(500, "No cluster leader")), "500 Internal Server Error: No cluster leader"),
+        (Scripted::Now(answer(429, "Too many requests")), "429 Too Many Requests"),
         (Scripted::Now(answer(301, "")), "redirects are not followed"),
         (Scripted::Now(html), "a page of HTML"),
         (Scripted::Now(answer(200, "{}").with("x-consul-index", 8)), "no answer of Consul"),
         (Scripted::Now(answer(200, "[]")), "no header X-Consul-Index"),
         (Scripted::Now(answer(200, "[]").with("x-consul-index", "-1")), "no header X-Consul-Index"),
+        (Scripted::Now(answer(200, "[]").with("x-consul-index", "seven")), "no header X-Consul-Index"),
         (Scripted::Now(hidden), "it hides all instances"),
         (Scripted::Now(denied), "none that is shown without a token"),
     ];

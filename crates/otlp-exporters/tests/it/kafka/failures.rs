@@ -63,6 +63,40 @@ fn a_broker_that_takes_less_than_was_said_gets_halves() {
 }
 
 #[test]
+fn a_record_that_is_too_large_by_itself_is_refused_and_counted_and_the_others_arrive() {
+    let cluster = cluster();
+    let brokers = cluster.bootstrap_servers();
+    let pipeline = start(KafkaConfig::new(&brokers).with_max_message_bytes(2_000));
+    for name in ["a", &"x".repeat(10_000), "b"] {
+        span(pipeline.intake(), name);
+    }
+    let ledger = pipeline.shutdown_blocking(DEADLINE).ledgers.remove(0);
+    assert_eq!((ledger.traces.delivered, ledger.traces.rejected, ledger.pending()), (2, 1, 0), "{ledger}");
+    assert_eq!(names_in(&brokers, "otlp_spans"), ["a", "b"]);
+}
+
+#[test]
+fn a_broker_that_takes_requests_and_does_not_answer_holds_up_neither_a_shutdown_nor_what_comes_after_it() {
+    let cluster = cluster();
+    let brokers = cluster.bootstrap_servers();
+    let config = || KafkaConfig::new(&brokers).with_delivery_timeout(MOMENT).with_property("socket.timeout.ms", "300");
+    let pipeline = start(config());
+    span(pipeline.intake(), "before");
+    assert!(pipeline.flush_blocking(DEADLINE).complete);
+    cluster.broker_round_trip_time(1, Duration::from_secs(3600)).unwrap();
+    span(pipeline.intake(), "during");
+    let report = pipeline.flush_blocking(3 * MOMENT);
+    assert!(!report.complete && report.ledgers[0].balances(), "{report}");
+    let other = start(config());
+    span(other.intake(), "given up");
+    let ledger = other.shutdown_blocking(MOMENT).ledgers.remove(0);
+    assert!(ledger.balances() && ledger.traces.delivered == 0 && ledger.lost() == 1, "{ledger}");
+    cluster.broker_round_trip_time(1, Duration::ZERO).unwrap();
+    let ledger = pipeline.shutdown_blocking(DEADLINE).ledgers.remove(0);
+    assert_eq!((ledger.traces.delivered, ledger.lost()), (2, 0), "{ledger}");
+}
+
+#[test]
 fn what_is_forbidden_is_refused_at_once() {
     let cluster = cluster();
     let forbidden = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;

@@ -7,11 +7,7 @@ mod config;
 mod tokens;
 mod window;
 
-use std::{
-    fmt,
-    sync::{Arc, Weak},
-    time::Instant,
-};
+use std::{fmt, sync::Arc, time::Instant};
 
 pub use self::config::{PercentageBudget, RetryBudgetConfig, TokenBudget};
 use self::{
@@ -107,7 +103,7 @@ impl RetryBudget {
             RetryBudgetConfig::Percentage(_) => Tokens::full(0, 0),
             RetryBudgetConfig::TokenBucket(bucket) => Tokens::full(bucket.max_tokens(), bucket.thousandths()),
         };
-        let core = Arc::new(Core {
+        let core = registry::announced(Core {
             by_share: AtomicBool::new(matches!(settings, RetryBudgetConfig::Percentage(_))),
             window: Window::new(),
             tokens,
@@ -117,7 +113,6 @@ impl RetryBudget {
             now,
             settings: Mutex::new(settings),
         });
-        registry::announce(Arc::downgrade(&core) as Weak<dyn Control>);
         RetryBudget { core }
     }
 

@@ -2,14 +2,14 @@
 
 use std::{
     future::Future,
-    sync::Mutex,
     time::{Duration, Instant},
 };
 
-use otlp_reliability::{Clock, Health, HealthChecker, HealthError, TokioClock};
+use otlp_reliability::{Health, HealthChecker, HealthError};
 use tokio::time::sleep;
 
 use super::{Dependency, SECOND, every};
+use crate::clocks::Backwards;
 
 #[tokio::test(start_paused = true)]
 async fn pitfall_15_paused_time_moves_the_checks() {
@@ -107,26 +107,11 @@ fn a_start_without_a_runtime_and_a_runtime_that_is_gone_are_errors_and_no_panic(
     checker.add(Dependency::default().check("late")).unwrap();
 }
 
-/// Each reading is an hour before the last.
-struct Backwards(Mutex<Instant>);
-
-impl Clock for Backwards {
-    fn now(&self) -> Instant {
-        let mut now = self.0.lock().unwrap();
-        *now = now.checked_sub(3600 * SECOND).unwrap_or(*now);
-        *now
-    }
-
-    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send {
-        TokioClock.sleep(duration)
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn pitfall_16_a_clock_that_goes_back_counts_as_no_time() {
     let dependency = Dependency::default();
     let base = Instant::now() + 100_000 * 3600 * SECOND;
-    let checker = every(SECOND).with_clock(Backwards(Mutex::new(base)));
+    let checker = every(SECOND).with_clock(Backwards::from(base));
     checker.add(dependency.check("db")).unwrap();
     checker.start().await.unwrap();
     sleep(10 * SECOND + SECOND / 2).await;

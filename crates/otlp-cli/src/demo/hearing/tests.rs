@@ -1,4 +1,4 @@
-//! Tests of the verdict: each disagreement there can be, made on purpose, is found and named.
+//! Tests of the hearing: each disagreement there can be, made on purpose, is found and named.
 
 use otlp::delivery::{Ledger, SignalLedger};
 

@@ -4,17 +4,27 @@
 //! exporter specification, with one addition: an endpoint with port 4317, the registered port of OTLP/gRPC, is spoken
 //! to by gRPC unless somebody said otherwise.
 
+mod endpoint;
+mod headers;
+mod tls;
+
 use std::{sync::Arc, time::Duration};
 
 use otlp_core::Signal;
 use otlp_exporters::OtlpExporter;
 use otlp_transport::{
-    AnyTransport, Auth, ClientIdentity, Compression, ConnectionPoolConfig, Endpoints, EventHook, Headers, KeepAlive,
-    Protocol, TlsOptions, TransportConfig,
+    AnyTransport, Auth, Compression, ConnectionPoolConfig, Endpoints, EventHook, KeepAlive, Protocol, TlsOptions,
+    TransportConfig,
 };
 
+pub(crate) use self::{endpoint::general_endpoint, headers::ConfiguredHeaders};
+use self::{
+    endpoint::{default_endpoint, endpoint, is_plaintext, named, shown},
+    headers::Sent,
+};
 use crate::{
     BuildError,
+    config::TransportProtocol,
     environment::{EndpointScope, ExportVariables},
 };
 
@@ -26,6 +36,8 @@ pub(crate) struct ExportOptions {
     pub(crate) signal_endpoints: [Option<String>; 3],
     pub(crate) protocol: Option<Protocol>,
     pub(crate) headers: Vec<(String, String)>,
+    /// Those of a configuration. Code beats them.
+    pub(crate) configured_headers: ConfiguredHeaders,
     pub(crate) compression: Option<Compression>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) pool: ConnectionPoolConfig,
@@ -76,50 +88,27 @@ pub(crate) fn export(
     Ok(Export { exporter, endpoints, protocols, transports })
 }
 
-/// A URL without its query, which may hold a key. The transport has refused one with a user in it.
-fn shown(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/')
-}
-
-/// What somebody said of the endpoint of a signal.
-fn endpoint(signal: Signal, options: &ExportOptions, environment: &ExportVariables) -> Option<(String, EndpointScope)> {
-    let own = options.signal_endpoints[signal.index()].clone().map(|url| (url, EndpointScope::Signal));
-    let general = options.endpoint.clone().map(|url| (url, EndpointScope::General));
-    own.or(general).or_else(|| environment.endpoint.clone())
-}
-
-/// The endpoint of all signals that have none of their own.
-pub(crate) fn general_endpoint(options: &ExportOptions, environment: &[ExportVariables; 3]) -> String {
-    let of_environment = environment.iter().find_map(|signal| match &signal.endpoint {
-        Some((url, EndpointScope::General)) => Some(url.clone()),
-        _ => None,
-    });
-    let said = options.endpoint.clone().or(of_environment);
-    said.unwrap_or_else(|| default_endpoint(options, &environment[0]).to_owned())
-}
-
-/// The endpoint where nobody said anything.
-fn default_endpoint(options: &ExportOptions, environment: &ExportVariables) -> &'static str {
-    match options.protocol.or(environment.protocol) {
-        Some(Protocol::Grpc) => "http://localhost:4317",
-        _ => "http://localhost:4318",
-    }
-}
-
 fn transports(
     options: &ExportOptions,
     environment: &[ExportVariables; 3],
     events: &EventHook,
 ) -> Result<([Arc<AnyTransport>; 3], [Protocol; 3]), BuildError> {
     let mut made: Vec<((Protocol, TransportConfig), Arc<AnyTransport>)> = Vec::new();
+    let is_tls_used = Signal::ALL.iter().any(|one| !is_plaintext(*one, options, &environment[one.index()]));
+    let configured = options.configured_headers.current();
     let mut transport = |signal: Signal| -> Result<(Arc<AnyTransport>, Protocol), BuildError> {
-        let settings = settings(signal, options, &environment[signal.index()])?;
-        if let Some((_, same)) = made.iter().find(|(known, _)| *known == settings) {
-            return Ok((Arc::clone(same), settings.0));
+        let environment = &environment[signal.index()];
+        let sent = Sent::new(options, environment);
+        let (protocol, mut config) = settings(signal, options, environment, is_tls_used)?;
+        config.headers = sent.beside(&configured);
+        if let Some((_, same)) = made.iter().find(|(known, _)| *known == (protocol, config.clone())) {
+            return Ok((Arc::clone(same), protocol));
         }
-        let (protocol, mut config) = settings.clone();
+        let settings = (protocol, config.clone());
         config.events = events.clone();
-        let new = Arc::new(AnyTransport::new(protocol, config)?);
+        let new = AnyTransport::new(protocol, config).map_err(|error| named(signal, options, environment, error))?;
+        let new = Arc::new(new);
+        options.configured_headers.reaches(&new, sent, &configured);
         made.push((settings, Arc::clone(&new)));
         Ok((new, protocol))
     };
@@ -127,17 +116,19 @@ fn transports(
     Ok(([traces.0, metrics.0, logs.0], [traces.1, metrics.1, logs.1]))
 }
 
+/// All but the headers. `is_tls_used`: whether any signal is encrypted.
 fn settings(
     signal: Signal,
     options: &ExportOptions,
     environment: &ExportVariables,
+    is_tls_used: bool,
 ) -> Result<(Protocol, TransportConfig), BuildError> {
     let endpoint = endpoint(signal, options, environment);
     let protocol = options.protocol.or(environment.protocol).unwrap_or_else(|| match &endpoint {
-        Some((url, EndpointScope::General)) => protocol_of_port(url),
+        Some((url, EndpointScope::General)) => TransportProtocol::of_endpoint(url).into(),
         _ => Protocol::HttpProtobuf,
     });
-    let is_plaintext = endpoint.as_ref().is_none_or(|(url, _)| url.starts_with("http://"));
+    let is_plaintext = is_plaintext(signal, options, environment);
     let endpoints = match endpoint {
         Some((url, EndpointScope::Signal)) => Endpoints::exact(signal, url),
         Some((url, EndpointScope::General)) => Endpoints::base(url),
@@ -146,7 +137,6 @@ fn settings(
 
     let mut config = TransportConfig::new(endpoints);
     config.insecure = environment.insecure.unwrap_or(false);
-    config.headers = headers(&options.headers, &environment.headers, options.auth.is_some());
     config.auth = options.auth.clone();
     config.compression = options.compression.or(environment.compression).unwrap_or(Compression::None);
     if let Some(timeout) = options.timeout.or(environment.timeout) {
@@ -157,48 +147,17 @@ fn settings(
     config.http2_keep_alive = options.pings;
     config.require_tls = options.require_tls;
     config.tls = match &options.tls {
+        // Where nothing is encrypted at all, the transport refuses it.
+        Some(_) if is_plaintext && is_tls_used => None,
         Some(tls) => Some(tls.clone()),
         // The variables are often set for a whole machine: where nothing is encrypted they do not matter.
         None if is_plaintext => None,
-        None => tls_from_files(environment)?,
+        None => tls::from_files(environment)?,
     };
     if let Some(name) = options.server_name.as_ref().filter(|_| !is_plaintext) {
         config.tls = Some(config.tls.unwrap_or_default().or_server_name(name));
     }
     Ok((protocol, config))
-}
-
-/// The protocol of a general endpoint where nobody said it.
-pub(crate) fn protocol_of_port(url: &str) -> Protocol {
-    if url.trim_end_matches('/').ends_with(":4317") { Protocol::Grpc } else { Protocol::HttpProtobuf }
-}
-
-/// The headers of the environment that code does not set, and those of code. Credentials that code sets replace the
-/// `authorization` of the environment.
-fn headers(code: &[(String, String)], environment: &[(String, String)], has_auth: bool) -> Headers {
-    let is_replaced = |name: &str| {
-        has_auth && name.eq_ignore_ascii_case("authorization")
-            || code.iter().any(|(set, _)| set.eq_ignore_ascii_case(name))
-    };
-    let mut headers = Headers::new();
-    for (name, value) in environment.iter().filter(|(name, _)| !is_replaced(name)).chain(code) {
-        headers.append(name.clone(), value.clone());
-    }
-    headers
-}
-
-fn tls_from_files(environment: &ExportVariables) -> Result<Option<TlsOptions>, BuildError> {
-    let mut tls = TlsOptions::new();
-    if let Some(ca) = &environment.certificate {
-        tls = tls.with_ca_file(ca);
-    }
-    match (&environment.client_certificate, &environment.client_key) {
-        (Some(certificate), Some(key)) => tls = tls.with_identity(ClientIdentity::from_files(certificate, key)),
-        (None, None) => {}
-        (Some(_), None) => return Err(BuildError::HalfAnIdentity { set: "CERTIFICATE", missing: "KEY" }),
-        (None, Some(_)) => return Err(BuildError::HalfAnIdentity { set: "KEY", missing: "CERTIFICATE" }),
-    }
-    Ok((tls != TlsOptions::default()).then_some(tls))
 }
 
 #[cfg(test)]
@@ -209,7 +168,7 @@ mod tests {
         let options = ExportOptions { endpoint: code.map(str::to_owned), ..ExportOptions::default() };
         let endpoint = environment.map(|url| (url.to_owned(), EndpointScope::General));
         let variables = ExportVariables { endpoint, ..ExportVariables::default() };
-        settings(Signal::Traces, &options, &variables).unwrap().0
+        settings(Signal::Traces, &options, &variables, false).unwrap().0
     }
 
     #[test]
@@ -223,7 +182,7 @@ mod tests {
             protocol: Some(Protocol::HttpJson),
             ..ExportOptions::default()
         };
-        let settings = settings(Signal::Logs, &options, &ExportVariables::default()).unwrap();
+        let settings = settings(Signal::Logs, &options, &ExportVariables::default(), false).unwrap();
         assert_eq!(settings.0, Protocol::HttpJson);
     }
 
@@ -239,25 +198,16 @@ mod tests {
 
     #[test]
     fn code_beats_environment() {
-        let options = ExportOptions {
-            headers: vec![("Authorization".into(), "code".into())],
-            timeout: Some(Duration::from_secs(3)),
-            ..ExportOptions::default()
-        };
+        let options = ExportOptions { timeout: Some(Duration::from_secs(3)), ..ExportOptions::default() };
         let variables = ExportVariables {
-            headers: vec![("authorization".into(), "environment".into()), ("x-tenant".into(), "7".into())],
             timeout: Some(Duration::ZERO),
             compression: Some(Compression::Gzip),
             ..ExportVariables::default()
         };
-        let (_, config) = settings(Signal::Traces, &options, &variables).unwrap();
+        let (_, config) = settings(Signal::Traces, &options, &variables, false).unwrap();
         assert_eq!(config.request_timeout, Some(Duration::from_secs(3)));
         assert_eq!(config.compression, Compression::Gzip);
-        let mut expected = Headers::new();
-        expected.append("x-tenant", "7");
-        expected.append("Authorization", "code");
-        assert_eq!(config.headers, expected);
-        let (_, config) = settings(Signal::Traces, &ExportOptions::default(), &variables).unwrap();
+        let (_, config) = settings(Signal::Traces, &ExportOptions::default(), &variables, false).unwrap();
         assert_eq!(config.request_timeout, None, "zero means no limit");
     }
 
@@ -286,7 +236,65 @@ mod tests {
         assert!(error.contains("CA certificate") && error.contains("/no/such.pem"), "{error}");
         let half =
             ExportVariables { endpoint: endpoint(), client_key: Some("key.pem".into()), ..ExportVariables::default() };
-        let error = settings(Signal::Traces, &ExportOptions::default(), &half).unwrap_err().to_string();
+        let error = settings(Signal::Traces, &ExportOptions::default(), &half, true).unwrap_err().to_string();
         assert!(error.contains("OTEL_EXPORTER_OTLP_CLIENT_KEY") && error.contains("CLIENT_CERTIFICATE"), "{error}");
+    }
+
+    /// Variables are set for a whole machine, some of whose endpoints are not encrypted.
+    #[test]
+    fn certificates_of_the_environment_do_not_matter_where_nothing_is_encrypted() {
+        for (url, insecure) in
+            [("http://a:4317", None), ("HTTP://a:4317", None), ("a:4317", Some(true)), ("http://a:4318/x", Some(false))]
+        {
+            let one = ExportVariables {
+                endpoint: Some((url.to_owned(), EndpointScope::General)),
+                certificate: Some("/no/such.pem".into()),
+                insecure,
+                ..ExportVariables::default()
+            };
+            let variables = [one.clone(), one.clone(), one];
+            export(&ExportOptions::default(), &variables, &EventHook::default()).map(drop).unwrap();
+        }
+    }
+
+    #[test]
+    fn tls_of_code_is_for_the_signals_that_are_encrypted_and_refused_where_none_is() {
+        let mut options = ExportOptions {
+            endpoint: Some("https://a:4318".into()),
+            signal_endpoints: [None, None, Some("http://localhost:4318/v1/logs".into())],
+            tls: Some(TlsOptions::new().with_server_name("a.test")),
+            ..ExportOptions::default()
+        };
+        export(&options, &Default::default(), &EventHook::default()).map(drop).unwrap();
+        options.endpoint = Some("http://a:4318".into());
+        let error = export(&options, &Default::default(), &EventHook::default()).map(drop).unwrap_err().to_string();
+        assert!(error.contains("all http://"), "{error}");
+    }
+
+    #[test]
+    fn an_endpoint_of_a_variable_is_refused_by_the_name_of_the_variable() {
+        let of = |scope| ExportVariables {
+            endpoint: Some(("localhost:4318".to_owned(), scope)),
+            protocol: Some(Protocol::HttpProtobuf),
+            ..ExportVariables::default()
+        };
+        for (scope, name) in [
+            (EndpointScope::General, "OTEL_EXPORTER_OTLP_ENDPOINT: endpoint \"localhost:4318\""),
+            (EndpointScope::Signal, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint \"localhost:4318\""),
+        ] {
+            let variables = [of(scope), ExportVariables::default(), ExportVariables::default()];
+            let error = export(&ExportOptions::default(), &variables, &EventHook::default());
+            let error = error.map(drop).unwrap_err().to_string();
+            assert!(error.starts_with(name), "{error}");
+        }
+        let reserved =
+            ExportVariables { headers: vec![("Content-Length".into(), "1".into())], ..ExportVariables::default() };
+        let variables = [ExportVariables::default(), ExportVariables::default(), reserved];
+        let error = export(&ExportOptions::default(), &variables, &EventHook::default()).map(drop).unwrap_err();
+        let expected = "OTEL_EXPORTER_OTLP_HEADERS or OTEL_EXPORTER_OTLP_LOGS_HEADERS: header \"Content-Length\"";
+        assert!(error.to_string().starts_with(expected), "{error}");
+        let code = ExportOptions { endpoint: Some("localhost:4318".into()), ..ExportOptions::default() };
+        let error = export(&code, &Default::default(), &EventHook::default()).map(drop).unwrap_err().to_string();
+        assert!(error.starts_with("endpoint "), "{error}");
     }
 }
