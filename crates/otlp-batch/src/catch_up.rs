@@ -173,7 +173,7 @@ impl CatchUp {
         }
     }
 
-    /// Of what waits and what is on its way, `oldest` has the lowest sequence. Whether nothing is left of the backlog.
+    /// Of what waits and what is on its way, `oldest` has the lowest sequence. If nothing is left of the backlog, it is over.
     pub fn settled(&self, oldest: impl FnOnce() -> Option<u64>) {
         let state = &mut *self.state.lock();
         let up = state.outage.as_ref().filter(|outage| outage.over.is_some());

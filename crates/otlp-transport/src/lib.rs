@@ -69,7 +69,7 @@ pub use self::{
         PemSource, TlsOptions, TlsVersion, TransportConfig, TransportEvent,
     },
     grpc::GrpcTransport,
-    http::{HttpEncoding, HttpTransport},
+    http::{HttpEncoding, HttpTransport, retry_after},
     payload::PreparedRequest,
     protocol::Protocol,
     transport::Transport,

@@ -17,9 +17,10 @@ pub struct BatchLimits {
     pub max_record_bytes: usize,
     /// How fast a destination gets what gathered while it was down, in percent of what is produced: with 180, all that
     /// is new and 0.8 times as much of what is old, so that many clients that return together do not overwhelm their
-    /// receivers. It halves when attempts fail, and grows by a tenth per minute once all went well for ten minutes. A
-    /// flush and a shutdown hold nothing back. An outage is a time in which the destination takes nothing
-    /// ([`BatchExporter::unready`](crate::BatchExporter::unready)), as with an open circuit breaker. 110 to 100,000; `None`: as fast as it is acknowledged. Default 180.
+    /// receivers. It halves when attempts fail and recovers within minutes, and it grows by a tenth per minute once all went
+    /// well for ten minutes. A flush and a shutdown hold nothing back. An outage is a time in which the destination takes
+    /// nothing ([`BatchExporter::unready`](crate::BatchExporter::unready)), as with an open circuit breaker. 110 to
+    /// 100,000; `None`: as fast as it is acknowledged. Default 180.
     ///
     /// 210 at least where a disk queue has an age limit, so that nothing expires because of it. Not used with
     /// [`OnFull::Block`]: threads that wait for room are worse than receivers that refuse.
@@ -34,9 +35,8 @@ const WITH_EXPIRY: u32 = 210;
 /// What happens to a record for which the queue or the memory budget has no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnFull {
-    /// The record is dropped and counted; the application goes on at once. A signal or
-    /// a destination that lags behind others goes without the batches for which it has no room, and leaves the last part
-    /// of the memory to them.
+    /// The record is dropped and counted; the application goes on at once. A signal or a destination that lags behind
+    /// others goes without the batches for which it has no room, and leaves the last part of the memory to them.
     #[default]
     DropNewest,
     /// The oldest waiting batch of the same signal makes room: that of the destination where most wait. If none waits, and

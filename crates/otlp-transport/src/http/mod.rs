@@ -13,7 +13,7 @@ use http::{
 use otlp_core::{EncodedRequest, ErrorKind, ExportError, Outcome};
 
 use self::answer::Answer;
-pub(crate) use self::retry_after::retry_after;
+pub use self::retry_after::retry_after;
 use crate::{
     auth::Answered,
     binding::Binding,

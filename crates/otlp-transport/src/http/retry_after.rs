@@ -6,8 +6,9 @@ use http::{HeaderMap, header::RETRY_AFTER};
 
 use crate::response::LONGEST_DELAY;
 
-/// How long the receiver asks to wait; at most a day. A date in the past is no wait, and what is neither form is ignored.
-pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+/// How long a server asks to wait in `Retry-After`, in seconds or until a date (RFC 9110, section 10.2.3); at most a day.
+/// A date in the past is no wait, and what is neither form is ignored.
+pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let delay = if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
         // More digits than a `u64` holds mean "very long".

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use http::{
     Request, StatusCode, Uri,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -260,17 +260,9 @@ impl Sender {
     }
 }
 
-/// How long the server asks to wait, in seconds or until a date (RFC 9110, section 10.2.3); a minute at most. What is neither
-/// is ignored.
+/// How long the server asks to wait; a minute at most.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let after = match is_number {
-        // More digits than a number holds are a long time.
-        true => text.parse().map_or(LONGEST_RETRY_AFTER, Duration::from_secs),
-        false => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
-    };
-    Some(after.min(LONGEST_RETRY_AFTER))
+    otlp_transport::retry_after(headers, now).map(|after| after.min(LONGEST_RETRY_AFTER))
 }
 
 /// What an error says, and what it comes of.
@@ -286,6 +278,8 @@ fn cause(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use http::header::RETRY_AFTER;
+
     use super::*;
 
     #[test]
